@@ -1,0 +1,27 @@
+# Nothing here calls apt or asks for root.
+PYTHON ?= python3
+HERE = $(dir $(lastword $(MAKEFILE_LIST)))
+
+.PHONY: help example sweep test lint clean
+
+help:  ## say what there is to make (this)
+	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' "$(HERE)Makefile" | expand -t 20
+
+example:  ## run ten jobs on four workers, in the project example
+	@"$(HERE)example/run-example.sh" example
+	@"$(HERE)tests/missing"
+
+sweep:  ## fit a curve twelve times in parallel, in the project sweep
+	@"$(HERE)example/run-sweep.sh" sweep
+	@"$(HERE)tests/missing"
+
+test:  ## run all tests on PYTHON, which get what they need into .test/
+	@"$(HERE)tests/run" "$(PYTHON)"
+
+lint:  ## look at the code with flake8 and, where it is there, shellcheck
+	@"$(HERE)tests/lint" "$(PYTHON)"
+
+clean:  ## remove what make test and the examples left here
+	cd "$(HERE)." && rm -rf .test .pytest_cache .hypothesis build dist *.egg-info
+	cd "$(HERE)." && rm -rf example/logfiles example/results
+	find "$(HERE)." -name __pycache__ -type d -prune -exec rm -rf {} +

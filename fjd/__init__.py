@@ -1,0 +1,6 @@
+"""File-based job distribution: many jobs on many CPUs, told by files alone.
+
+The protocol is described in project.py; the commands are in bin/.
+"""
+
+__version__ = "1.0.0"

@@ -1,0 +1,193 @@
+"""What the commands share: options, output, errors, and finding the project.
+
+Settings come from an option, else from a variable, else from a default:
+
+    --project    FJD_PROJECT    default
+    --interval   FJD_INTERVAL   1 (seconds)
+    --session    FJD_SESSION    screen, else tmux, else process
+                 FJD_DIR        ~/.fjd
+"""
+import argparse
+import errno
+import os
+import signal
+import stat
+import sys
+from typing import Any, Callable, Optional
+
+from fjd import __version__, files
+from fjd.alarm import LONGEST
+from fjd.errors import BadUsage, FjdError, HomeTrouble, NotYours
+from fjd.names import is_project, printable
+from fjd.process import without_job
+from fjd.project import Project
+
+HOME_TROUBLES = (
+    errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOTCONN,
+)
+SIGNALLED = 128
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> Any:
+        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def new_parser(description: str) -> Parser:
+    parser = Parser(description=description, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=__version__)
+    return parser
+
+
+def add_project(parser: argparse.ArgumentParser, **named: Any) -> None:
+    parser.add_argument(
+        "--project", metavar="P", help="the project's name (default: default)",
+        **named or {"default": os.environ.get("FJD_PROJECT") or "default"},
+    )
+
+
+def add_interval(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--interval", metavar="S", type=seconds,
+        default=os.environ.get("FJD_INTERVAL") or LONGEST,
+        help="look for something to do at least every S seconds (default: 1)",
+    )
+
+
+def seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value <= 3600.0:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of seconds above 0, at most 3600",
+        )
+    return value
+
+
+def open_project(name: str, say: Callable[[str], None]) -> Project:
+    """The project of that name, with all its directories, ours alone."""
+    if not is_project(name):
+        raise BadUsage(
+            f"project {printable(name)!r}: a name is made of A-Z, a-z, 0-9,"
+            " _, . and -, and begins with none of the last two",
+        )
+    project = Project(os.path.join(home(), name))
+    try:
+        os.makedirs(project.root, mode=0o700, exist_ok=True)
+        close_to_others(project.root, say)
+        project.make_directories()
+    except PermissionError as error:
+        raise NotYours(f"{error.filename}: {error.strerror}")
+    except (FileExistsError, NotADirectoryError):
+        raise FjdError(f"{project.root}: not a directory")
+    return project
+
+
+def home() -> str:
+    """Where the projects are, as an absolute path."""
+    place = os.path.expanduser(os.environ.get("FJD_DIR") or "~/.fjd")
+    if place.startswith("~"):
+        raise FjdError("no home directory", "try: set HOME or FJD_DIR")
+    return os.path.abspath(place)
+
+
+def close_to_others(root: str, say: Callable[[str], None]) -> None:
+    status = os.stat(root)
+    if status.st_uid != os.geteuid():
+        raise NotYours(
+            f"{root}: belongs to another user (uid {status.st_uid})",
+            "try: another --project, or set FJD_DIR",
+        )
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        os.chmod(root, 0o700)
+        say(f"{root} was open to others; now its mode is 0700.")
+
+
+def teller(
+    role: str, quiet: bool = False, log: Optional[str] = None,
+) -> Callable[[str], None]:
+    """What says a line of progress, [fjd-worker] text; also in a log."""
+    copy = None if log is None else files.open_own(log)
+
+    def say(text: str) -> None:
+        line = f"[{role}] {text}"
+        if not quiet:
+            write_line(line)
+        if copy is not None:
+            os.write(copy, os.fsencode(line + "\n"))
+    return say
+
+
+def write_line(line: str) -> None:
+    """On stdout, whatever its encoding; a terminal that is gone is no harm.
+
+    CRON: with LANG=C Python 3.6 cannot print what is not ASCII.
+    """
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        print(line.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except OSError:
+        pass
+
+
+def patiently(
+    step: Callable[[], float], say: Callable[[str], None], pause: float,
+) -> Callable[[], float]:
+    """A step that is tried again while the home is full or does not answer.
+
+    Nothing is lost meanwhile: a step that fails leaves files where they are.
+    """
+    said = ""
+
+    def turn() -> float:
+        nonlocal said
+        try:
+            wait = step()
+        except OSError as error:
+            why = f"{error.filename or 'a file'}: {error.strerror}"
+            if why != said:
+                said = why
+                say(f"{why}; trying again.")
+            return pause
+        said = ""
+        return wait
+    return turn
+
+
+def leave_job() -> None:
+    """Start this program again unless its environment is nobody's job's.
+
+    A worker or dispatcher that a job starts must not end with that job, and
+    the environment that others see in /proc is the one at the start.
+    """
+    if "FJD_ATTEMPT" in os.environ:
+        environ = without_job(os.environ)
+        os.execve(sys.executable, [sys.executable] + sys.argv, environ)
+
+
+def run(main: Callable[[], Optional[int]]) -> None:
+    """Run a command, and end with its exit code."""
+    try:
+        sys.exit(main())
+    except FjdError as error:
+        complain(str(error), error.hint)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(SIGNALLED + signal.SIGINT)
+    except OSError as error:
+        if error.errno not in HOME_TROUBLES:
+            raise
+        complain(f"{error.filename or 'a file'}: {error.strerror}")
+        sys.exit(HomeTrouble.exit_code)
+
+
+def complain(message: str, hint: str = "") -> None:
+    """Say on stderr what and why, and below it what to do."""
+    text = f"{os.path.basename(sys.argv[0])}: error: {message}\n"
+    text += f"    {hint}\n" if hint else ""
+    sys.stderr.write(text.encode("ascii", "backslashreplace").decode())

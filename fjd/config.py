@@ -1,0 +1,23 @@
+"""Which parser reads INI files: the one place that decides.
+
+configparser2 is a backport of the standard library's parser; both read a
+file alike (tests/test_config.py).  Nothing is interpolated, keys without a
+value and keys or sections that come twice (the last counts) are allowed:
+they are the job's own affair.
+"""
+from typing import Any
+
+try:
+    # PY36: to 3.9; from 3.10 on the backport cannot be imported.
+    from backports import configparser2 as configparser
+except ImportError:
+    import configparser  # type: ignore
+
+Error = configparser.Error
+
+
+def parse(text: str) -> Any:
+    """A RawConfigParser that has read text; Error if it is no INI file."""
+    parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
+    parser.read_string(text)
+    return parser

@@ -1,0 +1,229 @@
+"""The dispatcher: pairs the jobs that wait with the workers that ask.
+
+It remembers nothing that is not in the files: one that starts anew goes on
+where another stopped, and two at a time harm nothing.  A dispatcher is one
+thread around step(), which looks and then does what there is to do.
+"""
+import time
+from typing import Any, Callable, List, Optional
+
+from fjd.alarm import Backoff
+from fjd.dismissal import Dismissal
+from fjd.errors import FjdError
+from fjd.ledger import Entry, FAILED
+from fjd.liveness import BEAT
+from fjd.names import (
+    Announcement, Attempt, made_up, printable, queue_order, why_bad,
+)
+from fjd.project import DRAIN, Project, YOUNG
+from fjd.reclaim import Reclaimer
+
+LISTING_SHARE = 20  # listing the queue may take one part in so many of time
+SWEEP = 1.0         # seconds between two looks for dead workers
+FOUND = 1.0         # seconds between two lines that say what was found
+
+
+class Queue:
+    """The jobs that wait, in order; listed only as often as that is cheap."""
+
+    def __init__(self, project: Project, clock: Any) -> None:
+        self.project = project
+        self.clock = clock
+        self.names: List[str] = []  # the first one last
+        self.next_listing = 0.0
+
+    def look(self) -> None:
+        began = self.clock.monotonic()
+        if self.names and began < self.next_listing:
+            return
+        names = self.project.waiting()
+        self.names = sorted(names, key=queue_order, reverse=True)
+        now = self.clock.monotonic()
+        self.next_listing = now + LISTING_SHARE * (now - began)
+
+    def forget(self) -> None:
+        """What we know may be wrong: list anew."""
+        self.next_listing = 0.0
+
+
+class Dispatcher:
+    """One dispatcher of a project; its record must be enrolled first."""
+
+    def __init__(
+        self, project: Project, dispatcher: str, reclaimer: Reclaimer,
+        say: Callable[[str], None], interval: float, clock: Any = time,
+        keep_running: bool = False,
+    ) -> None:
+        self.project = project
+        self.id = dispatcher
+        self.reclaimer = reclaimer
+        self.stamps = reclaimer.stamps
+        self.ledger = reclaimer.ledger
+        self.say = say
+        self.clock = clock
+        self.keep_running = keep_running
+        self.queue = Queue(project, clock)
+        self.backoff = Backoff(interval)
+        self.dismissal = Dismissal(project, self.stamps, DRAIN)
+        self.has_told_alone = False
+        self.is_ending = False
+        self.has_ended = False
+        self.found = (0, 0)
+        self.next_found = self.next_beat = self.next_sweep = 0.0
+
+    # The story
+
+    def step(self) -> float:
+        """Look, and do what there is to do; seconds until the next look."""
+        self.beat_if_due()
+        self.sweep_if_due()
+        if self.is_ending:
+            self.has_ended = not self.dismissal.remaining()
+            return self.backoff.longer()
+        if self.pair():
+            self.backoff.reset()
+            return 0.0
+        if not self.keep_running and self.is_all_quiet():
+            self.say("No (more) jobs.")
+            self.is_ending = True
+            self.backoff.reset()
+            return 0.0
+        return self.backoff.longer()
+
+    def left(self) -> int:
+        """How many jobs are there after all workers have left."""
+        return len(self.project.running()) + len(self.project.waiting())
+
+    # Signs of life
+
+    def beat_if_due(self) -> None:
+        now = self.clock.monotonic()
+        if now < self.next_beat:
+            return
+        is_late = bool(self.next_beat) and now > self.next_beat + BEAT / 2
+        self.next_beat = now + BEAT
+        try:
+            self.project.beat("dispatchers", self.id)
+        except FileNotFoundError:
+            raise FjdError(f"{self.project.root}: somebody removed it")
+        self.reclaimer.watch.beat(is_late)
+        self.ledger.sync()
+
+    def sweep_if_due(self) -> None:
+        now = self.clock.monotonic()
+        if now >= self.next_sweep:
+            self.next_sweep = now + SWEEP
+            self.reclaimer.sweep()
+
+    # Pairing
+
+    def pair(self) -> int:
+        """Give waiting jobs to workers that ask; how many were moved."""
+        self.queue.look()
+        asking = self.project.announcements()
+        pods = {a.worker: self.project.given(a.worker) for a in asking}
+        wanting = [a for a in asking if self.room(a, pods[a.worker]) > 0]
+        if not self.queue.names:
+            return self.rebalance([a.worker for a in wanting])
+        if not asking:
+            self.tell_alone()
+        self.tell_found(sum(pods[a.worker] == [] for a in wanting))
+        share = self.share()
+        return sum(
+            self.fill(a.worker, min(share, self.room(a, pods[a.worker])))
+            for a in wanting
+        )
+
+    def room(self, asked: Announcement, given: Optional[List[str]]) -> int:
+        return 0 if given is None else asked.want - len(given)
+
+    def share(self) -> int:
+        """What one worker may get, so that the last jobs go to many."""
+        workers = max(1, len(self.project.pods()))
+        return -(-len(self.queue.names) // workers)
+
+    def fill(self, worker: str, room: int) -> int:
+        """Give a worker the next jobs; how many it got."""
+        moved = 0
+        while moved < room and self.queue.names:
+            name = self.queue.names.pop()
+            attempt = Attempt.parse(name)
+            if why_bad(attempt.job):
+                self.reject(name, attempt)
+            elif not self.is_unfinished(name, attempt):
+                if not self.assign(name, worker, attempt):
+                    return moved
+                moved += 1
+        return moved
+
+    def assign(self, name: str, worker: str, attempt: Attempt) -> bool:
+        stamped = attempt._replace(stamp=self.stamps.new())
+        if self.project.assign(name, worker, stamped):
+            return True
+        self.queue.forget()
+        return False
+
+    def is_unfinished(self, name: str, attempt: Attempt) -> bool:
+        """Whether a job that a worker gave back may still be written."""
+        if not self.stamps.made(attempt):
+            return False
+        try:
+            written = self.project.last_write(name)
+        except OSError:
+            return False  # The worker finds out what is wrong with it.
+        age = self.project.beat("dispatchers", self.id) - written
+        return abs(age) < YOUNG
+
+    def reject(self, name: str, attempt: Attempt) -> None:
+        """A name that no worker can work with: the job fails here."""
+        job = made_up(attempt.job)
+        failed = Attempt(job, attempt.n, self.stamps.new())
+        reason = f"{why_bad(attempt.job)}: {printable(attempt.job)}"
+        now = self.clock.time()
+        self.ledger.write(Entry(
+            FAILED, job, failed.name, start=now, end=now, reason=reason,
+        ))
+        self.project.write_log(failed, f"{job}: {reason}")
+        self.project.reject(name, failed)
+
+    def rebalance(self, idle: List[str]) -> int:
+        """Let idle workers have what waits behind the job of a busy one."""
+        if not idle:
+            return 0
+        busy = {run.worker for run in self.project.running()} - set(idle)
+        moved = 0
+        for worker in idle:
+            pods = {w: self.project.given(w) or [] for w in busy}
+            fullest = max(pods, key=lambda w: len(pods[w]), default="")
+            if not pods.get(fullest):
+                break
+            last = max(pods[fullest], key=queue_order)
+            attempt = Attempt.parse(last)._replace(stamp=self.stamps.new())
+            moved += self.project.reassign(last, fullest, worker, attempt)
+        return moved
+
+    # What there is to say
+
+    def tell_found(self, workers: int) -> None:
+        found = (len(self.queue.names), workers)
+        now = self.clock.monotonic()
+        if workers and found != self.found and now >= self.next_found:
+            self.found, self.next_found = found, now + FOUND
+            self.say(f"Found {found[0]} job(s) and {found[1]} worker(s)...")
+
+    def tell_alone(self) -> None:
+        """Once: a job waits, and nobody is there who could run it."""
+        if not self.has_told_alone and not self.project.pods():
+            self.has_told_alone = True
+            self.say(
+                f"{len(self.queue.names)} job(s) wait, and there is no"
+                " worker; fjd-recruiter hire starts some.",
+            )
+
+    def is_all_quiet(self) -> bool:
+        """A guess: no job waits, lies in a pod, or runs."""
+        return not (
+            self.queue.names or self.project.waiting()
+            or any(map(self.project.given, self.project.pods()))
+            or self.project.running()
+        )

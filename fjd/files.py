@@ -1,0 +1,188 @@
+"""The few file operations that the protocol is made of.
+
+Each is about one system call wide, so that hosts which race for a file are
+told apart by the file server and not by us.  Nothing outside this module
+renames, creates, touches or removes a file of a project.  The roles get
+these functions through Project.files, so that a simulated file system can
+stand in for this module.
+
+A stale NFS handle (ESTALE, EREMOTEIO) is tried again here, by path; if it
+stays, the file counts as gone.  Every other OSError goes to the caller.
+"""
+import errno
+import functools
+import os
+import stat
+from typing import Any, Callable, List, Tuple
+
+STALE = (errno.ESTALE, getattr(errno, "EREMOTEIO", errno.ESTALE))
+TRIES = 4
+
+
+def by_path(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """Try again with the same path when the server calls a handle stale."""
+    @functools.wraps(operation)
+    def persistent(path: str, *rest: Any, **named: Any) -> Any:
+        for _ in range(TRIES):
+            try:
+                return operation(path, *rest, **named)
+            except OSError as error:
+                # NFS: another host replaced the file between two calls.
+                if error.errno not in STALE:
+                    raise
+        raise FileNotFoundError(errno.ENOENT, "stale file handle", path)
+    return persistent
+
+
+@by_path
+def names(directory: str) -> List[str]:
+    """The files in a directory, in no order; drafts (dot names) left out."""
+    return [name for name in os.listdir(directory) if name[0] != "."]
+
+
+@by_path
+def drafts(directory: str, start: str) -> List[str]:
+    """The dot names in a directory that begin with start."""
+    return [name for name in os.listdir(directory) if name.startswith(start)]
+
+
+@by_path
+def move(source: str, target: str) -> bool:
+    """Rename; False if source is not there (any more) or target's directory.
+
+    NFS: False may also mean that it happened and the answer was lost, so no
+    caller takes it for more than a hint; target is a name never used before.
+    """
+    try:
+        os.rename(source, target)
+    except FileNotFoundError:
+        # RACE: another process moved it, or removed the directory.
+        return False
+    return True
+
+
+@by_path
+def read(
+    path: str, limit: int = -1, offset: int = 0,
+) -> Tuple[os.stat_result, bytes]:
+    """What fstat says, and the bytes from offset on (b"" of a directory).
+
+    NFS: open and fstat ask the server, stat and exists may answer from a
+    cache (nfs(5), "Data and metadata coherence").
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return status, b""
+        size = status.st_size if limit < 0 else limit
+        return status, os.pread(descriptor, size, offset)
+    finally:
+        os.close(descriptor)
+
+
+def is_there(path: str) -> bool:
+    """Ask the server by opening; a link that leads nowhere is there, too."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY))
+    except OSError as error:
+        if error.errno in STALE + (errno.ENOENT,):
+            return os.path.islink(path)
+        # It is there, and cannot be opened: a socket, or not readable.
+    return True
+
+
+def create(path: str, text: str = "") -> bool:
+    """Make a file that nobody has made before; False if it is there."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileExistsError:
+        return False
+    try:
+        append(descriptor, text.encode())
+    except OSError:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(descriptor)
+    return True
+
+
+@by_path
+def touch(path: str) -> None:
+    """Give our own file the server's time as mtime.
+
+    NFS: by writing its last byte anew, a newline; utime(None) would set the
+    client's clock on sshfs (measured).
+    """
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.pwrite(descriptor, b"\n", max(0, os.fstat(descriptor).st_size - 1))
+    finally:
+        os.close(descriptor)
+
+
+def mtime(path: str) -> float:
+    """When the server saw the last write to this file, in its seconds."""
+    return read(path, 0)[0].st_mtime
+
+
+def size(path: str) -> int:
+    """Bytes in a file; 0 if it is gone."""
+    try:
+        return read(path, 0)[0].st_size
+    except FileNotFoundError:
+        return 0
+
+
+@by_path
+def remove(path: str) -> None:
+    """Unlink; nothing to do if it is gone."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass  # RACE: who buries a worker removes its files, too.
+
+
+@by_path
+def make_directory(path: str) -> bool:
+    """Make a directory for this user only; False if it is there."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return False
+    return True
+
+
+@by_path
+def remove_directory(path: str) -> bool:
+    """Remove an empty directory; False if it is not empty.  Never a tree."""
+    try:
+        os.rmdir(path)
+    except FileNotFoundError:
+        pass  # RACE: somebody else was first, or our first try did it.
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
+
+
+def open_log(path: str) -> int:
+    """A new file to append to and to read back, as a descriptor."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
+    return os.open(path, flags, 0o600)
+
+
+def open_own(path: str) -> int:
+    """The file that only this process appends to, as a descriptor."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+def append(descriptor: int, line: bytes) -> None:
+    """Write a whole line or nothing (ENOSPC)."""
+    before = os.fstat(descriptor).st_size
+    if os.write(descriptor, line) != len(line):
+        os.ftruncate(descriptor, before)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,0 +1,157 @@
+"""What a job file says: a program to run as it is, or an INI file.
+
+Whatever the bytes are, the result is a Job or BadJob with the reason.
+"""
+import errno
+import os
+import re
+import shlex
+import stat
+from typing import Any, List, NamedTuple, Optional, Tuple
+
+from fjd import config
+from fjd.errors import BadJob
+
+NICENESS = 9
+WRITE_BUFFER = 4096  # bytes; what is longer may come in several writes
+SECTIONS = ("control", "fjd")
+PROGRAM = (b"#!", b"\x7fELF")
+UNREADABLE = {
+    errno.EACCES: "permission denied", errno.EPERM: "permission denied",
+    errno.ENXIO: "it is a socket", errno.ELOOP: "its links go in a circle",
+}
+SHELL_SYNTAX = re.compile(
+    r"[|&;<>()$`\\*?\[\]#~{}!\n]|^\s*[A-Za-z_][A-Za-z0-9_]*=",
+)
+# POSIX.1-2017, "Special Built-In Utilities" and those of 2.9.1 that have to
+# be built in; what also is a program (test, echo, printf, ...) is not here.
+BUILTINS = frozenset(
+    ". : alias bg break cd command continue eval exec exit export fc fg"
+    " getopts hash jobs local read readonly return set shift source times"
+    " trap type ulimit umask unalias unset wait".split(),
+)
+
+
+class Job(NamedTuple):
+    """How to run it: arguments, the command as written, niceness.
+
+    written is when a file that may not be complete was last written to, in
+    the server's seconds; 0.0 for one that one write(2) brought whole.
+    """
+
+    argv: List[str]
+    command: str
+    niceness: int = NICENESS
+    written: float = 0.0
+
+
+def read_job(files: Any, path: str) -> Job:
+    """The job in a file.
+
+    FileNotFoundError: it is not there.  BadJob: why it cannot be run.
+    """
+    status, data = read_start(files, path)
+    try:
+        if status.st_size > len(data) and not data.startswith(PROGRAM):
+            _, data = files.read(path)
+        job = parse(status.st_mode, data, path)
+    except BadJob as error:
+        error.written = status.st_mtime
+        raise
+    is_long = status.st_size > WRITE_BUFFER
+    return job._replace(written=status.st_mtime) if is_long else job
+
+
+def read_start(files: Any, path: str) -> Tuple[os.stat_result, bytes]:
+    try:
+        return files.read(path, WRITE_BUFFER)
+    except FileNotFoundError:
+        if files.is_there(path):
+            raise BadJob("it is a link that leads nowhere")
+        raise
+    except OSError as error:
+        if error.errno not in UNREADABLE:
+            raise
+        raise BadJob(f"cannot read it: {UNREADABLE[error.errno]}")
+
+
+def parse(mode: int, data: bytes, path: str) -> Job:
+    """The job in a file of that mode that holds (or begins with) data."""
+    if not stat.S_ISREG(mode):
+        raise BadJob(f"it is {kind_of_file(mode)}, not a file")
+    if data.startswith(PROGRAM) and mode & 0o111:
+        return Job([path], first_line(data))
+    if data.startswith(b"#!"):
+        raise BadJob("it begins with #! but may not be executed (chmod +x)")
+    return parse_job(data, path)
+
+
+def parse_job(data: bytes, path: str) -> Job:
+    """The job in an INI file, path being its last argument."""
+    if not data.strip():
+        raise BadJob("the file is empty")
+    if b"\0" in data:
+        raise BadJob("it is neither an INI file nor an executable program")
+    data = data[3:] if data.startswith(b"\xef\xbb\xbf") else data
+    try:
+        parser = config.parse(os.fsdecode(data))
+    except config.Error as error:
+        raise BadJob("no INI file: " + " ".join(str(error).split()))
+    for section in SECTIONS:
+        if parser.has_section(section):
+            return job_of_section(dict(parser.items(section)), section, path)
+    raise BadJob("no section [control]")
+
+
+def job_of_section(keys: dict, section: str, path: str) -> Job:
+    command = keys.get("executable")
+    if not command:
+        raise BadJob(f"no 'executable' in section [{section}]")
+    return Job(arguments(command, path), command, niceness(keys.get("nice")))
+
+
+def arguments(command: str, path: str) -> List[str]:
+    """The command split, or given to a shell if it has shell syntax."""
+    if SHELL_SYNTAX.search(command) or command.split()[0] in BUILTINS:
+        # The user's own command line goes to a shell, by contract; the name
+        # of the file does not become a part of it.
+        return ["/bin/sh", "-c", command + ' "$@"', path, path]
+    try:
+        return shlex.split(command) + [path]
+    except ValueError as error:
+        raise BadJob(f"executable: {error} in: {command}")
+
+
+def niceness(text: Optional[str]) -> int:
+    if text is None:
+        return NICENESS
+    if not re.fullmatch(r"[+-]?[0-9]{1,2}", text):
+        raise BadJob(f"nice: a number from -20 to 19, not {text!r}")
+    return int(text)
+
+
+def first_line(data: bytes) -> str:
+    """What to show for a program's command: #! and interpreter, or ELF."""
+    if not data.startswith(b"#!"):
+        return "(ELF program)"
+    return os.fsdecode(data.split(b"\n", 1)[0])[:200]
+
+
+def kind_of_file(mode: int) -> str:
+    kinds = (
+        (stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a FIFO"),
+        (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
+    )
+    return next((text for is_it, text in kinds if is_it(mode)), "a socket")
+
+
+def why_not_started(error: OSError, argv: List[str]) -> str:
+    """The reason in words why execve refused; names the command."""
+    program = argv[0]
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return f"cannot run {program}: {error.strerror}"
+    if len(argv) > 1:
+        return f"command not found: {program}"
+    with open(program, "rb") as script:
+        interpreter = first_line(script.read(WRITE_BUFFER))
+    return f"interpreter not found: {interpreter!r}"

@@ -1,0 +1,83 @@
+"""The ledger: what became of each attempt, one file for each writer.
+
+A line is one unbuffered write, before the rename it tells of, so kill -9
+takes no record; fsync comes with the heartbeat, after a failure and on
+leaving.  Lines are records, not decisions: where a job lies decides.
+
+Tab-separated columns, named in the first line; new ones will come at the end.
+event is one of
+
+    done        ended with exit status 0
+    failed      ended otherwise, could not be run, or was lost too often
+    given-back  begun, and put back into the queue; does not count
+    lost        its worker died
+    superseded  ended after the job had been given to somebody else
+
+start and end are seconds since 1970 by the host's own clock, cpu is seconds
+(user and system, children included), peak is KiB of memory, status is
+`exit N`, `signal N` or `-`.  \\t, \\n, \\r and \\\\ stand for what they mean.
+"""
+import os
+from typing import NamedTuple, Optional
+
+from fjd.project import Project
+
+DONE, FAILED, LOST = "done", "failed", "lost"
+GIVEN_BACK, SUPERSEDED = "given-back", "superseded"
+
+
+class Entry(NamedTuple):
+    """One line; attempt is the name on disk."""
+
+    event: str
+    job: str
+    attempt: str
+    host: str = ""
+    worker: str = ""
+    start: float = 0.0
+    end: float = 0.0
+    status: str = "-"
+    cpu: float = 0.0
+    peak: int = 0
+    command: str = ""
+    reason: str = ""
+
+    @property
+    def how(self) -> str:
+        """For people: exit 1, signal 9, or why it could not be run."""
+        return self.status if self.status != "-" else self.reason
+
+
+HEADER = "\t".join(Entry._fields) + "\n"
+ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+
+
+def escape(value: object) -> str:
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    for character, escaped in ESCAPES:
+        text = text.replace(character, escaped)
+    return text
+
+
+class Ledger:
+    """This process's own file; made with its first line."""
+
+    def __init__(self, project: Project, writer: str) -> None:
+        self.project = project
+        self.path = project.ledger_file(writer)
+        self.descriptor: Optional[int] = None
+        self.is_synced = True
+
+    def write(self, entry: Entry) -> None:
+        """OSError if the line could not be written whole; then it is not."""
+        line = "\t".join(map(escape, entry)) + "\n"
+        if self.descriptor is None:
+            self.descriptor = self.project.files.open_own(self.path)
+            line = HEADER + line
+        self.project.files.append(self.descriptor, os.fsencode(line))
+        self.is_synced = False
+
+    def sync(self) -> None:
+        if not self.is_synced and self.descriptor is not None:
+            os.fsync(self.descriptor)
+            self.is_synced = True

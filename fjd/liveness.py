@@ -1,0 +1,128 @@
+"""Who is alive: by process on its own host, by heartbeat from anywhere.
+
+A member's record in workers/ or dispatchers/ is lines `key: value`: host,
+boot (boot id), pidns (inode of its pid namespace), pid, start (its start
+time in clock ticks, proc(5)), beat (seconds between two heartbeats) and
+session (the kind and name of a worker's session, or none).  Another boot id
+or pid namespace is another host: a pid is looked up only where it means
+something.
+
+Heartbeats are told by the file server's clock alone, and counted, not timed:
+dead is whose mtime did not change while the observer itself beat in time
+MISSED times.  So a server that freezes kills nobody.
+"""
+import os
+import socket
+import time
+from typing import Dict, NamedTuple, Tuple
+
+from fjd.names import new_id, safe_host
+from fjd.project import Project
+
+BEAT = 10.0  # seconds between two heartbeats
+MISSED = 6   # of them make a silent worker dead
+
+
+class Identity(NamedTuple):
+    """One process of one host, as its record tells it."""
+
+    host: str
+    boot: str
+    pidns: str
+    pid: int
+    start: str
+
+    def record(self, session: str) -> str:
+        lines = [f"{key}: {value}" for key, value in self._asdict().items()]
+        lines += [f"session: {session}", f"beat: {BEAT:g}", ""]
+        return "\n".join(lines)
+
+    def is_here(self, here: "Identity") -> bool:
+        return self[:3] == here[:3]
+
+    def is_running(self) -> bool:
+        """Ask only on its own host."""
+        if not self.start:
+            return is_pid(self.pid)
+        return start_time(self.pid) == self.start
+
+
+def myself() -> Identity:
+    """The identity of this process."""
+    pid = os.getpid()
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as boot_id:
+            boot = boot_id.read().strip()
+        pidns = str(os.stat("/proc/self/ns/pid").st_ino)
+    except OSError:
+        boot = pidns = ""  # No Linux: the host's name has to do.
+    host = safe_host(socket.gethostname())
+    return Identity(host, boot, pidns, pid, start_time(pid))
+
+
+def enrol(project: Project, kind: str, session: str = "none") -> str:
+    """Put this process's record into workers/ or dispatchers/: its id."""
+    identity = myself()
+    while True:
+        member = new_id(identity.host, time.time(), identity.pid)
+        if project.enrol(kind, member, identity.record(session)):
+            return member
+
+
+def parse_record(record: str) -> Dict[str, str]:
+    """A record's keys and values; what is no such line is left out."""
+    lines = (line.partition(": ") for line in record.splitlines())
+    return {key: value for key, colon, value in lines if colon}
+
+
+def identity_in(keys: Dict[str, str]) -> Identity:
+    """Who a record is about; of nobody's host if it is cut short."""
+    pid = keys.get("pid", "0")
+    return Identity(
+        keys.get("host", ""), keys.get("boot", "?"), keys.get("pidns", "?"),
+        int(pid) if pid.isdigit() else 0, keys.get("start", ""),
+    )
+
+
+def start_time(pid: int) -> str:
+    """When a process began, in ticks after boot; "" if it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # The name, in parentheses, may hold anything.
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return ""
+    state, start = fields[0], fields[19]
+    return "" if state in b"ZX" else start.decode()
+
+
+def is_pid(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # Somebody else's: it lives.
+    return True
+
+
+class Watch:
+    """Tells from heartbeats who is dead, in the observer's own beats."""
+
+    def __init__(self) -> None:
+        self.beats = 0
+        self.seen: Dict[str, Tuple[float, int]] = {}
+
+    def beat(self, is_late: bool) -> None:
+        """The observer has beaten; a late one starts every count anew."""
+        self.beats += 1
+        if is_late:
+            self.seen.clear()
+
+    def is_silent(self, member: str, mtime: float, period: float) -> bool:
+        """Whether mtime has not changed for too many beats."""
+        before, since = self.seen.get(member, (None, 0))
+        if before != mtime:
+            self.seen[member] = (mtime, self.beats)
+            return False
+        return self.beats - since > MISSED * max(1.0, period / BEAT)

@@ -1,0 +1,175 @@
+"""The grammar of names on disk.
+
+    worker, dispatcher   <host>_<seconds>.<microseconds>-<pid>
+    stamp                <token>-<count>    token: 17 of [0-9a-f]
+    attempt              <job>~<n>.<stamp>
+    in running/          <attempt>@<worker>
+    in workerqueue/      <worker>.<k>.<want>
+    in orders/           <worker>.<stamp>.<order>
+
+A host's part is [A-Za-z0-9.-], at most 40 characters.  What fjd itself adds
+is safe in a shell without quotes; the user's own part, <job>, may hold
+anything that why_bad() has nothing against.  A token is the time in
+microseconds and a random part, in hexadecimal, made once a process: so
+stamps sort by time and none occurs twice.  parse() raises ValueError for a
+name that does not follow the grammar; only a job may be called anything.
+"""
+import re
+import secrets
+from typing import List, NamedTuple, Tuple, Union
+
+LONGEST_JOB_NAME = 100  # bytes: what fjd adds has to fit into 255
+STAMPED = re.compile(r"(.+)~([1-9][0-9]{0,8})\.([0-9a-f]{17}-[0-9]+)", re.S)
+PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+CONTROL = re.compile("[\0-\x1f\x7f]")
+
+
+class Attempt(NamedTuple):
+    """One giving-out of a job; a bare job name is n = 1 without a stamp."""
+
+    job: str
+    n: int = 1
+    stamp: str = ""
+
+    @classmethod
+    def parse(cls, name: str) -> "Attempt":
+        match = STAMPED.fullmatch(name)
+        if not match:
+            return cls(name)
+        return cls(match.group(1), int(match.group(2)), match.group(3))
+
+    @property
+    def name(self) -> str:
+        return f"{self.job}~{self.n}.{self.stamp}"
+
+
+class Running(NamedTuple):
+    """An attempt and the worker that has begun it."""
+
+    attempt: str
+    worker: str
+
+    @classmethod
+    def parse(cls, name: str) -> "Running":
+        attempt, worker = name.rsplit("@", 1)
+        return cls(attempt, worker)
+
+    @property
+    def name(self) -> str:
+        return f"{self.attempt}@{self.worker}"
+
+
+class Announcement(NamedTuple):
+    """A worker that wants jobs, as many as that; k counts its asking."""
+
+    worker: str
+    k: int
+    want: int
+
+    @classmethod
+    def parse(cls, name: str) -> "Announcement":
+        worker, k, want = name.rsplit(".", 2)
+        return cls(worker, int(k), int(want))
+
+    @property
+    def name(self) -> str:
+        return f"{self.worker}.{self.k}.{self.want}"
+
+
+class Order(NamedTuple):
+    """What a worker is told to do, and the stamp of who tells it."""
+
+    worker: str
+    stamp: str
+    word: str
+
+    @classmethod
+    def parse(cls, name: str) -> "Order":
+        worker, stamp, word = name.rsplit(".", 2)
+        return cls(worker, stamp, word)
+
+    @property
+    def name(self) -> str:
+        return f"{self.worker}.{self.stamp}.{self.word}"
+
+
+def new_token(now: float) -> str:
+    """17 characters that no other process has; now: seconds since 1970."""
+    return f"{int(now * 1e6):013x}{secrets.token_hex(2)}"
+
+
+class Stamps:
+    """New stamps of one process, without a system call."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self.count = 0
+
+    def new(self) -> str:
+        self.count += 1
+        return f"{self.token}-{self.count}"
+
+    def made(self, attempt: Attempt) -> bool:
+        """Whether this process has stamped that attempt."""
+        return attempt.stamp.startswith(self.token + "-")
+
+
+def new_id(host: str, now: float, pid: int) -> str:
+    """The id of a worker or dispatcher; the same never comes twice."""
+    return f"{safe_host(host)}_{now:.6f}-{pid}"
+
+
+def safe_host(host: str) -> str:
+    """A host name that may stand in file names and session names."""
+    return re.sub(r"[^A-Za-z0-9.-]", "-", host).strip(".-")[:40] or "host"
+
+
+def host_of(member: str) -> str:
+    """The host in the id of a worker or dispatcher."""
+    return member.rpartition("_")[0]
+
+
+def is_project(name: str) -> bool:
+    return bool(PROJECT.fullmatch(name)) and len(name) <= LONGEST_JOB_NAME
+
+
+def is_editor_copy(name: str) -> bool:
+    """x~ and #x# are what editors leave; they are no jobs."""
+    return name.endswith("~") or (name[0] == name[-1] == "#")
+
+
+def why_bad(job: str) -> str:
+    """What is wrong with a job's name; "" if nothing is."""
+    if CONTROL.search(job):
+        return "its name holds a control character"
+    if job.startswith("-"):
+        return "its name begins with a dash"
+    if len(job.encode(errors="surrogateescape")) > LONGEST_JOB_NAME:
+        return f"its name is longer than {LONGEST_JOB_NAME} bytes"
+    return ""
+
+
+def made_up(job: str) -> str:
+    """A good name that still resembles a bad one."""
+    name = CONTROL.sub("_", job)
+    name = "_" + name[1:] if name.startswith("-") else name
+    cut = name.encode(errors="surrogateescape")[:LONGEST_JOB_NAME]
+    return cut.decode(errors="ignore") or "_"
+
+
+def printable(name: str) -> str:
+    """Any name as one line of ASCII."""
+    text = name.encode("ascii", "backslashreplace").decode()
+    return CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", text)
+
+
+def natural(name: str) -> List[Union[str, int]]:
+    """A sort key: job2 before job10."""
+    parts = re.split("([0-9]+)", name)  # every second one is a number
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
+
+
+def queue_order(name: str) -> Tuple[bool, List[Union[str, int]]]:
+    """A sort key: first attempts first, then as natural() has it."""
+    attempt = Attempt.parse(name)
+    return attempt.n > 1, natural(attempt.job)

@@ -1,0 +1,160 @@
+"""The processes of jobs: started, waited for, and ended with all they began.
+
+A job runs in a session of its own (setsid), so that a key typed in a
+worker's terminal does not reach it, with stdin from /dev/null and stdout and
+stderr on one log.  FJD_WORKER and FJD_ATTEMPT in its environment find its
+processes again, also those that called setsid(2) themselves.
+"""
+import os
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import (
+    Any, Callable, Dict, Iterator, List, Mapping, NamedTuple,
+    Optional,
+)
+
+from fjd.job import NICENESS
+from fjd.names import Running
+
+GRACE = 5.0  # seconds between TERM and KILL
+SESSION = "FJD_SESSION_NAME"  # what a recruiter tells a worker
+OWN_VARIABLES = ("FJD_JOB", "FJD_ATTEMPT", "FJD_WORKER", SESSION)
+# So that N workers do not start N times as many threads as there are cores.
+THREADS = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+)
+
+
+class Ending(NamedTuple):
+    """How a process ended: exit status, or minus the signal's number."""
+
+    status: int
+    cpu: float = 0.0  # seconds, user and system, children included
+    peak: int = 0     # KiB, the largest of its processes
+
+    @property
+    def text(self) -> str:
+        if self.status < 0:
+            return f"signal {-self.status}"
+        return f"exit {self.status}"
+
+
+def without_job(environ: Mapping[str, str]) -> Dict[str, str]:
+    """An environment that does not make its process a part of a job."""
+    return {k: v for k, v in environ.items() if k not in OWN_VARIABLES}
+
+
+def job_environment(
+    environ: Dict[str, str], project: str, job: str, run: Running,
+) -> Dict[str, str]:
+    return {
+        **dict.fromkeys(THREADS, "1"), **environ, "FJD_PROJECT": project,
+        "FJD_JOB": job, "FJD_ATTEMPT": run.attempt, "FJD_WORKER": run.worker,
+    }
+
+
+class Processes:
+    """Starts the jobs of one worker, and tells how they end.
+
+    On Linux niceness belongs to a thread (setpriority(2), "C library/kernel
+    differences"), and a plain user cannot lower it again.  So the thread of
+    the worker has the one that most jobs have, and another one keeps what
+    there was, and starts a thread for each job that wants a niceness.
+    """
+
+    def __init__(self) -> None:
+        self.child: Optional[subprocess.Popen] = None
+        self.keeper: Any = None
+
+    def be_nice(self) -> None:
+        """To be called once, before the first start()."""
+        self.keeper = ThreadPoolExecutor(1)
+        self.keeper.submit(os.getpid).result()  # Now the thread is there.
+        os.nice(max(0, NICENESS - os.nice(0)))
+
+    def start(
+        self, argv: List[str], environ: Dict[str, str], log: int, nice: int,
+    ) -> None:
+        """OSError if execve(2) refuses."""
+        def spawn() -> subprocess.Popen:
+            return subprocess.Popen(
+                argv, env=environ, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )
+        if nice == NICENESS:
+            self.child = spawn()
+        else:
+            self.child = self.keeper.submit(at_niceness, nice, spawn).result()
+
+    def poll(self) -> Optional[Ending]:
+        """How the job ended; None while it runs."""
+        assert self.child is not None
+        pid, status, usage = os.wait4(self.child.pid, os.WNOHANG)
+        if not pid:
+            return None
+        code = os.WEXITSTATUS(status)
+        if os.WIFSIGNALED(status):
+            code = -os.WTERMSIG(status)
+        self.child.returncode = code
+        return Ending(code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+
+    def end_tree(self, attempt: str, grace: float = GRACE) -> None:
+        """End what is left of an attempt here: TERM, grace, KILL.
+
+        Gives up on what cannot be killed (state D) after twice the grace.
+        """
+        leader = self.child.pid if self.child else -1
+        begun = time.monotonic()
+        while True:
+            pids = list(members(attempt, leader))
+            waited = time.monotonic() - begun
+            if not pids or waited > 2 * grace:
+                break
+            for pid in pids:
+                kill(pid, signal.SIGKILL if waited > grace else signal.SIGTERM)
+            time.sleep(0.02)
+        if self.child:
+            self.child.poll()  # No zombie.
+
+
+def at_niceness(nice: int, spawn: Callable) -> subprocess.Popen:
+    """Spawn from a thread of that niceness, or of the nearest allowed."""
+    def act() -> subprocess.Popen:
+        try:
+            os.setpriority(os.PRIO_PROCESS, 0, nice)
+        except OSError:
+            pass  # Only root may go below what hire had.
+        return spawn()
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(act).result()
+
+
+def members(attempt: str, leader: int) -> Iterator[int]:
+    """The living processes of an attempt: by environment, or by session."""
+    mark = os.fsencode(f"FJD_ATTEMPT={attempt}")
+    try:
+        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        pids = [leader]  # No Linux: the job's own process has to do.
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                state, _, _, session = file.read().rpartition(b")")[2].split(
+                    None, 4)[:4]
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                environ = file.read().split(b"\0")
+        except OSError:
+            continue  # RACE: it has ended; or it is somebody else's.
+        is_member = mark in environ or int(session) == leader
+        if is_member and state not in b"ZX":
+            yield pid
+
+
+def kill(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass  # RACE: it has ended.

@@ -1,0 +1,253 @@
+"""A project: its directories, and every step of the protocol in them.
+
+This is the normative list of what lies in ~/.fjd/<project>/ (mode 0700).
+The grammar of the names is in names.py.
+
+    jobqueue/<job>             waits; users put files here, a file is a job
+    workerqueue/<worker>.<k>.<want>
+                               "I am free and want so many jobs"; made and
+                               removed by its worker, or by who buries it
+    jobpods/<worker>/<attempt> given to that worker, not begun; the pod is
+                               its membership: who has no pod is no worker
+    running/<attempt>@<worker> begun; missing when it should be there: the
+                               worker was taken for dead
+    done/<attempt>             ended with exit status 0
+    failed/<attempt>           ended otherwise, could not be run, or was lost
+                               too often
+    workers/<worker>           who it is (liveness.py); its mtime is its sign
+                               of life.  Missing: the worker is dead
+    dispatchers/<dispatcher>   the same for dispatchers; decides nothing
+    orders/<worker>.<stamp>.<order>
+                               drain: run what is in your pod, then leave;
+                               now: give everything back and leave
+    joblogs/<attempt>.log      what the job printed, then why it failed; a
+                               dot name of the worker's while it runs
+    screenlogs/<worker>.log    what the worker printed
+    screenlogs/<session>.err   why a worker could not start; empty otherwise
+    ledger/<who>.tsv           a line for each attempt that ended or went
+                               back (ledger.py); one file a writer
+
+Invariants: a job is one file in exactly one place, and where it lies is its
+state.  Every step is one rename.  An attempt is accepted if and only if it
+lies, or once lay, in done/ or failed/; only the worker that ran it puts it
+there.  A new stamp at every move into a pod fences: who holds an old name
+holds nothing.  No path but jobqueue/<job> is ever used twice, so a request
+that a network repeats late finds nothing to harm.  No step trusts the answer
+to its own rename: begin and end ask again by open().
+"""
+import os
+from typing import Any, List, Optional
+
+from fjd import files
+from fjd.names import Announcement, Attempt, is_editor_copy, Order, Running
+
+DIRECTORIES = (
+    "jobqueue", "workerqueue", "jobpods", "running", "done", "failed",
+    "workers", "dispatchers", "orders", "joblogs", "screenlogs", "ledger",
+)
+YOUNG = 1.0  # seconds after the last write, in which more may come
+DRAIN = "drain"
+NOW = "now"
+
+
+class Project:
+    """The directories of one project under root, an absolute path."""
+
+    def __init__(self, root: str, files: Any = files) -> None:
+        self.root = root
+        self.name = os.path.basename(root)
+        self.files = files
+
+    def path(self, *parts: str) -> str:
+        return os.path.join(self.root, *parts)
+
+    def make_directories(self) -> None:
+        for directory in DIRECTORIES:
+            self.files.make_directory(self.path(directory))
+
+    # What there is to see
+
+    def names(self, *directory: str) -> List[str]:
+        return sorted(self.files.names(self.path(*directory)))
+
+    def parsed(self, directory: str, kind: Any) -> List[Any]:
+        """The names that follow that grammar; what else lies there is not
+        ours.
+        """
+        found = []
+        for name in self.names(directory):
+            try:
+                found.append(kind.parse(name))
+            except ValueError:
+                continue
+        return sorted(found)
+
+    def waiting(self) -> List[str]:
+        """The names in the queue, in no order."""
+        names = self.files.names(self.path("jobqueue"))
+        return [name for name in names if not is_editor_copy(name)]
+
+    def announcements(self) -> List[Announcement]:
+        """What free workers want; the latest of each."""
+        found = self.parsed("workerqueue", Announcement)
+        return list({latest.worker: latest for latest in found}.values())
+
+    def pods(self) -> List[str]:
+        """The workers that may be given jobs."""
+        return self.names("jobpods")
+
+    def given(self, worker: str) -> Optional[List[str]]:
+        """The attempts in a worker's pod; None if it has none (any more)."""
+        try:
+            return self.names("jobpods", worker)
+        except FileNotFoundError:
+            return None
+
+    def running(self) -> List[Running]:
+        """All that has begun and not ended."""
+        return self.parsed("running", Running)
+
+    def orders(self) -> List[Order]:
+        return self.parsed("orders", Order)
+
+    # Members: kind is "workers" or "dispatchers"
+
+    def enrol(self, kind: str, member: str, record: str) -> bool:
+        """Put a member's record there; False if the id is taken."""
+        return self.files.create(self.path(kind, member), record)
+
+    def record(self, kind: str, member: str) -> Optional[str]:
+        """A member's record; None if there is no such member (any more)."""
+        try:
+            _, text = self.files.read(self.path(kind, member))
+        except FileNotFoundError:
+            return None
+        return text.decode(errors="replace")
+
+    def beat(self, kind: str, member: str) -> float:
+        """Show a sign of life; the server's time, in its seconds.
+
+        FileNotFoundError: we were taken for dead.
+        """
+        self.files.touch(self.path(kind, member))
+        return self.last_beat(kind, member)
+
+    def last_beat(self, kind: str, member: str) -> float:
+        return self.files.mtime(self.path(kind, member))
+
+    def strike(self, kind: str, member: str) -> None:
+        self.files.remove(self.path(kind, member))
+
+    # Steps of a worker
+
+    def make_pod(self, worker: str) -> None:
+        self.files.make_directory(self.path("jobpods", worker))
+
+    def remove_pod(self, worker: str) -> bool:
+        """False if a job came meanwhile."""
+        return self.files.remove_directory(self.path("jobpods", worker))
+
+    def announce(self, announcement: Announcement) -> None:
+        self.files.create(self.path("workerqueue", announcement.name))
+
+    def withdraw(self, announcement: Announcement) -> None:
+        self.files.remove(self.path("workerqueue", announcement.name))
+
+    def begin(self, run: Running) -> None:
+        """Take an attempt out of the pod; opening it tells if we have it."""
+        self.files.move(
+            self.path("jobpods", run.worker, run.attempt), self.job_file(run),
+        )
+
+    def job_file(self, run: Running) -> str:
+        return self.path("running", run.name)
+
+    def is_running(self, run: Running) -> bool:
+        return self.files.is_there(self.job_file(run))
+
+    def end(self, run: Running, place: str, attempt: str) -> bool:
+        """Commit to done/ or failed/; False if others were given the job."""
+        target = self.path(place, attempt)
+        # NFS: a move that reports failure may have happened.
+        return self.files.move(self.job_file(run), target) \
+            or self.files.is_there(target)
+
+    def requeue(self, run: Running, attempt: str) -> None:
+        """What had begun waits again: given back, or lost and renamed."""
+        self.files.move(self.job_file(run), self.path("jobqueue", attempt))
+
+    def give_back_unbegun(self, worker: str, name: str) -> None:
+        self.files.move(
+            self.path("jobpods", worker, name), self.path("jobqueue", name),
+        )
+
+    # Steps of a dispatcher
+
+    def assign(self, name: str, worker: str, attempt: Attempt) -> bool:
+        """From the queue into a pod; False: look at both anew."""
+        return self.files.move(
+            self.path("jobqueue", name),
+            self.path("jobpods", worker, attempt.name),
+        )
+
+    def reassign(
+        self, old: str, source: str, target: str, attempt: Attempt,
+    ) -> bool:
+        """From one pod into another, under a new stamp."""
+        return self.files.move(
+            self.path("jobpods", source, old),
+            self.path("jobpods", target, attempt.name),
+        )
+
+    def last_write(self, name: str) -> float:
+        """When a job that waits was written to, in the server's seconds."""
+        return self.files.mtime(self.path("jobqueue", name))
+
+    def reject(self, name: str, attempt: Attempt) -> bool:
+        """From the queue to failed/: no worker can get a job of that name."""
+        return self.files.move(
+            self.path("jobqueue", name), self.path("failed", attempt.name),
+        )
+
+    # Orders, logs, ledgers
+
+    def order(self, order: Order) -> None:
+        self.files.create(self.path("orders", order.name))
+
+    def drop_orders(self, worker: str) -> None:
+        for order in self.orders():
+            if order.worker == worker:
+                self.files.remove(self.path("orders", order.name))
+
+    def draft_log(self, worker: str, k: int) -> str:
+        """Where the k-th log of a worker is while its job runs."""
+        return self.path("joblogs", f".{worker}.{k}.log")
+
+    def keep_draft_log(self, run: Running) -> None:
+        """What a dead worker's log holds was printed by what it ran."""
+        place = self.path("joblogs")
+        for name in self.files.drafts(place, f".{run.worker}."):
+            path = os.path.join(place, name)
+            if self.files.size(path):
+                self.files.move(path, self.job_log(run.attempt))
+            else:
+                self.files.remove(path)
+
+    def write_log(self, attempt: Attempt, text: str) -> None:
+        """The log of an attempt that nobody ran."""
+        self.files.create(self.job_log(attempt.name), f"[fjd] {text}\n")
+
+    def job_log(self, attempt: str) -> str:
+        return self.path("joblogs", f"{attempt}.log")
+
+    def worker_log(self, worker: str) -> str:
+        return self.path("screenlogs", f"{worker}.log")
+
+    def session_log(self, session: str) -> str:
+        return self.path("screenlogs", f"{session}.err")
+
+    def ledger_file(self, writer: str) -> str:
+        return self.path("ledger", f"{writer}.tsv")
+
+    def ledger_files(self) -> List[str]:
+        return [self.path("ledger", name) for name in self.names("ledger")]

@@ -1,0 +1,129 @@
+"""Giving back what dead workers held, and burying them.
+
+Whoever of fjd is alive may do this, several at a time, without a lock:
+every step is one rename of a name that nobody else uses, so one of them
+succeeds and the rest find nothing.  Those who are mentioned anywhere are
+listed before those who are enrolled, and a record that seems to be missing
+is opened before that is believed: a worker that is just starting enrols
+first, and must not look dead.
+
+The order of a burial matters.  What had begun goes first, and only by a new
+name (n + 1), so that no one but the dead worker could have put the old name
+into done/.  The pod is removed by rmdir: a job that a dispatcher puts into
+it meanwhile makes that fail, and the next pass gives the job back.  The
+record goes last, so that a burial cut short is taken up again.
+"""
+import time
+from typing import Any, Callable, Dict, List, Set, Tuple
+
+from fjd.ledger import Entry, FAILED, Ledger, LOST, SUPERSEDED
+from fjd.liveness import (
+    BEAT, Identity, identity_in, myself, parse_record, Watch,
+)
+from fjd.names import Attempt, host_of, new_token, printable, Running, Stamps
+from fjd.process import Processes
+from fjd.project import Project
+
+MOST_LOSSES = 3
+
+
+class Reclaimer:
+    """Finds and buries dead workers, for one process that beats."""
+
+    def __init__(
+        self, project: Project, name: str, here: Identity, stamps: Stamps,
+        processes: Any, say: Callable[[str], None],
+    ) -> None:
+        self.project = project
+        self.here = here
+        self.stamps = stamps
+        self.ledger = Ledger(project, name)
+        self.processes = processes
+        self.say = say
+        self.watch = Watch()
+        self.records: Dict[str, Dict[str, str]] = {}
+
+    def sweep(self) -> None:
+        """Bury every dead worker, and strike every dead dispatcher."""
+        mentioned = self.mentioned()
+        for worker in mentioned.union(self.project.names("workers")):
+            if self.is_dead("workers", worker):
+                self.bury(worker)
+        for dispatcher in self.project.names("dispatchers"):
+            if self.is_dead("dispatchers", dispatcher):
+                self.project.strike("dispatchers", dispatcher)
+
+    def mentioned(self) -> Set[str]:
+        """All workers that something in the project is about."""
+        lists: Tuple[List[Any], ...] = (
+            self.project.running(), self.project.announcements(),
+            self.project.orders(),
+        )
+        named = {item.worker for items in lists for item in items}
+        return named.union(self.project.pods())
+
+    def is_dead(self, kind: str, member: str) -> bool:
+        try:
+            mtime = self.project.last_beat(kind, member)
+        except FileNotFoundError:
+            return True
+        keys = self.records.get(member)
+        if not keys:
+            keys = parse_record(self.project.record(kind, member) or "")
+            if "beat" in keys:  # RACE: it may be just being written.
+                self.records[member] = keys
+        identity = identity_in(keys)
+        if identity.is_here(self.here) and not identity.is_running():
+            return True
+        period = float(keys.get("beat", BEAT))
+        return self.watch.is_silent(member, mtime, period)
+
+    def bury(self, worker: str) -> None:
+        for run in self.project.running():
+            if run.worker == worker:
+                self.reclaim(run)
+        for name in self.project.given(worker) or []:
+            self.project.give_back_unbegun(worker, name)
+        self.project.drop_orders(worker)
+        if not self.project.remove_pod(worker):
+            return  # RACE: a job came; the next pass gives it back.
+        for announcement in self.project.announcements():
+            if announcement.worker == worker:
+                self.project.withdraw(announcement)
+        self.project.strike("workers", worker)
+        self.records.pop(worker, None)
+
+    def reclaim(self, run: Running) -> None:
+        """Give back a job that had begun, or give it up after too many."""
+        if identity_in(self.records.get(run.worker, {})).is_here(self.here):
+            self.processes.end_tree(run.attempt)
+        self.project.keep_draft_log(run)
+        lost = Attempt.parse(run.attempt)
+        after = Attempt(lost.job, lost.n + 1, self.stamps.new())
+        reason = f"worker {run.worker} died"
+        self.record(LOST, lost, run, reason)
+        self.say(f"{printable(lost.job)}: {reason}.")
+        if lost.n < MOST_LOSSES:
+            return self.project.requeue(run, after.name)
+        reason = f"given up: {lost.n} workers died while it ran"
+        self.record(FAILED, after, run, reason)
+        self.project.write_log(after, f"{lost.job}: {reason}")
+        if not self.project.end(run, FAILED, after.name):
+            # RACE: somebody else gave it up, under another stamp.
+            self.record(SUPERSEDED, after, run, reason)
+
+    def record(
+        self, event: str, attempt: Attempt, run: Running, reason: str,
+    ) -> None:
+        self.ledger.write(Entry(
+            event, attempt.job, attempt.name, worker=run.worker,
+            host=host_of(run.worker), reason=reason,
+        ))
+
+
+def new_reclaimer(
+    project: Project, name: str, say: Callable[[str], None],
+) -> Reclaimer:
+    """That of this process, whose lines go into the ledger of that name."""
+    stamps = Stamps(new_token(time.time()))
+    return Reclaimer(project, name, myself(), stamps, Processes(), say)

@@ -1,0 +1,149 @@
+"""The recruiter: hires workers on this host, and fires them.
+
+Workers are found by what they say of themselves in workers/, never by the
+names of sessions, and told to leave through orders/, so that it does not
+matter where and how they were started.
+"""
+import time
+from typing import Any, Callable, Dict, List, Set
+
+from fjd.alarm import Backoff
+from fjd.dismissal import Dismissal
+from fjd.errors import NotHired
+from fjd.liveness import identity_in, parse_record
+from fjd.project import DRAIN, Project
+from fjd.reclaim import Reclaimer
+
+PATIENCE = 30.0  # seconds for workers to come up, or to leave
+ROUNDS = 10      # others may hire here at the same time
+
+
+class Recruiter:
+    """Hires and fires for one project, on the host of this process."""
+
+    def __init__(
+        self, project: Project, reclaimer: Reclaimer,
+        say: Callable[[str], None], clock: Any = time,
+    ) -> None:
+        self.project = project
+        self.reclaimer = reclaimer
+        self.here = reclaimer.here
+        self.stamps = reclaimer.stamps
+        self.say = say
+        self.clock = clock
+
+    def records(self) -> Dict[str, Dict[str, str]]:
+        """The records of all workers that live on this host."""
+        found = {}
+        for worker in self.project.names("workers"):
+            record = self.project.record("workers", worker)
+            keys = parse_record(record or "")
+            identity = identity_in(keys)
+            if identity.is_here(self.here) and identity.is_running():
+                found[worker] = keys
+        return found
+
+    def staying(self) -> List[str]:
+        """Those of them whom no order tells to leave, the oldest first."""
+        leaving = {order.worker for order in self.project.orders()}
+        return [w for w in sorted(self.records()) if w not in leaving]
+
+    def hire(
+        self, number: int, sessions: Any, argv: List[str],
+        environ: Dict[str, str], directory: str,
+    ) -> None:
+        """See to it that exactly that many workers stay here."""
+        for _ in range(ROUNDS):
+            staying = self.staying()
+            if len(staying) == number:
+                break
+            if len(staying) > number:
+                self.dismiss(staying[number:])
+                continue
+            names = self.free_names(number - len(staying))
+            for name in names:
+                log = self.project.session_log(name)
+                sessions.start(name, argv, log, environ, directory)
+            self.wait_for(names)
+        self.say(
+            f"Hired {len(staying)} workers in project"
+            f' "{self.project.name}".',
+        )
+
+    def dismiss(self, workers: List[str]) -> None:
+        dismissal = Dismissal(self.project, self.stamps, DRAIN)
+        for worker in workers:
+            dismissal.tell(worker)
+
+    def free_names(self, number: int) -> List[str]:
+        """Names for sessions, <project>.<host>.<number>, that nobody has."""
+        taken = {session_of(keys) for keys in self.records().values()}
+        names: List[str] = []
+        count = 0
+        while len(names) < number:
+            count += 1
+            name = f"{self.project.name}.{self.here.host}.{count}"
+            if name not in taken:
+                names.append(name)
+        return names
+
+    def wait_for(self, names: List[str]) -> None:
+        """Until all have announced themselves; NotHired says who did not."""
+        backoff = Backoff(0.1)
+        deadline = self.clock.monotonic() + PATIENCE
+        missing, known = set(names), set()
+        while missing:
+            here = {session_of(k): w for w, k in self.records().items()}
+            at_work = self.at_work()
+            for name in sorted(missing):
+                worker = here.get(name, "")
+                if worker in at_work or (name in known and not worker):
+                    missing.remove(name)  # RACE: a known one left again.
+                elif worker:
+                    known.add(name)
+                else:
+                    self.check_start(name)
+            if missing and self.clock.monotonic() > deadline:
+                raise NotHired(
+                    f"{', '.join(sorted(missing))}: did not come up within"
+                    f" {PATIENCE:.0f} seconds",
+                )
+            self.clock.sleep(backoff.longer() if missing else 0)
+
+    def at_work(self) -> Set[str]:
+        """The workers that ask, that were given jobs, or that run some."""
+        given = {w for w in self.project.pods() if self.project.given(w)}
+        asking = {a.worker for a in self.project.announcements()}
+        return given | asking | {r.worker for r in self.project.running()}
+
+    def check_start(self, name: str) -> None:
+        """NotHired, if a worker left word that it cannot start."""
+        log = self.project.session_log(name)
+        if self.project.files.size(log):
+            _, text = self.project.files.read(log)
+            why = text.decode(errors="replace").strip().splitlines()[-1]
+            raise NotHired(f"{name}: did not come up: {why}")
+
+    def fire(self, word: str) -> None:
+        """Tell all workers to leave, and wait until they have."""
+        self.reclaimer.sweep()
+        backoff = Backoff(0.5)
+        deadline = self.clock.monotonic() + PATIENCE
+        dismissal = Dismissal(self.project, self.stamps, word)
+        while dismissal.remaining():
+            if self.clock.monotonic() > deadline:
+                raise NotHired(
+                    f"{', '.join(dismissal.remaining())}: did not leave"
+                    f" within {PATIENCE:.0f} seconds",
+                )
+            self.clock.sleep(backoff.longer())
+            self.reclaimer.sweep()
+        self.say(
+            f"Fired {len(dismissal.told)} workers in project"
+            f' "{self.project.name}".',
+        )
+
+
+def session_of(keys: Dict[str, str]) -> str:
+    """The name of the session in a worker's record."""
+    return keys.get("session", "").partition(" ")[2]

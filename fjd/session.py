@@ -1,0 +1,125 @@
+"""Sessions that workers live in: screen, tmux, or a background process.
+
+The only module that imports sh, and late: that takes a tenth of a second.
+Neither the user's .screenrc nor .tmux.conf is read, for what they start
+would keep a session alive without its worker.
+"""
+import shutil
+import subprocess
+import sys
+from typing import Any, Callable, Dict, List
+
+from fjd.errors import Unavailable
+from fjd.process import SESSION, without_job
+
+SCREEN, TMUX, PROCESS = "screen", "tmux", "process"
+KINDS = (SCREEN, TMUX, PROCESS)
+SECONDS = 20  # for screen or tmux to start
+# What ld.so(8), "Secure-execution mode", takes out of the environment when
+# screen is installed setgid, as on some systems.
+STRIPPED = (
+    "LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT", "LD_ORIGIN_PATH", "TMPDIR",
+    "LOCPATH", "NLSPATH", "TZDIR", "MALLOC_ARENA_MAX", "GCONV_PATH",
+)
+
+
+class Sessions:
+    """Starts sessions of the best kind there is, or of the one asked for."""
+
+    def __init__(self, wanted: str, say: Callable[[str], None]) -> None:
+        self.kinds = [wanted] if wanted else list(KINDS)
+        self.say = say
+        self.lacking: List[str] = []
+
+    def start(
+        self, name: str, argv: List[str], log: str, environ: Dict[str, str],
+        directory: str,
+    ) -> None:
+        """Unavailable, if there is no kind that can be had.
+
+        What argv itself says on stderr, say why it cannot start, goes to log.
+        """
+        argv = ["/bin/sh", "-c", 'exec "$@" 2>"$0"', log] + argv
+        while True:
+            kind = self.kinds[0]
+            known = {**without_job(environ), SESSION: f"{kind} {name}"}
+            try:
+                return STARTERS[kind](name, argv, known, directory)
+            except Unavailable as error:
+                if len(self.kinds) == 1:
+                    raise
+                self.fall_back(str(error))
+
+    def fall_back(self, why: str) -> None:
+        self.kinds.pop(0)
+        self.lacking += [] if why in self.lacking else [why]
+        if self.kinds == [PROCESS]:
+            reasons = "; ".join(self.lacking)
+            self.say(f"Workers run as background processes ({reasons}).")
+
+
+def program(name: str) -> Any:
+    """A program to be called through sh; Unavailable says what to install."""
+    try:
+        import sh
+    except ImportError:
+        raise Unavailable(
+            "the Python package sh is missing",
+            f"try: {sys.executable} -m pip install --user sh",
+        )
+    if not shutil.which(name):
+        raise Unavailable(
+            f"{name} is not installed",
+            f"try: apt-get install {name} (as root), or another --session",
+        )
+    return sh.Command(name)
+
+
+def call(name: str, *arguments: str, **how: Any) -> None:
+    command = program(name)
+    import sh
+    try:
+        command(*arguments, _timeout=SECONDS, **how)
+    except sh.ErrorReturnCode as error:
+        said = (error.stdout + error.stderr).decode(errors="replace")
+        why = " ".join(said.split()) or f"exit {error.exit_code}"
+    except sh.TimeoutException:
+        why = f"no answer within {SECONDS} seconds"
+    else:
+        return
+    raise Unavailable(f"{name}: {why}", "try: another --session")
+
+
+def start_screen(
+    name: str, argv: List[str], environ: Dict[str, str], directory: str,
+) -> None:
+    kept = [f"{key}={environ[key]}" for key in STRIPPED if key in environ]
+    call(
+        SCREEN, "-c", "/dev/null", "-dmS", name, "env", *kept, *argv,
+        _env=environ, _cwd=directory,
+    )
+
+
+def start_tmux(
+    name: str, argv: List[str], environ: Dict[str, str], directory: str,
+) -> None:
+    """A server of its own (-L) for each: a shared one keeps the environment
+    of whoever started it, not that of this hire.
+    """
+    call(
+        TMUX, "-f", "/dev/null", "-L", name, "new-session", "-d", "-s", name,
+        "-c", directory, "--", *argv, _env=environ, _cwd=directory,
+    )
+
+
+def start_process(
+    name: str, argv: List[str], environ: Dict[str, str], directory: str,
+) -> None:
+    subprocess.Popen(
+        argv, env=environ, cwd=directory, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+STARTERS = {SCREEN: start_screen, TMUX: start_tmux, PROCESS: start_process}

@@ -1,0 +1,283 @@
+"""The worker: asks for jobs, runs what it finds in its pod, says how it went.
+
+A worker is one thread around step(), which looks, decides and does one
+thing.  Files, clock and processes come in from outside.
+"""
+import errno
+import os
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
+
+from fjd.alarm import Backoff
+from fjd.errors import BadJob
+from fjd.job import Job, read_job, why_not_started
+from fjd.joblog import JobLog
+from fjd.ledger import DONE, Entry, FAILED, GIVEN_BACK, Ledger, SUPERSEDED
+from fjd.liveness import BEAT
+from fjd.names import Announcement, Attempt, host_of, natural, Running
+from fjd.process import job_environment, without_job
+from fjd.project import NOW, Project, YOUNG
+
+HANDFUL = 0.25  # seconds that a handful of short jobs should last
+LARGEST_HANDFUL = 256
+SMOOTH = 0.3    # how much the last job counts in the average
+ECHO = 0.1      # seconds between two looks at what a job prints
+# The machine is short of something, or the program is still being written:
+# not the job's fault.
+PASSING = (
+    errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY,
+)
+
+
+class Task(NamedTuple):
+    """The job that is running; entry tells its end, once it has ended."""
+
+    run: Running
+    command: str = ""
+    start: float = 0.0
+    entry: Optional[Entry] = None
+    is_recorded: bool = False
+
+
+class Worker:
+    """One worker of a project; its record must be enrolled first."""
+
+    def __init__(
+        self, project: Project, worker: str, processes: Any,
+        say: Callable[[str], None], interval: float, clock: Any = time,
+        environ: Optional[Dict[str, str]] = None,
+    ) -> None:
+        self.project = project
+        self.id = worker
+        self.processes = processes
+        self.say = say
+        self.clock = clock
+        self.environ = without_job(environ or dict(os.environ))
+        self.interval = interval
+        self.backoff = Backoff(interval)
+        self.ledger = Ledger(project, worker)
+        self.log = JobLog(project, worker)
+        self.task: Optional[Task] = None           # what runs
+        self.given: List[str] = []                 # to begin, the last first
+        self.out: Optional[Announcement] = None    # what it asks for
+        self.asked = 0
+        self.pace = HANDFUL                        # mean seconds of a job
+        self.order = ""
+        self.next_beat = self.next_orders = 0.0
+        self.has_left = self.was_buried = False
+
+    def start(self) -> None:
+        """Become a member, and ask for work."""
+        self.project.make_pod(self.id)
+        self.say(f"Started with ID {self.id}.")
+        self.announce()
+
+    def step(self) -> float:
+        """Look, decide, do one thing; seconds until the next look."""
+        self.beat_if_due()
+        self.heed_orders_if_due()
+        if self.task:
+            return self.attend(self.task)
+        if not self.given:
+            self.look_in_pod()
+        if self.order == NOW or (self.order and not self.given):
+            self.leave()
+            return 0.0
+        if self.given:
+            return self.begin(self.given.pop())
+        self.announce()
+        self.next_orders = 0.0
+        return self.backoff.longer()
+
+    # Signs of life, and what is found out on that occasion
+
+    def beat_if_due(self) -> None:
+        now = self.clock.monotonic()
+        if now < self.next_beat:
+            return
+        self.next_beat = now + BEAT
+        try:
+            self.project.beat("workers", self.id)
+        except FileNotFoundError:
+            return self.end_life()
+        self.ledger.sync()
+        mine = [r for r in self.project.running() if r.worker == self.id]
+        if not self.task:
+            for run in mine[:1]:
+                self.run(run)  # NFS: a begin that happened late.
+        elif self.task.run not in mine:
+            if not self.project.is_running(self.task.run):
+                self.drop(self.task)
+
+    def drop(self, task: Task) -> None:
+        """Others were given the job, or its user removed it."""
+        self.processes.end_tree(task.run.attempt)
+        self.ledger.write(self.entry(task, SUPERSEDED, reason="taken away"))
+        self.log.keep(task.run.attempt)
+        self.task = None
+
+    def end_life(self) -> None:
+        """We were taken for dead: all we had is in other hands."""
+        if self.task:
+            self.drop(self.task)
+        self.was_buried = self.has_left = True
+
+    # Orders
+
+    def heed_orders_if_due(self) -> None:
+        now = self.clock.monotonic()
+        if now >= self.next_orders and self.order != NOW:
+            self.next_orders = now + self.interval
+            orders = self.project.orders()
+            words = {o.word for o in orders if o.worker == self.id}
+            self.order = max(words | {self.order})  # "now" beats "drain"
+
+    def leave(self) -> None:
+        """Give back what was not begun, and go; not if a job has come."""
+        self.withdraw()
+        if self.order == NOW:
+            for name in self.project.given(self.id) or []:
+                self.project.give_back_unbegun(self.id, name)
+        if self.project.remove_pod(self.id):
+            self.project.drop_orders(self.id)
+            self.project.strike("workers", self.id)
+            self.log.close()
+            self.ledger.sync()
+            self.has_left = True
+
+    # Asking for jobs
+
+    def announce(self) -> None:
+        """Say how many jobs would be welcome, unless that has been said."""
+        if self.out or self.order:
+            return
+        self.asked += 1
+        self.out = Announcement(self.id, self.asked, self.handful())
+        self.project.announce(self.out)
+
+    def handful(self) -> int:
+        wanted = int(HANDFUL / max(self.pace, 1e-6))
+        return min(max(wanted, 1), LARGEST_HANDFUL)
+
+    def withdraw(self) -> None:
+        if self.out:
+            self.project.withdraw(self.out)
+            self.out = None
+
+    def look_in_pod(self) -> None:
+        given = self.project.given(self.id)
+        if given is None:
+            self.end_life()
+        elif given:
+            self.withdraw()
+            self.backoff.reset()
+            self.given = sorted(given, key=natural, reverse=True)
+
+    # Running a job
+
+    def begin(self, attempt: str) -> float:
+        """Take an attempt out of the pod, and run it."""
+        run = Running(attempt, self.id)
+        self.project.begin(run)
+        wait = self.run(run)
+        if len(self.given) < self.handful() // 2:
+            self.announce()
+        return wait
+
+    def run(self, run: Running) -> float:
+        """Run a job if it is ours: whoever can open it, holds it."""
+        job, bad = None, ""
+        try:
+            job = read_job(self.project.files, self.project.job_file(run))
+            written = job.written
+        except FileNotFoundError:
+            return 0.0  # RACE: given to another worker, or cancelled.
+        except BadJob as error:
+            bad, written = str(error), error.written
+        if written and self.is_young(written):
+            return self.give_back(run, "perhaps half written")
+        self.say(f"Worker {self.id}: I found a job.")
+        return self.spawn(run, job) if job else self.fail(run, bad)
+
+    def is_young(self, written: float) -> bool:
+        """Whether that was just now, by the server's clock."""
+        return abs(self.project.beat("workers", self.id) - written) < YOUNG
+
+    def spawn(self, run: Running, job: Job) -> float:
+        name = Attempt.parse(run.attempt).job
+        environ = job_environment(self.environ, self.project.name, name, run)
+        task = Task(run, job.command, self.clock.time())
+        try:
+            self.processes.start(
+                job.argv, environ, self.log.open(), job.niceness,
+            )
+        except OSError as error:
+            if error.errno in PASSING:
+                self.give_back(run, str(error.strerror))
+                return self.interval
+            return self.fail(run, why_not_started(error, job.argv))
+        self.task = task
+        return 0.0
+
+    def attend(self, task: Task) -> float:
+        """See whether the job has ended; if so, commit its end."""
+        if not task.entry:
+            ending = self.processes.poll()
+            self.log.echo()
+            if not ending:
+                return self.while_running(task)
+            task = self.task = task._replace(entry=self.entry(
+                task, FAILED if ending.status else DONE, status=ending.text,
+                cpu=ending.cpu, peak=ending.peak,
+            ))
+        self.commit(task)
+        return 0.0
+
+    def while_running(self, task: Task) -> float:
+        if self.order == NOW:
+            self.processes.end_tree(task.run.attempt)
+            self.task = None
+            return self.give_back(task.run, "its worker was told to leave")
+        return min(ECHO, self.interval) if self.log.is_shown else self.interval
+
+    # How a job ends
+
+    def entry(self, task: Task, event: str, **more: Any) -> Entry:
+        attempt = task.run.attempt
+        return Entry(
+            event, Attempt.parse(attempt).job, attempt, host_of(self.id),
+            self.id, task.start, self.clock.time(), command=task.command,
+            **more,
+        )
+
+    def fail(self, run: Running, reason: str) -> float:
+        """A job that could not be run."""
+        task = Task(run, start=self.clock.time())
+        entry = self.entry(task, FAILED, reason=reason)
+        self.task = task._replace(entry=entry)
+        return 0.0
+
+    def commit(self, task: Task) -> None:
+        """Record the end, name the log, and only then rename."""
+        entry = task.entry
+        assert entry
+        if not task.is_recorded:
+            self.ledger.write(entry)
+            self.task = task._replace(is_recorded=True)
+        failure = f"{entry.job}: {entry.how}"
+        self.log.keep(entry.attempt, failure if entry.event == FAILED else "")
+        if not self.project.end(task.run, entry.event, entry.attempt):
+            self.ledger.write(entry._replace(event=SUPERSEDED))
+        self.task = None
+        self.pace += (min(entry.end - entry.start, 1.0) - self.pace) * SMOOTH
+        self.say(f"Worker {self.id}: Finished my job.")
+        if entry.event == FAILED:
+            self.say(f"Worker {self.id}: It failed: {failure}")
+            self.ledger.sync()
+
+    def give_back(self, run: Running, reason: str) -> float:
+        """A begun job waits again; it counts for nothing."""
+        self.ledger.write(self.entry(Task(run), GIVEN_BACK, reason=reason))
+        self.log.keep(run.attempt)
+        self.project.requeue(run, run.attempt)
+        return 0.0
