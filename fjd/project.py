@@ -23,7 +23,8 @@ The grammar of the names is in names.py.
     joblogs/<attempt>.log      what the job printed, then why it failed; a
                                dot name of the worker's while it runs
     screenlogs/<worker>.log    what the worker printed
-    screenlogs/<session>.err   why a worker could not start; empty otherwise
+    screenlogs/<session>.err   there while a worker starts: its stderr; the
+                               worker removes it when it has announced itself
     ledger/<who>.tsv           a line for each attempt that ended or went
                                back (ledger.py); one file a writer
 
@@ -244,7 +245,24 @@ class Project:
         return self.path("screenlogs", f"{worker}.log")
 
     def session_log(self, session: str) -> str:
-        return self.path("screenlogs", f"{session}.err")
+        """That of a session as a record names it: its kind, and its name."""
+        return self.path("screenlogs", f"{session.rpartition(' ')[2]}.err")
+
+    def claim_session(self, session: str) -> bool:
+        """Start its log; False if somebody else uses that name."""
+        return self.files.create(self.session_log(session))
+
+    def open_session(self, session: str) -> None:
+        """A worker has come up: its log ends."""
+        self.files.remove(self.session_log(session))
+
+    def session_trouble(self, session: str) -> Optional[str]:
+        """Why a worker could not start, in a line; None if it did."""
+        try:
+            _, text = self.files.read(self.session_log(session))
+        except FileNotFoundError:
+            return None
+        return text.decode(errors="replace").strip().rpartition("\n")[2]
 
     def ledger_file(self, writer: str) -> str:
         return self.path("ledger", f"{writer}.tsv")

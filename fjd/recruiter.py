@@ -5,7 +5,7 @@ names of sessions, and told to leave through orders/, so that it does not
 matter where and how they were started.
 """
 import time
-from typing import Any, Callable, Dict, List, Set
+from typing import Any, Callable, Dict, List
 
 from fjd.alarm import Backoff
 from fjd.dismissal import Dismissal
@@ -61,10 +61,14 @@ class Recruiter:
                 self.dismiss(staying[number:])
                 continue
             names = self.free_names(number - len(staying))
-            for name in names:
-                log = self.project.session_log(name)
-                sessions.start(name, argv, log, environ, directory)
-            self.wait_for(names)
+            try:
+                for name in names:
+                    log = self.project.session_log(name)
+                    sessions.start(name, argv, log, environ, directory)
+                self.wait_for(names)
+            finally:
+                for name in names:
+                    self.project.open_session(name)
         self.say(
             f"Hired {len(staying)} workers in project"
             f' "{self.project.name}".',
@@ -83,7 +87,7 @@ class Recruiter:
         while len(names) < number:
             count += 1
             name = f"{self.project.name}.{self.here.host}.{count}"
-            if name not in taken:
+            if name not in taken and self.project.claim_session(name):
                 names.append(name)
         return names
 
@@ -91,38 +95,15 @@ class Recruiter:
         """Until all have announced themselves; NotHired says who did not."""
         backoff = Backoff(0.1)
         deadline = self.clock.monotonic() + PATIENCE
-        missing, known = set(names), set()
-        while missing:
-            here = {session_of(k): w for w, k in self.records().items()}
-            at_work = self.at_work()
-            for name in sorted(missing):
-                worker = here.get(name, "")
-                if worker in at_work or (name in known and not worker):
-                    missing.remove(name)  # RACE: a known one left again.
-                elif worker:
-                    known.add(name)
-                else:
-                    self.check_start(name)
-            if missing and self.clock.monotonic() > deadline:
-                raise NotHired(
-                    f"{', '.join(sorted(missing))}: did not come up within"
-                    f" {PATIENCE:.0f} seconds",
-                )
-            self.clock.sleep(backoff.longer() if missing else 0)
-
-    def at_work(self) -> Set[str]:
-        """The workers that ask, that were given jobs, or that run some."""
-        given = {w for w in self.project.pods() if self.project.given(w)}
-        asking = {a.worker for a in self.project.announcements()}
-        return given | asking | {r.worker for r in self.project.running()}
-
-    def check_start(self, name: str) -> None:
-        """NotHired, if a worker left word that it cannot start."""
-        log = self.project.session_log(name)
-        if self.project.files.size(log):
-            _, text = self.project.files.read(log)
-            why = text.decode(errors="replace").strip().splitlines()[-1]
-            raise NotHired(f"{name}: did not come up: {why}")
+        while names:
+            why = {name: self.project.session_trouble(name) for name in names}
+            names = [name for name in names if why[name] is not None]
+            if any(why.values()) or self.clock.monotonic() > deadline:
+                raise NotHired("; ".join(
+                    f"{name} did not come up: " + (why[name] or "no answer")
+                    for name in names
+                ))
+            self.clock.sleep(backoff.longer() if names else 0)
 
     def fire(self, word: str) -> None:
         """Tell all workers to leave, and wait until they have."""

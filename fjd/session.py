@@ -39,7 +39,7 @@ class Sessions:
 
         What argv itself says on stderr, say why it cannot start, goes to log.
         """
-        argv = ["/bin/sh", "-c", 'exec "$@" 2>"$0"', log] + argv
+        argv = ["/bin/sh", "-c", 'exec "$@" 2>>"$0"', log] + argv
         while True:
             kind = self.kinds[0]
             known = {**without_job(environ), SESSION: f"{kind} {name}"}

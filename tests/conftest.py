@@ -1,0 +1,65 @@
+"""Every test has a home of its own, with a space and a link in its path."""
+import os
+import sys
+
+import pytest
+
+pytest.register_assert_rewrite("helpers")
+
+from helpers import BIN, ROOT  # noqa: E402 - after register_assert_rewrite
+
+REAL_PROJECTS = os.path.expanduser("~/.fjd")
+
+sys.path.insert(0, ROOT)
+
+
+def listing(directory):
+    return sorted(os.walk(directory))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def real_home_stays_as_it_is():
+    before = listing(REAL_PROJECTS)
+    yield
+    assert listing(REAL_PROJECTS) == before
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """An empty home; the interpreter under test is the python3 on PATH."""
+    real = tmp_path / "a home"
+    real.mkdir()
+    link = tmp_path / "link to home"
+    link.symlink_to(real)
+    for name in list(os.environ):
+        if name.startswith("FJD_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(link))
+    path = [BIN, os.path.dirname(sys.executable), os.environ["PATH"]]
+    monkeypatch.setenv("PATH", os.pathsep.join(path))
+    monkeypatch.chdir(link)
+    return link
+
+
+@pytest.fixture
+def project(home):
+    """An empty project, default, as the commands would make it."""
+    from fjd.project import Project
+
+    root = home / ".fjd" / "default"
+    root.mkdir(mode=0o700, parents=True)
+    project = Project(str(root))
+    project.make_directories()
+    return project
+
+
+@pytest.fixture
+def put(project):
+    """put(name, text, mode) puts a job into the queue of project."""
+    def put(name, text, mode=0o600):
+        draft = project.path("jobqueue", ".draft")
+        with open(draft, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+        os.chmod(draft, mode)
+        os.rename(draft, project.path("jobqueue", name))
+    return put

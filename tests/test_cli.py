@@ -1,0 +1,167 @@
+"""Usage, errors and exit codes of each command, as a person meets them."""
+import os
+import stat
+
+import pytest
+
+from helpers import command, fjd, is_root, ok, run
+
+COMMANDS = ["fjd-dispatcher", "fjd-recruiter", "fjd-worker"]
+RULE = (
+    "a name is made of A-Z, a-z, 0-9, _, . and -, and begins with none of"
+    " the last two"
+)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_and_version_are_there(name):
+    assert ok(name, "--help")[0].startswith(f"usage: {name} [-h]")
+    from fjd import __version__
+    assert ok(name, "--version") == [__version__]
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["fjd-worker", "--foo"], "unrecognized arguments: --foo"),
+    (["fjd-worker", "--interval", "0"], "argument --interval: '0' is no"
+     " number of seconds above 0, at most 3600"),
+    (["fjd-dispatcher", "more"], "unrecognized arguments: more"),
+    (["fjd-recruiter", "hire", "-3"], "argument N: '-3' is no number of"
+     " workers"),
+    (["fjd-recruiter", "hire", "x"], "argument N: 'x' is no number of"
+     " workers"),
+    (["fjd-recruiter", "--session", "byobu", "hire"], "argument --session:"
+     " 'byobu' is none of screen, tmux, process"),
+    (["fjd-recruiter", "--curdir", "/no such", "hire"], "argument --curdir:"
+     " '/no such' is no directory"),
+])
+def test_wrong_usage_is_one_line_and_status_2(arguments, message):
+    result = fjd(*arguments)
+    said = result.stderr.split(": error: ")[1]
+    assert said == f"{message} (see --help)\n"
+    assert (result.returncode, result.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("project", ["", "-x", ".x", "a/b", "a b", "..", "é"])
+def test_bad_project_name_is_one_line_and_status_2(name, project):
+    verb = ["fire"] if name == "fjd-recruiter" else []
+    result = fjd(name, f"--project={project}", *verb)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"{name}: error: project '")
+    assert result.stderr.endswith(f": {RULE}\n")
+    assert result.stderr.count("\n") == 1
+    assert not os.path.exists(os.path.expanduser("~/.fjd"))
+
+
+def test_missing_verb_is_said():
+    result = fjd("fjd-recruiter")
+    assert result.returncode == 2 and "hire|fire" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--project", "p", "--session", "process", "hire", "1"],
+    ["hire", "1", "--project", "p", "--session", "process"],
+    ["hire", "--project", "p", "1", "--session", "process"],
+    ["--session", "process", "hire", "1", "--project=p"],
+])
+def test_options_stand_before_or_after_the_verb(arguments):
+    assert ok("fjd-recruiter", *arguments) == [
+        '[fjd-recruiter] Hired 1 workers in project "p".',
+    ]
+    assert ok("fjd-recruiter", "fire", "--project", "p") == [
+        '[fjd-recruiter] Fired 1 workers in project "p".',
+    ]
+
+
+def test_project_comes_from_the_environment_else_is_default(monkeypatch):
+    ok("fjd-recruiter", "fire")
+    monkeypatch.setenv("FJD_PROJECT", "other")
+    ok("fjd-recruiter", "fire")
+    assert sorted(os.listdir(os.path.expanduser("~/.fjd"))) == [
+        "default", "other",
+    ]
+
+
+def test_fjd_dir_puts_everything_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("FJD_DIR", str(tmp_path / "else where"))
+    ok("fjd-dispatcher")
+    assert (tmp_path / "else where" / "default" / "jobqueue").is_dir()
+    assert not os.path.exists(os.path.expanduser("~/.fjd"))
+
+
+def test_projects_directory_may_be_a_link(home, tmp_path):
+    (tmp_path / "big disk").mkdir()
+    (home / ".fjd").symlink_to(tmp_path / "big disk")
+    ok("fjd-dispatcher")
+    assert (tmp_path / "big disk" / "default" / "jobqueue").is_dir()
+
+
+def test_project_that_is_open_to_others_is_closed_and_said(home):
+    root = home / ".fjd" / "default"
+    root.mkdir(parents=True)
+    root.chmod(0o775)
+    lines = ok("fjd-dispatcher")
+    assert lines[0] == (
+        f"[fjd-dispatcher] {root} was open to others; now its mode is 0700."
+    )
+    assert stat.S_IMODE(root.stat().st_mode) == 0o700
+    assert not any("open to others" in line for line in ok("fjd-dispatcher"))
+
+
+def test_new_project_is_the_users_alone_whatever_the_umask(home):
+    old = os.umask(0o002)
+    try:
+        ok("fjd-dispatcher")
+    finally:
+        os.umask(old)
+    root = home / ".fjd" / "default"
+    assert stat.S_IMODE(root.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(not is_root(), reason="only root can make such a one")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_project_of_another_user_is_refused(home, name):
+    root = home / ".fjd" / "default"
+    root.mkdir(parents=True, mode=0o700)
+    os.chown(str(root), 12345, 12345)
+    result = fjd(name, *(["fire"] if name == "fjd-recruiter" else []))
+    assert result.returncode == 77
+    assert result.stderr.splitlines()[0] == (
+        f"{name}: error: {root}: belongs to another user (uid 12345)"
+    )
+    assert os.listdir(str(root)) == []
+
+
+def test_file_in_the_place_of_the_project_is_said(home):
+    (home / ".fjd").write_text("")
+    result = fjd("fjd-dispatcher")
+    assert result.returncode == 1
+    assert result.stderr.endswith("/.fjd/default: not a directory\n")
+
+
+def test_no_home_is_said():
+    environ = {"PATH": os.environ["PATH"], "HOME": "~"}
+    result = run(command("fjd-dispatcher"), env=environ)
+    assert result.returncode == 1
+    assert "no home directory" in result.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands_run_through_a_link_in_another_directory(tmp_path, name):
+    link = tmp_path / name
+    link.symlink_to(command(name)[1])
+    result = run([command(name)[0], str(link), "--version"])
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_commands_run_from_an_installed_tree(tmp_path):
+    """PREFIX/bin/fjd-worker finds PREFIX/lib/fjd/fjd."""
+    from helpers import copy_of_project
+    clone = copy_of_project(tmp_path / "clone")
+    prefix = tmp_path / "pre fix"
+    (prefix / "lib" / "fjd").mkdir(parents=True)
+    (clone / "bin").rename(prefix / "bin")
+    (clone / "fjd").rename(prefix / "lib" / "fjd" / "fjd")
+    program = str(prefix / "bin" / "fjd-worker")
+    result = run([command("")[0], program, "--version"])
+    assert (result.returncode, result.stderr) == (0, "")

@@ -1,0 +1,482 @@
+"""Hire, run, fire: the commands together, in each kind of session."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from helpers import (
+    command, copy_of_project, fjd, finish, jobs_in, ledger, log_of, ok,
+    path_without, run, start, wait_until,
+)
+
+KINDS = ["screen", "tmux", "process"]
+ID = r"[A-Za-z0-9.-]+_[0-9]+\.[0-9]{6}-[0-9]+"
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_left(project):
+    """Whatever a test hired, is fired."""
+    yield
+    fjd("fjd-recruiter", "fire")
+
+
+def hired(number, project="default"):
+    return (
+        f'[fjd-recruiter] Hired {number} workers in project "{project}".'
+    )
+
+
+def fired(number, project="default"):
+    return (
+        f'[fjd-recruiter] Fired {number} workers in project "{project}".'
+    )
+
+
+def records(project):
+    """What each enrolled worker says about itself."""
+    from fjd.liveness import parse_record
+    return {
+        name: parse_record(project.record("workers", name) or "")
+        for name in project.names("workers")
+    }
+
+
+def sessions(project):
+    return sorted(keys["session"] for keys in records(project).values())
+
+
+def host():
+    from fjd.liveness import myself
+    return myself().host
+
+
+def screens():
+    return re.findall(r"\d+\.(\S+)\s", run(["screen", "-ls"]).stdout)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_jobs_are_run_and_workers_leave(project, put, kind):
+    for number in range(1, 7):
+        put(f"job{number}", "[control]\nexecutable: echo hello\n")
+    assert ok("fjd-recruiter", "--session", kind, "hire", "2") == [hired(2)]
+    assert sessions(project) == [
+        f"{kind} default.{host()}.1", f"{kind} default.{host()}.2",
+    ]
+    lines = ok("fjd-dispatcher")
+    assert lines[:2] == [
+        '[fjd-dispatcher] Started on project "default"',
+        "[fjd-dispatcher] Found 6 job(s) and 2 worker(s)...",
+    ]
+    assert lines[-3:] == [
+        "[fjd-dispatcher] No (more) jobs.", fired(2),
+        "[fjd-dispatcher] 6 done, 0 failed",
+    ]
+    assert jobs_in(project, "done") == [f"job{n}" for n in range(1, 7)]
+    assert log_of(project, "job1").startswith("hello ")
+    wait_until(lambda: project.names("workers") == [])
+    for place in ("jobqueue", "workerqueue", "jobpods", "running", "orders"):
+        assert project.names(place) == []
+    assert project.names("dispatchers") == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_job_has_the_directory_and_environment_of_hire(
+    project, put, tmp_path, kind, monkeypatch,
+):
+    place = tmp_path / "a place"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("PWD", str(place))
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/no/such place")
+    monkeypatch.setenv("MINE", "a 'b' $c\nd")
+    monkeypatch.setenv("MKL_NUM_THREADS", "3")
+    put("job2", "#!/bin/sh\nenv -0 > env; cat > stdin; nice > nice\n", 0o700)
+    ok("fjd-recruiter", "--session", kind, "hire", "1")
+    ok("fjd-dispatcher")
+    text = (place / "env").read_text()
+    environ = dict(item.split("=", 1) for item in text[:-1].split("\0"))
+    assert environ["MINE"] == "a 'b' $c\nd"
+    assert environ["LD_LIBRARY_PATH"] == "/no/such place"
+    assert environ["OMP_NUM_THREADS"] == "1"
+    assert environ["MKL_NUM_THREADS"] == "3"
+    assert environ["FJD_PROJECT"] == "default"
+    assert environ["FJD_JOB"] == "job2"
+    assert re.fullmatch(ID, environ["FJD_WORKER"])
+    assert re.fullmatch(r"job2~1\.\S+", environ["FJD_ATTEMPT"])
+    assert "FJD_SESSION_NAME" not in environ
+    assert (place / "stdin").read_text() == ""
+    assert int((place / "nice").read_text()) == max(9, os.nice(0))
+
+
+def test_screen_shows_the_workers_lines_and_what_its_job_prints_live(
+    project, put, tmp_path,
+):
+    put("job1", f"[control]\nexecutable: echo hello; cat '{tmp_path}/gate' #")
+    os.mkfifo(str(tmp_path / "gate"))
+    ok("fjd-recruiter", "--session", "screen", "hire", "1")
+    name = f"default.{host()}.1"
+    assert name in screens()
+    dispatcher = start("fjd-dispatcher")
+    copy = tmp_path / "hardcopy"
+
+    def is_shown():
+        run(["screen", "-S", name, "-X", "hardcopy", str(copy)])
+        text = copy.read_text()
+        assert "[fjd-worker] Started with ID " in text
+        assert ": I found a job." in text
+        assert "hello" in text.splitlines()[2]
+        return True
+
+    wait_until(is_shown)
+    (tmp_path / "gate").write_text("")
+    finish(dispatcher)
+    wait_until(lambda: name not in screens())
+
+
+def test_tmux_shows_the_workers_lines_and_what_its_job_prints_live(
+    project, put, tmp_path,
+):
+    put("job1", f"[control]\nexecutable: echo hello; cat '{tmp_path}/gate' #")
+    os.mkfifo(str(tmp_path / "gate"))
+    ok("fjd-recruiter", "--session", "tmux", "hire", "1")
+    name = f"default.{host()}.1"
+    dispatcher = start("fjd-dispatcher")
+
+    def is_shown():
+        text = run(["tmux", "-L", name, "capture-pane", "-p"]).stdout
+        assert ": I found a job." in text and "\nhello\n" in text
+        return True
+
+    wait_until(is_shown)
+    (tmp_path / "gate").write_text("")
+    finish(dispatcher)
+
+
+def test_workers_lines_are_in_screenlogs_word_for_word(project, put):
+    put("job1", "[control]\nexecutable: true\n")
+    put("job2", "[control]\nexecutable: true\n")
+    ok("fjd-recruiter", "--session", "process", "hire", "1")
+    worker = project.names("workers")[0]
+    assert re.fullmatch(ID, worker)
+    ok("fjd-dispatcher")
+    with open(project.worker_log(worker)) as log:
+        assert log.read().splitlines() == [
+            f"[fjd-worker] Started with ID {worker}.",
+        ] + 2 * [
+            f"[fjd-worker] Worker {worker}: I found a job.",
+            f"[fjd-worker] Worker {worker}: Finished my job.",
+        ]
+
+
+def test_without_screen_it_is_tmux(project, tmp_path, monkeypatch):
+    path = path_without("screen", directory=tmp_path / "path")
+    monkeypatch.setenv("PATH", path)
+    assert ok("fjd-recruiter", "hire", "1") == [hired(1)]
+    assert sessions(project) == [f"tmux default.{host()}.1"]
+
+
+def test_without_screen_and_tmux_it_is_a_process(
+    project, tmp_path, monkeypatch,
+):
+    path = path_without("screen", "tmux", directory=tmp_path / "path")
+    monkeypatch.setenv("PATH", path)
+    assert ok("fjd-recruiter", "hire", "1") == [
+        "[fjd-recruiter] Workers run as background processes (screen is not"
+        " installed; tmux is not installed).", hired(1),
+    ]
+    assert sessions(project) == [f"process default.{host()}.1"]
+
+
+def test_without_sh_it_is_a_process(project):
+    python = os.path.realpath(sys.executable)
+    program = command("fjd-recruiter")[1]
+    result = run([python, "-S", program, "hire", "1"])
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "[fjd-recruiter] Workers run as background processes (the Python"
+        " package sh is missing).", hired(1),
+    ]
+
+
+def test_screen_that_cannot_start_is_said_and_left(
+    project, tmp_path, monkeypatch,
+):
+    """As on machines whose /run/screen nobody may write to."""
+    path = path_without("screen", "tmux", directory=tmp_path / "path")
+    fake = tmp_path / "path" / "screen"
+    fake.write_text("#!/bin/sh\necho Cannot make directory >&2\nexit 1\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", path)
+    assert ok("fjd-recruiter", "hire", "1")[0] == (
+        "[fjd-recruiter] Workers run as background processes (screen: Cannot"
+        " make directory; tmux is not installed)."
+    )
+
+
+@pytest.mark.parametrize("kind", ["screen", "tmux"])
+def test_forced_kind_that_is_missing_says_what_to_install(
+    project, tmp_path, monkeypatch, kind,
+):
+    monkeypatch.setenv("PATH", path_without(kind, directory=tmp_path / "p"))
+    result = fjd("fjd-recruiter", "--session", kind, "hire", "1")
+    assert result.returncode == 69
+    assert result.stderr.splitlines() == [
+        f"fjd-recruiter: error: {kind} is not installed",
+        f"    try: apt-get install {kind} (as root), or another --session",
+    ]
+
+
+def test_hire_makes_it_exactly_that_many(project):
+    by_hand = start("fjd-worker")
+    wait_until(lambda: len(project.pods()) == 1)
+    assert ok("fjd-recruiter", "hire", "3") == [hired(3)]
+    first = set(project.pods())
+    assert len(first) == 3
+    assert ok("fjd-recruiter", "hire", "3") == [hired(3)]
+    assert set(project.pods()) == first
+    assert ok("fjd-recruiter", "hire", "1") == [hired(1)]
+    oldest = sorted(first)[0]
+    wait_until(lambda: project.pods() == [oldest])
+    assert ok("fjd-recruiter", "hire", "2") == [hired(2)]
+    assert ok("fjd-recruiter", "hire", "0") == [hired(0)]
+    wait_until(lambda: project.pods() == [])
+    assert "Started with ID" in finish(by_hand)
+
+
+def test_surplus_worker_ends_its_job_first(project, put, tmp_path):
+    put("job1", f"[control]\nexecutable: cat {tmp_path}/gate; echo done #")
+    os.mkfifo(str(tmp_path / "gate"))
+    ok("fjd-recruiter", "hire", "1")
+    dispatcher = start("fjd-dispatcher", "--keep-running")
+    wait_until(lambda: project.running())
+    assert ok("fjd-recruiter", "hire", "0") == [hired(0)]
+    (tmp_path / "gate").write_text("")
+    wait_until(lambda: jobs_in(project, "done") == ["job1"])
+    wait_until(lambda: project.pods() == [])
+    dispatcher.send_signal(signal.SIGINT)
+    finish(dispatcher)
+
+
+def test_two_hires_at_a_time_agree(project):
+    hires = [start("fjd-recruiter", "hire", "3") for _ in range(3)]
+    for hire in hires:
+        assert hired(3) in finish(hire)
+    wait_until(lambda: len(project.pods()) == 3)
+
+
+def test_worker_that_cannot_start_is_named_with_the_reason(
+    tmp_path, project,
+):
+    clone = copy_of_project(tmp_path / "clone")
+    worker = clone / "bin" / "fjd-worker"
+    worker.write_text("raise SystemExit('the moon is full')\n")
+    program = str(clone / "bin" / "fjd-recruiter")
+    for kind in KINDS:
+        result = run([sys.executable, program, "hire", "1", "--session", kind])
+        assert result.returncode == 3
+        assert result.stderr == (
+            f"fjd-recruiter: error: default.{host()}.1 did not come up: the"
+            " moon is full\n"
+        )
+
+
+def test_projects_do_not_touch_each_other(project, put):
+    ok("fjd-recruiter", "--project", "default.2", "hire", "1")
+    ok("fjd-recruiter", "hire", "1")
+    put("job1", "[control]\nexecutable: true\n")
+    assert fired(1) in ok("fjd-dispatcher")
+    assert ok("fjd-recruiter", "--project", "default.2", "fire") == [
+        fired(1, "default.2"),
+    ]
+
+
+def test_fire_ends_running_jobs_and_gives_them_back(project, put, tmp_path):
+    """What the job started, goes too, even in a session of its own."""
+    put("job1", f"[control]\nexecutable: setsid sleep 1234 & echo $! >"
+        f" {tmp_path}/pid; exec sleep 1234 #\n")
+    ok("fjd-recruiter", "hire", "1")
+    dispatcher = start("fjd-dispatcher", "--keep-running")
+    wait_until(lambda: (tmp_path / "pid").read_text().strip())
+    assert ok("fjd-recruiter", "fire") == [fired(1)]
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"))
+    assert [name.split("~")[0] for name in project.waiting()] == ["job1"]
+    assert [row["event"] for row in ledger(project)] == ["given-back"]
+    dispatcher.send_signal(signal.SIGINT)
+    assert "fjd-recruiter fire ends them" in finish(dispatcher)
+    assert dispatcher.returncode == 130
+
+
+def test_fire_without_workers_is_done_at_once(project):
+    assert ok("fjd-recruiter", "fire") == [fired(0)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signalled_worker_gives_its_job_back(project, put, number):
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    worker = start("fjd-worker")
+    dispatcher = start("fjd-dispatcher", "--keep-running")
+    wait_until(lambda: project.running())
+    worker.send_signal(number)
+    finish(worker)
+    assert worker.returncode == 0
+    assert project.running() == [] and len(project.waiting()) == 1
+    dispatcher.terminate()
+    finish(dispatcher)
+
+
+def test_dispatcher_first_then_worker_then_jobs(project, put):
+    """The three terminals of 2012."""
+    dispatcher = start("fjd-dispatcher", "--keep-running")
+    wait_until(lambda: project.names("dispatchers"))
+    worker = start("fjd-worker")
+    wait_until(lambda: project.pods())
+    create_jobs = os.path.join(
+        os.path.dirname(command("")[1]), "..", "example", "create_jobs.py",
+    )
+    assert run([sys.executable, create_jobs]).returncode == 0
+    names = [f"job{number}" for number in range(10)]
+    wait_until(lambda: jobs_in(project, "done") == names, timeout=40)
+    dispatcher.send_signal(signal.SIGINT)
+    assert re.search(
+        r"Found \d+ job\(s\) and 1 worker\(s\)\.\.\.", finish(dispatcher),
+    )
+    worker.terminate()
+    assert finish(worker).count("Finished my job.") == 10
+
+
+def test_dispatcher_says_that_nobody_is_there(project, put):
+    put("job1", "[control]\nexecutable: true\n")
+    dispatcher = start("fjd-dispatcher")
+    first = [dispatcher.stdout.readline() for _ in range(2)]
+    assert first[1] == (
+        "[fjd-dispatcher] 1 job(s) wait, and there is no worker;"
+        " fjd-recruiter hire starts some.\n"
+    )
+    ok("fjd-recruiter", "hire", "1")
+    assert "1 done, 0 failed" in finish(dispatcher)
+
+
+def test_dispatcher_says_what_failed_how_and_where_to_look(project, put):
+    put("job1", "[control]\nexecutable: true\n")
+    put("job3", "[control]\nexecutable: echo oh; exit 1 #\n")
+    put("job7", "#!/bin/sh\nkill -9 $$\n", 0o700)
+    ok("fjd-recruiter", "hire", "1")
+    result = fjd("fjd-dispatcher")
+    assert result.returncode == 3
+    summary, where = result.stdout.splitlines()[-2:]
+    assert summary == (
+        "[fjd-dispatcher] 1 done, 2 failed: job3 (exit 1), job7 (signal 9)"
+    )
+    assert where.split(": ")[1] == (
+        f"{project.root}/joblogs/job3~*.log and so on"
+    )
+    assert log_of(project, "job3") == "oh\n[fjd-worker] job3: exit 1\n"
+    assert log_of(project, "job7") == "[fjd-worker] job7: signal 9\n"
+    assert jobs_in(project, "failed") == ["job3", "job7"]
+
+
+def test_quiet_dispatcher_says_only_what_failed(project, put):
+    ok("fjd-recruiter", "hire", "1")
+    put("job1", "[control]\nexecutable: true\n")
+    assert ok("fjd-dispatcher", "--quiet") == []
+    ok("fjd-recruiter", "hire", "1")
+    put("job2", "[control]\nexecutable: false\n")
+    result = fjd("fjd-dispatcher", "--quiet")
+    assert result.returncode == 3
+    assert result.stdout.startswith(
+        "[fjd-dispatcher] 0 done, 1 failed: job2 (exit 1)\n",
+    )
+
+
+def test_dispatcher_that_is_killed_is_followed_by_one_that_goes_on(
+    project, put,
+):
+    for number in range(40):
+        put(f"job{number}", "[control]\nexecutable: sleep 0.05 #\n")
+    ok("fjd-recruiter", "hire", "2")
+    for _ in range(3):
+        ended = len(jobs_in(project, "done"))
+        dispatcher = start("fjd-dispatcher")
+        wait_until(lambda: len(jobs_in(project, "done")) > ended)
+        dispatcher.kill()
+        finish(dispatcher)
+    ok("fjd-dispatcher")
+    assert len(jobs_in(project, "done")) == 40
+    assert sorted(row["event"] for row in ledger(project)) == ["done"] * 40
+    assert project.names("dispatchers") == []
+
+
+def test_two_dispatchers_harm_nothing(project, put):
+    for number in range(60):
+        put(f"job{number}", "[control]\nexecutable: true\n")
+    ok("fjd-recruiter", "hire", "3")
+    both = [start("fjd-dispatcher") for _ in range(2)]
+    for dispatcher in both:
+        finish(dispatcher)
+        assert dispatcher.returncode == 0
+    assert len(jobs_in(project, "done")) == 60
+    assert sorted(row["event"] for row in ledger(project)) == ["done"] * 60
+
+
+@pytest.mark.parametrize("is_busy", [True, False])
+def test_worker_that_is_killed_loses_nothing(
+    project, put, tmp_path, is_busy,
+):
+    """The next worker runs the job; what was left of it is ended."""
+    (tmp_path / "hold").write_text("")
+    put("job1", f"[control]\nexecutable: test ! -e {tmp_path}/hold || exec"
+        " sleep 1234 #\n")
+    worker = start("fjd-worker")
+    wait_until(lambda: project.announcements())
+    if is_busy:
+        dispatcher = start("fjd-dispatcher")
+        wait_until(lambda: project.running())
+    worker.kill()
+    finish(worker)
+    (tmp_path / "hold").unlink()
+    if not is_busy:
+        dispatcher = start("fjd-dispatcher")
+    ok("fjd-recruiter", "hire", "1")
+    printed = finish(dispatcher)
+    assert "1 done, 0 failed" in printed
+    events = sorted(row["event"] for row in ledger(project))
+    assert events == (["done", "lost"] if is_busy else ["done"])
+    wait_until(lambda: project.names("workers") == [])
+    assert run(["ps", "-eo", "args"]).stdout.count("sleep 1234") == 0
+
+
+def test_job_that_is_removed_while_it_runs_is_ended(
+    project, put, monkeypatch,
+):
+    """That somebody removed it from running/ is noticed at the next heartbeat."""
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    ok("fjd-recruiter", "hire", "1")
+    dispatcher = start("fjd-dispatcher")
+    run_of = wait_until(lambda: project.running())[0]
+    os.unlink(project.job_file(run_of))
+    assert "0 done, 0 failed" in finish(dispatcher)
+    assert [row["event"] for row in ledger(project)] == ["superseded"]
+
+
+def test_shell_has_not_to_be_there_for_a_plain_command(
+    project, put, tmp_path,
+):
+    """One execve a plain job: strace sees no sh."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    put("job1", "[control]\nexecutable: /bin/true 'a b'\n")
+    trace = tmp_path / "trace"
+    worker = subprocess.Popen(
+        ["strace", "-f", "-e", "trace=execve", "-o", str(trace)]
+        + command("fjd-worker"), stdout=subprocess.DEVNULL,
+    )
+    ok("fjd-dispatcher")
+    worker.wait()
+    calls = re.findall(r"execve\((.*)\) += 0", trace.read_text())
+    assert len(calls) == 2
+    assert calls[1].startswith('"/bin/true", ["/bin/true", "a b", "')
