@@ -125,4 +125,4 @@ class Watch:
         if before != mtime:
             self.seen[member] = (mtime, self.beats)
             return False
-        return self.beats - since > MISSED * max(1.0, period / BEAT)
+        return self.beats - since >= MISSED * max(1.0, period / BEAT)

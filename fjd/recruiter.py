@@ -15,7 +15,6 @@ from fjd.project import DRAIN, Project
 from fjd.reclaim import Reclaimer
 
 PATIENCE = 30.0  # seconds for workers to come up, or to leave
-ROUNDS = 10      # others may hire here at the same time
 
 
 class Recruiter:
@@ -53,26 +52,18 @@ class Recruiter:
         environ: Dict[str, str], directory: str,
     ) -> None:
         """See to it that exactly that many workers stay here."""
-        for _ in range(ROUNDS):
-            staying = self.staying()
-            if len(staying) == number:
-                break
-            if len(staying) > number:
-                self.dismiss(staying[number:])
-                continue
-            names = self.free_names(number - len(staying))
-            try:
-                for name in names:
-                    log = self.project.session_log(name)
-                    sessions.start(name, argv, log, environ, directory)
-                self.wait_for(names)
-            finally:
-                for name in names:
-                    self.project.open_session(name)
-        self.say(
-            f"Hired {len(staying)} workers in project"
-            f' "{self.project.name}".',
-        )
+        names = self.free_names(number - len(self.staying()))
+        try:
+            for name in names:
+                log = self.project.session_log(name)
+                sessions.start(name, argv, log, environ, directory)
+            self.wait_for(names)
+        finally:
+            for name in names:
+                self.project.open_session(name)
+        # RACE: somebody else may have hired here at the same time.
+        self.dismiss(self.staying()[number:])
+        self.say(f'Hired {number} workers in project "{self.project.name}".')
 
     def dismiss(self, workers: List[str]) -> None:
         dismissal = Dismissal(self.project, self.stamps, DRAIN)

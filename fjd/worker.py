@@ -14,7 +14,7 @@ from fjd.job import Job, read_job, why_not_started
 from fjd.joblog import JobLog
 from fjd.ledger import DONE, Entry, FAILED, GIVEN_BACK, Ledger, SUPERSEDED
 from fjd.liveness import BEAT
-from fjd.names import Announcement, Attempt, host_of, natural, Running
+from fjd.names import Announcement, Attempt, host_of, queue_order, Running
 from fjd.process import job_environment, without_job
 from fjd.project import NOW, Project, YOUNG
 
@@ -171,7 +171,7 @@ class Worker:
         elif given:
             self.withdraw()
             self.backoff.reset()
-            self.given = sorted(given, key=natural, reverse=True)
+            self.given = sorted(given, key=queue_order, reverse=True)
 
     # Running a job
 

@@ -132,3 +132,62 @@ def is_root():
 
 def which(program):
     return shutil.which(program)
+
+
+class PlainUser:
+    """Runs fjd's commands as somebody who is not root.
+
+    Root switches to nobody, for whom the Python under test is mounted at a
+    place that nobody may look into; only the command itself sees the mount.
+    """
+
+    UID = 65534
+    SWITCH = (
+        'mount --bind "$1" "$2" && shift 2 && exec setpriv --reuid 65534'
+        ' --regid 65534 --clear-groups "$@"'
+    )
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.home = os.path.join(directory, "home")
+        self.python = os.path.join(directory, "python")
+        self.clone = os.path.join(directory, "clone")
+        for place in (self.home, self.python):
+            os.mkdir(place)
+        os.chmod(directory, 0o755)
+        copy_of_project(self.clone)
+
+    def own(self):
+        """Give the user everything in the home."""
+        if is_root():
+            run(["chown", "-Rh", f"{self.UID}:{self.UID}", self.home])
+
+    def run(self, name, *arguments, **environ):
+        program = os.path.join(self.clone, "bin", name)
+        python = os.path.realpath(sys.executable)
+        argv = [python, program] + list(arguments)
+        if is_root():
+            prefix = os.path.realpath(sys.base_prefix)
+            inside = os.path.relpath(python, prefix)
+            argv[0] = os.path.join(self.python, inside)
+            argv = ["unshare", "--mount", "sh", "-c", self.SWITCH, "sh",
+                    prefix, self.python] + argv
+        places = [os.path.dirname(argv[-2 - len(arguments)]), "/usr/bin"]
+        return run(argv, cwd=self.home, env={
+            "HOME": self.home, "PATH": ":".join(places + ["/bin"]), **environ,
+        })
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    time = monotonic
+
+    def sleep(self, seconds):
+        self.now += seconds

@@ -480,3 +480,34 @@ def test_shell_has_not_to_be_there_for_a_plain_command(
     calls = re.findall(r"execve\((.*)\) += 0", trace.read_text())
     assert len(calls) == 2
     assert calls[1].startswith('"/bin/true", ["/bin/true", "a b", "')
+
+
+def test_half_written_job_waits_until_it_is_whole(project):
+    """As an editor or a slow cp makes it: there at once, whole later."""
+    path = project.path("jobqueue", "slow")
+    with open(path, "w") as file:
+        file.write("[control]\nexe")
+    ok("fjd-recruiter", "hire", "1")
+    dispatcher = start("fjd-dispatcher")
+
+    def is_given_back():
+        file_of = [path] + [project.job_file(r) for r in project.running()]
+        for place in file_of:
+            if os.path.exists(place):
+                os.utime(place)  # The writer is still at it.
+        return [row["event"] for row in ledger(project)]
+
+    assert set(wait_until(is_given_back)) == {"given-back"}
+    draft = wait_until(project.waiting)[0]
+    with open(project.path("jobqueue", draft), "w") as file:
+        file.write("[control]\nexecutable: true\n")
+    assert "1 done, 0 failed" in finish(dispatcher)
+
+
+def test_long_job_file_waits_until_it_is_a_second_old(project, put):
+    put("job1", "[control]\nexecutable: true\n" + 1000 * "# comment\n")
+    ok("fjd-recruiter", "hire", "1")
+    begun = os.stat(project.path("jobqueue", "job1")).st_mtime
+    assert "[fjd-dispatcher] 1 done, 0 failed" in ok("fjd-dispatcher")
+    done = [row for row in ledger(project) if row["event"] == "done"]
+    assert float(done[0]["start"]) - begun >= 1.0

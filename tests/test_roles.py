@@ -1,0 +1,334 @@
+"""Worker, dispatcher and burial, step by step in one process."""
+import os
+import time
+
+import pytest
+
+from helpers import Clock, jobs_in, ledger
+
+from fjd.dispatcher import Dispatcher
+from fjd.liveness import BEAT, MISSED, enrol, myself
+from fjd.names import Announcement, Attempt, Running, Stamps, new_token
+from fjd.process import Processes
+from fjd.reclaim import Reclaimer
+from fjd.worker import Worker
+
+TRUE = "[control]\nexecutable: true\n"
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def new_worker(project, clock):
+    def new_worker():
+        name = enrol(project, "workers")
+        worker = Worker(
+            project, name, Processes(), lambda text: None, 1.0, clock,
+        )
+        worker.start()
+        return worker
+    return new_worker
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def new_dispatcher(project, clock, said):
+    def new_dispatcher(here=None, **how):
+        name = enrol(project, "dispatchers")
+        reclaimer = Reclaimer(
+            project, name, here or myself(), Stamps(new_token(time.time())),
+            Processes(), said.append,
+        )
+        return Dispatcher(
+            project, name, reclaimer, said.append, 1.0, clock, **how,
+        )
+    return new_dispatcher
+
+
+def work(worker, until):
+    """Step by step; the jobs are real, the worker's clock stands still."""
+    deadline = time.monotonic() + 10
+    while not until():
+        assert time.monotonic() < deadline
+        worker.step()
+
+
+def test_worker_asks_for_one_job_until_it_knows_how_long_they_take(
+    project, put, new_worker, new_dispatcher, clock,
+):
+    for number in range(40):
+        put(f"job{number}", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    wants = []
+    while len(jobs_in(project, "done")) < 40:
+        wants += [asked.want for asked in project.announcements()]
+        dispatcher.step()
+        work(worker, lambda: not (worker.task or worker.given))
+        worker.step()
+    assert wants[0] == 1 and wants == sorted(wants) and wants[-1] > 4
+
+
+def test_jobs_begin_in_the_natural_order_first_attempts_first(
+    project, put, new_worker, new_dispatcher,
+):
+    again = Attempt("job1", 2, Stamps(new_token(1.0)).new())
+    for name in ("job10", "job2", "other", again.name):
+        put(name, TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    while len(jobs_in(project, "done")) < 4:
+        dispatcher.step()
+        work(worker, lambda: not (worker.task or worker.given))
+        worker.step()
+    assert [row["job"] for row in ledger(project)] == [
+        "job2", "job10", "other", "job1",
+    ]
+
+
+def test_last_jobs_go_to_many_workers(project, put, new_dispatcher):
+    for number in range(8):
+        put(f"job{number}", TRUE)
+    for worker in "abcd":
+        project.make_pod(worker)
+        project.announce(Announcement(worker, 1, 100))
+    dispatcher = new_dispatcher()
+    dispatcher.pair()
+    assert [len(project.given(worker)) for worker in "abcd"] == [2, 2, 2, 2]
+
+
+def test_idle_worker_gets_what_waits_behind_a_long_job(
+    project, new_dispatcher,
+):
+    stamps = Stamps(new_token(1.0))
+    given = [Attempt(f"job{n}", 1, stamps.new()).name for n in range(3)]
+    for worker in ("busy", "idle"):
+        project.make_pod(worker)
+    for name in given:
+        open(project.path("jobpods", "busy", name), "w").close()
+    project.begin(Running(given[0], "busy"))
+    project.announce(Announcement("idle", 1, 1))
+    assert new_dispatcher().pair() == 1
+    assert [Attempt.parse(n).job for n in project.given("idle")] == ["job2"]
+    assert project.given("busy") == [given[1]]
+    assert project.given("idle") != [given[2]]  # A new stamp fences.
+
+
+def test_pod_that_is_gone_takes_no_job_with_it(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", TRUE)
+    project.announce(Announcement("ghost_1.0-1", 1, 1))
+    dispatcher = new_dispatcher()
+    assert dispatcher.fill("ghost_1.0-1", 1) == 0
+    assert project.waiting() == ["job1"]
+
+
+def test_found_is_said_when_numbers_change_at_most_once_a_second(
+    project, put, new_worker, new_dispatcher, clock, said,
+):
+    for number in range(3):
+        put(f"job{number}", TRUE)
+    dispatcher = new_dispatcher()
+    for _ in range(3):
+        new_worker()
+        dispatcher.step()
+        clock.now += 0.4
+    assert said == [
+        "Found 3 job(s) and 1 worker(s)...",
+    ]
+    put("job9", TRUE)
+    new_worker()
+    dispatcher.step()
+    assert said[1:] == ["Found 1 job(s) and 1 worker(s)..."]
+
+
+def test_long_queue_is_not_listed_for_every_pass(project, put, clock):
+    from fjd.dispatcher import Queue
+    put("job1", TRUE)
+    put("job2", TRUE)
+    queue = Queue(project, clock)
+    slow = project.waiting
+
+    def slow_waiting():
+        clock.now += 0.5
+        return slow()
+
+    project.waiting = slow_waiting
+    queue.look()
+    put("job0", TRUE)
+    queue.look()
+    assert queue.names == ["job2", "job1"]
+    clock.now += 10.0
+    queue.look()
+    assert queue.names == ["job2", "job1", "job0"]
+
+
+def test_worker_whose_pod_is_gone_ends_and_its_job_with_it(
+    project, put, new_worker, new_dispatcher, clock,
+):
+    """It was taken for dead, and its job given to somebody else."""
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.step()
+    work(worker, lambda: worker.task)
+    dispatcher.reclaimer.bury(worker.id)
+    clock.now += BEAT
+    worker.step()
+    assert worker.has_left and worker.was_buried
+    assert worker.processes.child.poll() is not None
+    events = sorted(row["event"] for row in ledger(project))
+    assert events == ["lost", "superseded"]
+    assert [Attempt.parse(n).n for n in project.waiting()] == [2]
+
+
+def test_late_end_of_a_lost_job_is_superseded(
+    project, put, new_worker, new_dispatcher, clock,
+):
+    """The worker was only stopped: one attempt's result counts."""
+    put("job1", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.step()
+    work(worker, lambda: worker.task)
+    dispatcher.reclaimer.processes.end_tree = lambda attempt: None
+    dispatcher.reclaimer.bury(worker.id)
+    work(worker, lambda: not worker.task)
+    assert jobs_in(project, "done") == []
+    events = [row["event"] for row in ledger(project)]
+    assert sorted(events) == ["done", "lost", "superseded"]
+
+
+def test_job_that_was_begun_unseen_is_adopted(
+    project, put, new_worker, new_dispatcher, clock,
+):
+    """NFS: a rename may happen after it was said to have failed."""
+    put("job1", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    worker.beat_if_due()
+    dispatcher.step()
+    project.begin(Running(project.given(worker.id)[0], worker.id))
+    clock.now += BEAT
+    work(worker, lambda: jobs_in(project, "done") == ["job1"])
+
+
+def silence(worker):
+    """Make a worker one of another host, that beats no more."""
+    path = worker.project.path("workers", worker.id)
+    with open(path) as file:
+        text = file.read().replace("boot: ", "boot: x")
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def test_silent_worker_of_another_host_loses_its_job_after_some_beats(
+    project, put, new_worker, new_dispatcher, clock,
+):
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    worker, dispatcher = new_worker(), new_dispatcher(keep_running=True)
+    silence(worker)
+    dispatcher.step()
+    work(worker, lambda: worker.task)
+    for _ in range(MISSED):
+        dispatcher.step()
+        clock.now += BEAT
+    assert len(project.running()) == 1
+    for _ in range(2):
+        dispatcher.step()
+        clock.now += BEAT
+    assert project.running() == project.pods() == []
+    assert [Attempt.parse(n).n for n in project.waiting()] == [2]
+    worker.processes.end_tree(worker.task.run.attempt)
+
+
+def test_observer_that_was_late_itself_buries_nobody(
+    project, new_worker, new_dispatcher, clock,
+):
+    """A server that froze made all heartbeats old."""
+    worker, dispatcher = new_worker(), new_dispatcher(keep_running=True)
+    silence(worker)
+    for _ in range(3 * MISSED):
+        dispatcher.step()
+        clock.now += 2 * BEAT
+    assert project.pods() == [worker.id]
+
+
+def test_job_that_lost_three_workers_is_given_up(
+    project, put, new_dispatcher, said,
+):
+    put("job1", TRUE)
+    dispatcher = new_dispatcher()
+    for number in range(3):
+        worker = f"gone_{number}.0-1"
+        project.make_pod(worker)
+        project.assign(
+            project.waiting()[0], worker,
+            Attempt.parse(project.waiting()[0])._replace(
+                stamp=dispatcher.stamps.new()),
+        )
+        project.begin(Running(project.given(worker)[0], worker))
+        dispatcher.reclaimer.sweep()
+    assert jobs_in(project, "failed") == ["job1"]
+    failed = Attempt.parse(os.listdir(project.path("failed"))[0])
+    assert failed.n == 4
+    with open(project.job_log(failed.name)) as log:
+        assert log.read() == (
+            "[fjd] job1: given up: 3 workers died while it ran\n"
+        )
+    events = sorted(row["event"] for row in ledger(project))
+    assert events == ["failed", "lost", "lost", "lost"]
+
+
+def test_burial_leaves_a_pod_that_a_job_came_into(
+    project, new_dispatcher, monkeypatch,
+):
+    """RACE: a dispatcher gives a job to a worker that is being buried."""
+    project.make_pod("gone_1.0-1")
+    reclaimer = new_dispatcher().reclaimer
+    late = project.path("jobpods", "gone_1.0-1", "job1~1." + "0" * 17 + "-1")
+    real = project.remove_pod
+
+    def remove_pod(worker):
+        open(late, "w").close()
+        return real(worker)
+
+    monkeypatch.setattr(project, "remove_pod", remove_pod)
+    reclaimer.sweep()
+    assert os.path.exists(late)
+    monkeypatch.undo()
+    reclaimer.sweep()
+    assert project.pods() == []
+    assert [name.split("~")[0] for name in project.waiting()] == ["job1"]
+
+
+def test_what_a_dead_worker_printed_is_kept(
+    project, put, new_worker, new_dispatcher, clock,
+):
+    put("job1", "[control]\nexecutable: echo hello; exec sleep 1234 #\n")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.step()
+    work(worker, lambda: worker.task)
+    attempt = worker.task.run.attempt
+    draft = project.draft_log(worker.id, 1)
+    deadline = time.monotonic() + 10
+    while not os.path.getsize(draft) and time.monotonic() < deadline:
+        pass
+    dispatcher.reclaimer.records[worker.id] = {}
+    dispatcher.reclaimer.bury(worker.id)
+    with open(project.job_log(attempt)) as log:
+        assert log.read() == "hello\n"
+    worker.processes.end_tree(attempt)
+
+
+def test_new_job_during_the_farewell_is_counted_as_left(
+    project, put, new_dispatcher, clock,
+):
+    dispatcher = new_dispatcher()
+    while not dispatcher.has_ended:
+        clock.now += dispatcher.step()
+    put("job1", TRUE)
+    assert dispatcher.left() == 1
