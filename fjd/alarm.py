@@ -1,12 +1,8 @@
-"""Waiting: for a while, or until a signal comes, whichever is first.
-
-A signal's handler runs only between two instructions of Python; the byte
-that set_wakeup_fd() writes is what ends a select() that has just begun.
-"""
+"""Waiting: for a while, or until a signal comes, whichever is first."""
 import os
 import select
 import signal
-from typing import List, Sequence
+from typing import Iterable, Set
 
 SHORTEST = 0.005  # seconds
 LONGEST = 1.0     # the default of --interval
@@ -30,31 +26,27 @@ class Backoff:
 
 
 class Alarm:
-    """Notes signals instead of being interrupted by them."""
+    """Notes signals, which then end a wait instead of the process."""
 
-    def __init__(self, signals: Sequence[int]) -> None:
+    def __init__(self, signals: Iterable[int]) -> None:
         self.signals = signals
-        self.noted: List[int] = []
         self.reader = -1
 
     def set(self) -> None:
-        """Catch the signals from now on."""
+        """Catch the signals from now on, but none that nohup(1) ignores."""
         self.reader, writer = os.pipe()
         os.set_blocking(self.reader, False)
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer)
         for number in self.signals:
-            signal.signal(number, self.note)
+            ignored = signal.getsignal(number) == signal.SIG_IGN
+            if number == signal.SIGCHLD or not ignored:
+                signal.signal(number, lambda number, frame: None)
 
-    def note(self, number: int, frame: object) -> None:
-        self.noted.append(number)
-
-    def wait(self, seconds: float) -> None:
-        """Until a signal or the time has come."""
-        if seconds and select.select([self.reader], [], [], seconds)[0]:
-            os.read(self.reader, 4096)
-
-    def take(self) -> List[int]:
-        """The signals that came since the last call."""
-        noted, self.noted = self.noted, []
-        return noted
+    def wait(self, seconds: float) -> Set[int]:
+        """Until a signal or the time has come; the signals that came."""
+        select.select([self.reader], [], [], seconds)
+        try:
+            return set(os.read(self.reader, 4096))
+        except BlockingIOError:
+            return set()

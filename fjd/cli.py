@@ -8,7 +8,6 @@ Settings come from an option, else from a variable, else from a default:
                  FJD_DIR        ~/.fjd
 """
 import argparse
-import errno
 import os
 import signal
 import stat
@@ -17,14 +16,12 @@ from typing import Any, Callable, Optional
 
 from fjd import __version__, files
 from fjd.alarm import LONGEST
-from fjd.errors import BadUsage, FjdError, HomeTrouble, NotYours
+from fjd.errors import BadUsage, FjdError, NotYours
 from fjd.names import is_project, printable
 from fjd.process import without_job
 from fjd.project import Project
+from fjd.terminal import Terminal
 
-HOME_TROUBLES = (
-    errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOTCONN,
-)
 SIGNALLED = 128
 
 
@@ -77,6 +74,7 @@ def open_project(name: str, say: Callable[[str], None]) -> Project:
         )
     project = Project(os.path.join(home(), name))
     try:
+        os.makedirs(home(), mode=0o700, exist_ok=True)
         os.makedirs(project.root, mode=0o700, exist_ok=True)
         close_to_others(project.root, say)
         project.make_directories()
@@ -107,36 +105,47 @@ def close_to_others(root: str, say: Callable[[str], None]) -> None:
         say(f"{root} was open to others; now its mode is 0700.")
 
 
-def teller(
-    role: str, quiet: bool = False, log: Optional[str] = None,
-) -> Callable[[str], None]:
-    """What says a line of progress, [fjd-worker] text; also in a log."""
-    copy = None if log is None else files.open_own(log)
+def teller(role: str, quiet: bool = False) -> Callable[[str], None]:
+    """What says a line of progress on stdout: [fjd-dispatcher] text."""
+    def say(text: str) -> None:
+        if not quiet:
+            write_line(f"[{role}] {text}")
+    return say
+
+
+def worker_teller(project: Project, worker: str, terminal: Terminal) \
+        -> Callable[[str], None]:
+    """The same for a worker, in its screenlog as well."""
+    log = files.open_own(project.worker_log(worker))
 
     def say(text: str) -> None:
-        line = f"[{role}] {text}"
-        if not quiet:
+        line = f"[fjd-worker] {text}"
+        if terminal.is_open:
+            terminal.write(os.fsencode(line + "\r\n"))
+        else:
             write_line(line)
-        if copy is not None:
-            os.write(copy, os.fsencode(line + "\n"))
+        try:
+            os.write(log, os.fsencode(line + "\n"))
+        except OSError:
+            pass  # The disk is full; whatever matters is said elsewhere.
     return say
 
 
 def write_line(line: str) -> None:
-    """On stdout, whatever its encoding; a terminal that is gone is no harm.
+    """On stdout, whatever its encoding; if that is gone, it is no harm.
 
     CRON: with LANG=C Python 3.6 cannot print what is not ASCII.
     """
-    encoding = sys.stdout.encoding or "ascii"
+    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
     try:
         print(line.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
-    except OSError:
-        pass
+    except (AttributeError, OSError):
+        pass  # No stdout at all, or nobody reads it any more.
 
 
 def patiently(
-    step: Callable[[], float], say: Callable[[str], None], pause: float,
+    step: Callable[[], float], say: Callable[[str], None], root: str,
 ) -> Callable[[], float]:
     """A step that is tried again while the home is full or does not answer.
 
@@ -149,11 +158,13 @@ def patiently(
         try:
             wait = step()
         except OSError as error:
+            if not os.path.isdir(root):
+                raise FjdError(f"{root}: it was removed")
             why = f"{error.filename or 'a file'}: {error.strerror}"
             if why != said:
                 said = why
                 say(f"{why}; trying again.")
-            return pause
+            return LONGEST
         said = ""
         return wait
     return turn
@@ -180,10 +191,10 @@ def run(main: Callable[[], Optional[int]]) -> None:
     except KeyboardInterrupt:
         sys.exit(SIGNALLED + signal.SIGINT)
     except OSError as error:
-        if error.errno not in HOME_TROUBLES:
+        if not error.filename:
             raise
-        complain(f"{error.filename or 'a file'}: {error.strerror}")
-        sys.exit(HomeTrouble.exit_code)
+        complain(f"{error.filename}: {error.strerror}")
+        sys.exit(os.EX_IOERR)
 
 
 def complain(message: str, hint: str = "") -> None:

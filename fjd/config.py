@@ -19,5 +19,8 @@ Error = configparser.Error
 def parse(text: str) -> Any:
     """A RawConfigParser that has read text; Error if it is no INI file."""
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
-    parser.read_string(text)
+    try:
+        parser.read_string(text)
+    except AttributeError:  # The parser's own fault, up to Python 3.13.
+        raise Error("a line continues a key that has no value")
     return parser

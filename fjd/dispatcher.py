@@ -5,12 +5,10 @@ where another stopped, and two at a time harm nothing.  A dispatcher is one
 thread around step(), which looks and then does what there is to do.
 """
 import time
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, Optional, Set
 
 from fjd.alarm import Backoff
 from fjd.dismissal import Dismissal
-from fjd.errors import FjdError
-from fjd.ledger import Entry, FAILED
 from fjd.liveness import BEAT
 from fjd.names import (
     Announcement, Attempt, made_up, printable, queue_order, why_bad,
@@ -31,15 +29,20 @@ class Queue:
         self.clock = clock
         self.names: List[str] = []  # the first one last
         self.next_listing = 0.0
+        self.stuck: Set[str] = set()  # what cannot be moved
 
     def look(self) -> None:
         began = self.clock.monotonic()
         if self.names and began < self.next_listing:
             return
-        names = self.project.waiting()
+        names = self.waiting()
         self.names = sorted(names, key=queue_order, reverse=True)
         now = self.clock.monotonic()
         self.next_listing = now + LISTING_SHARE * (now - began)
+
+    def waiting(self) -> List[str]:
+        names = self.project.waiting()
+        return [name for name in names if name not in self.stuck]
 
     def forget(self) -> None:
         """What we know may be wrong: list anew."""
@@ -76,6 +79,10 @@ class Dispatcher:
     def step(self) -> float:
         """Look, and do what there is to do; seconds until the next look."""
         self.beat_if_due()
+        wait = self.act()
+        return max(0.0, min(wait, self.next_beat - self.clock.monotonic()))
+
+    def act(self) -> float:
         self.sweep_if_due()
         if self.is_ending:
             self.has_ended = not self.dismissal.remaining()
@@ -104,8 +111,9 @@ class Dispatcher:
         self.next_beat = now + BEAT
         try:
             self.project.beat("dispatchers", self.id)
-        except FileNotFoundError:
-            raise FjdError(f"{self.project.root}: somebody removed it")
+        except FileNotFoundError:  # We were taken for dead, which is no harm.
+            record = self.reclaimer.here.record("none")
+            self.project.enrol("dispatchers", self.id, record)
         self.reclaimer.watch.beat(is_late)
         self.ledger.sync()
 
@@ -122,16 +130,16 @@ class Dispatcher:
         self.queue.look()
         asking = self.project.announcements()
         pods = {a.worker: self.project.given(a.worker) for a in asking}
-        wanting = [a for a in asking if self.room(a, pods[a.worker]) > 0]
+        idle = [worker for worker, given in pods.items() if given == []]
         if not self.queue.names:
-            return self.rebalance([a.worker for a in wanting])
+            return self.rebalance(idle)
         if not asking:
             self.tell_alone()
-        self.tell_found(sum(pods[a.worker] == [] for a in wanting))
+        self.tell_found(len(idle))
         share = self.share()
         return sum(
             self.fill(a.worker, min(share, self.room(a, pods[a.worker])))
-            for a in wanting
+            for a in asking
         )
 
     def room(self, asked: Announcement, given: Optional[List[str]]) -> int:
@@ -152,14 +160,22 @@ class Dispatcher:
                 self.reject(name, attempt)
             elif not self.is_unfinished(name, attempt):
                 if not self.assign(name, worker, attempt):
-                    return moved
+                    break
                 moved += 1
         return moved
 
     def assign(self, name: str, worker: str, attempt: Attempt) -> bool:
         stamped = attempt._replace(stamp=self.stamps.new())
-        if self.project.assign(name, worker, stamped):
-            return True
+        try:
+            if self.project.assign(name, worker, stamped):
+                return True
+        except PermissionError as error:
+            if not self.project.is_directory(name):
+                raise
+            # rename(2): a directory must be writable to be moved.
+            self.queue.stuck.add(name)
+            self.say(f"{printable(name)}: left where it is, a directory that"
+                     f" cannot be moved: {error.strerror}")
         self.queue.forget()
         return False
 
@@ -176,23 +192,17 @@ class Dispatcher:
 
     def reject(self, name: str, attempt: Attempt) -> None:
         """A name that no worker can work with: the job fails here."""
-        job = made_up(attempt.job)
-        failed = Attempt(job, attempt.n, self.stamps.new())
         reason = f"{why_bad(attempt.job)}: {printable(attempt.job)}"
-        now = self.clock.time()
-        self.ledger.write(Entry(
-            FAILED, job, failed.name, start=now, end=now, reason=reason,
-        ))
-        self.project.write_log(failed, f"{job}: {reason}")
-        self.project.reject(name, failed)
+        failed = Attempt(made_up(attempt.job), attempt.n, self.stamps.new())
+        self.reclaimer.fail(self.project.waiting_job(name), failed, reason)
 
     def rebalance(self, idle: List[str]) -> int:
         """Let idle workers have what waits behind the job of a busy one."""
         if not idle:
             return 0
-        busy = {run.worker for run in self.project.running()} - set(idle)
+        busy = {run.worker for run in self.project.running()}
         moved = 0
-        for worker in idle:
+        for worker in set(idle) - busy:
             pods = {w: self.project.given(w) or [] for w in busy}
             fullest = max(pods, key=lambda w: len(pods[w]), default="")
             if not pods.get(fullest):
@@ -223,7 +233,7 @@ class Dispatcher:
     def is_all_quiet(self) -> bool:
         """A guess: no job waits, lies in a pod, or runs."""
         return not (
-            self.queue.names or self.project.waiting()
+            self.queue.names
             or any(map(self.project.given, self.project.pods()))
-            or self.project.running()
+            or self.project.running() or self.queue.waiting()
         )

@@ -1,7 +1,7 @@
 """What can go wrong, one class for each thing a user can do about it.
 
 The exit codes are those of the README's table; cli.run() alone turns an
-error into text and status.
+error into text and status.  An OSError that nobody expected is os.EX_IOERR.
 """
 import os
 
@@ -34,12 +34,6 @@ class Unavailable(FjdError):
     """A program or package that was asked for is not there."""
 
     exit_code = os.EX_UNAVAILABLE
-
-
-class HomeTrouble(FjdError):
-    """The disk is full, or the home does not answer."""
-
-    exit_code = os.EX_IOERR
 
 
 class NotYours(FjdError):

@@ -15,6 +15,11 @@ import os
 import stat
 from typing import Any, Callable, List, Tuple
 
+# The machine or the server is short of something for a while.
+PASSING = (
+    errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO,
+    errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN,
+)
 STALE = (errno.ESTALE, getattr(errno, "EREMOTEIO", errno.ESTALE))
 TRIES = 4
 
@@ -100,7 +105,7 @@ def create(path: str, text: str = "") -> bool:
     except FileExistsError:
         return False
     try:
-        append(descriptor, text.encode())
+        append(descriptor, os.fsencode(text))
     except OSError:
         os.unlink(path)
         raise
@@ -123,17 +128,9 @@ def touch(path: str) -> None:
         os.close(descriptor)
 
 
-def mtime(path: str) -> float:
-    """When the server saw the last write to this file, in its seconds."""
-    return read(path, 0)[0].st_mtime
-
-
-def size(path: str) -> int:
-    """Bytes in a file; 0 if it is gone."""
-    try:
-        return read(path, 0)[0].st_size
-    except FileNotFoundError:
-        return 0
+def status(path: str) -> os.stat_result:
+    """What fstat says; st_mtime is the server's time of the last write."""
+    return read(path, 0)[0]
 
 
 @by_path

@@ -11,15 +11,13 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 
 from fjd import config
 from fjd.errors import BadJob
+from fjd.files import PASSING
 
 NICENESS = 9
 WRITE_BUFFER = 4096  # bytes; what is longer may come in several writes
 SECTIONS = ("control", "fjd")
 PROGRAM = (b"#!", b"\x7fELF")
-UNREADABLE = {
-    errno.EACCES: "permission denied", errno.EPERM: "permission denied",
-    errno.ENXIO: "it is a socket", errno.ELOOP: "its links go in a circle",
-}
+LARGEST = 1 << 24  # bytes of an INI file
 SHELL_SYNTAX = re.compile(
     r"[|&;<>()$`\\*?\[\]#~{}!\n]|^\s*[A-Za-z_][A-Za-z0-9_]*=",
 )
@@ -53,7 +51,7 @@ def read_job(files: Any, path: str) -> Job:
     status, data = read_start(files, path)
     try:
         if status.st_size > len(data) and not data.startswith(PROGRAM):
-            _, data = files.read(path)
+            _, data = files.read(path, LARGEST)
         job = parse(status.st_mode, data, path)
     except BadJob as error:
         error.written = status.st_mtime
@@ -70,9 +68,9 @@ def read_start(files: Any, path: str) -> Tuple[os.stat_result, bytes]:
             raise BadJob("it is a link that leads nowhere")
         raise
     except OSError as error:
-        if error.errno not in UNREADABLE:
+        if error.errno in PASSING:
             raise
-        raise BadJob(f"cannot read it: {UNREADABLE[error.errno]}")
+        raise BadJob(f"cannot read it: {error.strerror}")
 
 
 def parse(mode: int, data: bytes, path: str) -> Job:
@@ -134,7 +132,7 @@ def first_line(data: bytes) -> str:
     """What to show for a program's command: #! and interpreter, or ELF."""
     if not data.startswith(b"#!"):
         return "(ELF program)"
-    return os.fsdecode(data.split(b"\n", 1)[0])[:200]
+    return os.fsdecode(data.split(b"\n", 1)[0][:200])
 
 
 def kind_of_file(mode: int) -> str:
@@ -146,12 +144,12 @@ def kind_of_file(mode: int) -> str:
 
 
 def why_not_started(error: OSError, argv: List[str]) -> str:
-    """The reason in words why execve refused; names the command."""
+    """The reason in words why execve(2) refused; names the command."""
     program = argv[0]
-    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+    if error.errno not in (errno.ENOENT, errno.ENOTDIR):
         return f"cannot run {program}: {error.strerror}"
-    if len(argv) > 1:
+    try:
+        with open(program, "rb") as script:
+            return f"interpreter not found: {first_line(script.read(200))!r}"
+    except OSError:
         return f"command not found: {program}"
-    with open(program, "rb") as script:
-        interpreter = first_line(script.read(WRITE_BUFFER))
-    return f"interpreter not found: {interpreter!r}"

@@ -1,66 +1,61 @@
 """What a job prints: one file, under a dot name while the job runs.
 
-A job that printed nothing leaves nothing: its file serves the next job.  On
-a terminal (a screen or tmux session, or a worker started by hand) what comes
-into the file is shown as well.
+On a terminal (a screen or tmux session, or that of a worker which was started
+by hand) what comes into the file is shown as well; of very much, the end.
 """
 import os
-import sys
 from typing import Optional
 
 from fjd.project import Project
+from fjd.terminal import Terminal
+
+MOST_SHOWN = 65536  # bytes at a time
 
 
 class JobLog:
     """The log of the job that a worker runs now."""
 
-    def __init__(self, project: Project, worker: str) -> None:
+    def __init__(
+        self, project: Project, worker: str, terminal: Terminal,
+    ) -> None:
         self.project = project
         self.worker = worker
+        self.terminal = terminal
         self.k = 0
         self.descriptor: Optional[int] = None
         self.shown = 0
-        self.is_shown = sys.stdout.isatty()
-
-    def open(self) -> int:
-        """A descriptor for a job's stdout and stderr."""
-        if self.descriptor is None:
-            self.k += 1
-            self.shown = 0
-            self.descriptor = self.project.files.open_log(self.draft)
-        return self.descriptor
 
     @property
     def draft(self) -> str:
         return self.project.draft_log(self.worker, self.k)
 
+    def open(self) -> int:
+        """A descriptor for a job's stdout and stderr."""
+        self.k += 1
+        self.shown = 0
+        self.descriptor = self.project.files.open_log(self.draft)
+        return self.descriptor
+
     def echo(self) -> None:
         """Show on the terminal what has come since the last time."""
-        while self.is_shown and self.descriptor is not None:
-            data = os.pread(self.descriptor, 65536, self.shown)
-            if not data:
-                return
-            self.shown += len(data)
-            try:
-                os.write(sys.stdout.fileno(), data)
-            except OSError:
-                self.is_shown = False  # The session was closed.
+        if self.terminal.is_open and self.descriptor is not None:
+            size = os.fstat(self.descriptor).st_size
+            self.shown = max(self.shown, size - MOST_SHOWN)
+            data = os.pread(self.descriptor, MOST_SHOWN, self.shown)
+            self.shown += self.terminal.write(data)
 
     def keep(self, attempt: str, note: str = "") -> None:
         """Name the log after its attempt, if there is anything in it."""
+        if self.descriptor is None:
+            self.open()
+        assert self.descriptor is not None
         if note:
-            line = f"[fjd-worker] {note}\n"
-            self.project.files.append(self.open(), os.fsencode(line))
+            line = os.fsencode(f"[fjd-worker] {note}\n")
+            self.project.files.append(self.descriptor, line)
         self.echo()
-        if self.descriptor is None or not os.fstat(self.descriptor).st_size:
-            return
-        self.project.files.move(self.draft, self.project.job_log(attempt))
+        if os.fstat(self.descriptor).st_size:
+            self.project.files.move(self.draft, self.project.job_log(attempt))
+        else:
+            self.project.files.remove(self.draft)
         os.close(self.descriptor)
         self.descriptor = None
-
-    def close(self) -> None:
-        """The worker leaves, and no job runs."""
-        if self.descriptor is not None:
-            self.project.files.remove(self.draft)
-            os.close(self.descriptor)
-            self.descriptor = None

@@ -10,16 +10,19 @@
 A host's part is [A-Za-z0-9.-], at most 40 characters.  What fjd itself adds
 is safe in a shell without quotes; the user's own part, <job>, may hold
 anything that why_bad() has nothing against.  A token is the time in
-microseconds and a random part, in hexadecimal, made once a process: so
-stamps sort by time and none occurs twice.  parse() raises ValueError for a
-name that does not follow the grammar; only a job may be called anything.
+microseconds and a random part, in hexadecimal, made once a process: so no
+stamp occurs twice, and those of two processes sort by time.  parse() raises
+ValueError for a name that does not follow the grammar; only a job may be
+called anything.
 """
+import os
 import re
 import secrets
 from typing import List, NamedTuple, Tuple, Union
 
 LONGEST_JOB_NAME = 100  # bytes: what fjd adds has to fit into 255
 STAMPED = re.compile(r"(.+)~([1-9][0-9]{0,8})\.([0-9a-f]{17}-[0-9]+)", re.S)
+MEMBER = re.compile(r"[A-Za-z0-9.-]+_[0-9]+\.[0-9]{6}-[0-9]+")
 PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 CONTROL = re.compile("[\0-\x1f\x7f]")
 
@@ -52,7 +55,7 @@ class Running(NamedTuple):
     @classmethod
     def parse(cls, name: str) -> "Running":
         attempt, worker = name.rsplit("@", 1)
-        return cls(attempt, worker)
+        return cls(attempt, checked(worker))
 
     @property
     def name(self) -> str:
@@ -69,7 +72,7 @@ class Announcement(NamedTuple):
     @classmethod
     def parse(cls, name: str) -> "Announcement":
         worker, k, want = name.rsplit(".", 2)
-        return cls(worker, int(k), int(want))
+        return cls(checked(worker), int(k), int(want))
 
     @property
     def name(self) -> str:
@@ -86,7 +89,7 @@ class Order(NamedTuple):
     @classmethod
     def parse(cls, name: str) -> "Order":
         worker, stamp, word = name.rsplit(".", 2)
-        return cls(worker, stamp, word)
+        return cls(checked(worker), stamp, word)
 
     @property
     def name(self) -> str:
@@ -119,6 +122,17 @@ def new_id(host: str, now: float, pid: int) -> str:
     return f"{safe_host(host)}_{now:.6f}-{pid}"
 
 
+def is_member(name: str) -> bool:
+    """Whether that can be the id of a worker or dispatcher."""
+    return bool(MEMBER.fullmatch(name))
+
+
+def checked(member: str) -> str:
+    if not is_member(member):
+        raise ValueError(member)
+    return member
+
+
 def safe_host(host: str) -> str:
     """A host name that may stand in file names and session names."""
     return re.sub(r"[^A-Za-z0-9.-]", "-", host).strip(".-")[:40] or "host"
@@ -144,23 +158,23 @@ def why_bad(job: str) -> str:
         return "its name holds a control character"
     if job.startswith("-"):
         return "its name begins with a dash"
-    if len(job.encode(errors="surrogateescape")) > LONGEST_JOB_NAME:
+    if len(os.fsencode(job)) > LONGEST_JOB_NAME:
         return f"its name is longer than {LONGEST_JOB_NAME} bytes"
     return ""
 
 
 def made_up(job: str) -> str:
     """A good name that still resembles a bad one."""
-    name = CONTROL.sub("_", job)
-    name = "_" + name[1:] if name.startswith("-") else name
-    cut = name.encode(errors="surrogateescape")[:LONGEST_JOB_NAME]
-    return cut.decode(errors="ignore") or "_"
+    cut = os.fsencode(CONTROL.sub("_", job))[:LONGEST_JOB_NAME]
+    whole = cut.decode(errors="ignore").encode()  # not half a character
+    return re.sub("^[.-]", "_", os.fsdecode(whole)) or "_"
 
 
 def printable(name: str) -> str:
-    """Any name as one line of ASCII."""
-    text = name.encode("ascii", "backslashreplace").decode()
-    return CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", text)
+    """Any name as one line of ASCII, the same in every locale."""
+    text = os.fsencode(name).decode(errors="surrogateescape")
+    line = text.encode("ascii", "backslashreplace").decode()
+    return CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", line)
 
 
 def natural(name: str) -> List[Union[str, int]]:

@@ -2,7 +2,7 @@
 import os
 from typing import Dict, Iterator, List
 
-from fjd.ledger import DONE, Entry, FAILED, HEADER, SUPERSEDED
+from fjd.ledger import DONE, Entry, FAILED, HEADER, LOST, SUPERSEDED
 from fjd.names import printable
 from fjd.project import Project
 
@@ -10,24 +10,28 @@ MOST_NAMED = 10  # failed jobs in a summary
 
 
 class Outcome:
-    """Jobs that were done and that failed since start()."""
+    """Attempts that were done and that failed since start()."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self.offsets: Dict[str, int] = {}
         self.done = 0
         self.failed: Dict[str, Entry] = {}
+        self.last: Dict[str, Entry] = {}  # of each worker
 
     def start(self) -> None:
         """Leave out what is in the ledgers now."""
         for path in self.project.ledger_files():
-            self.offsets[path] = self.project.files.size(path)
+            self.offsets[path] = self.project.files.status(path).st_size
 
     def update(self) -> None:
         """Count what has come since the last time."""
-        for path in self.project.ledger_files():
-            for entry in self.new_entries(path):
-                self.count(entry)
+        paths = self.project.ledger_files()
+        entries = [e for path in paths for e in self.new_entries(path)]
+        for entry in entries:
+            self.count(entry)
+        for entry in entries:
+            self.take_back(entry)
 
     def new_entries(self, path: str) -> Iterator[Entry]:
         offset = self.offsets.get(path, 0)
@@ -44,10 +48,20 @@ class Outcome:
             self.done += 1
         elif entry.event == FAILED:
             self.failed[entry.attempt] = entry
-        elif entry.event == SUPERSEDED and entry.attempt in self.failed:
-            del self.failed[entry.attempt]
-        elif entry.event == SUPERSEDED and entry.status == "exit 0":
-            self.done -= 1
+        if entry.event in (DONE, FAILED):
+            self.last[entry.worker] = entry
+
+    def take_back(self, entry: Entry) -> None:
+        """An end that was written down, and did not come about: the worker
+        died in between, or the job had been given to others.
+        """
+        if entry.event not in (LOST, SUPERSEDED):
+            return
+        last = self.last.get(entry.worker)
+        if self.failed.pop(entry.attempt, None) is None:
+            if last and (last.event, last.attempt) == (DONE, entry.attempt):
+                del self.last[entry.worker]
+                self.done -= 1
 
     def summary(self) -> List[str]:
         """One line, and a second one that says where to look."""

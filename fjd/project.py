@@ -40,7 +40,9 @@ import os
 from typing import Any, List, Optional
 
 from fjd import files
-from fjd.names import Announcement, Attempt, is_editor_copy, Order, Running
+from fjd.names import (
+    Announcement, Attempt, is_editor_copy, is_member, Order, Running,
+)
 
 DIRECTORIES = (
     "jobqueue", "workerqueue", "jobpods", "running", "done", "failed",
@@ -95,13 +97,13 @@ class Project:
 
     def pods(self) -> List[str]:
         """The workers that may be given jobs."""
-        return self.names("jobpods")
+        return [name for name in self.names("jobpods") if is_member(name)]
 
     def given(self, worker: str) -> Optional[List[str]]:
         """The attempts in a worker's pod; None if it has none (any more)."""
         try:
             return self.names("jobpods", worker)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def running(self) -> List[Running]:
@@ -134,7 +136,7 @@ class Project:
         return self.last_beat(kind, member)
 
     def last_beat(self, kind: str, member: str) -> float:
-        return self.files.mtime(self.path(kind, member))
+        return self.files.status(self.path(kind, member)).st_mtime
 
     def strike(self, kind: str, member: str) -> None:
         self.files.remove(self.path(kind, member))
@@ -166,12 +168,13 @@ class Project:
     def is_running(self, run: Running) -> bool:
         return self.files.is_there(self.job_file(run))
 
-    def end(self, run: Running, place: str, attempt: str) -> bool:
+    def end(self, run: Running, place: str) -> bool:
         """Commit to done/ or failed/; False if others were given the job."""
-        target = self.path(place, attempt)
+        return self.commit(self.job_file(run), self.path(place, run.attempt))
+
+    def commit(self, source: str, target: str) -> bool:
         # NFS: a move that reports failure may have happened.
-        return self.files.move(self.job_file(run), target) \
-            or self.files.is_there(target)
+        return self.files.move(source, target) or self.files.is_there(target)
 
     def requeue(self, run: Running, attempt: str) -> None:
         """What had begun waits again: given back, or lost and renamed."""
@@ -202,13 +205,17 @@ class Project:
 
     def last_write(self, name: str) -> float:
         """When a job that waits was written to, in the server's seconds."""
-        return self.files.mtime(self.path("jobqueue", name))
+        return self.files.status(self.waiting_job(name)).st_mtime
 
-    def reject(self, name: str, attempt: Attempt) -> bool:
-        """From the queue to failed/: no worker can get a job of that name."""
-        return self.files.move(
-            self.path("jobqueue", name), self.path("failed", attempt.name),
-        )
+    def waiting_job(self, name: str) -> str:
+        return self.path("jobqueue", name)
+
+    def is_directory(self, name: str) -> bool:
+        return os.path.isdir(self.waiting_job(name))
+
+    def fail(self, source: str, attempt: str) -> bool:
+        """A job that nobody will run; False if somebody else did this."""
+        return self.commit(source, self.path("failed", attempt))
 
     # Orders, logs, ledgers
 
@@ -226,17 +233,15 @@ class Project:
 
     def keep_draft_log(self, run: Running) -> None:
         """What a dead worker's log holds was printed by what it ran."""
-        place = self.path("joblogs")
-        for name in self.files.drafts(place, f".{run.worker}."):
-            path = os.path.join(place, name)
-            if self.files.size(path):
-                self.files.move(path, self.job_log(run.attempt))
-            else:
-                self.files.remove(path)
+        start = f".{run.worker}."
+        for name in self.files.drafts(self.path("joblogs"), start):
+            draft = self.path("joblogs", name)
+            self.files.move(draft, self.job_log(run.attempt))
 
-    def write_log(self, attempt: Attempt, text: str) -> None:
+    def write_log(self, attempt: Attempt, reason: str) -> None:
         """The log of an attempt that nobody ran."""
-        self.files.create(self.job_log(attempt.name), f"[fjd] {text}\n")
+        line = f"[fjd] {attempt.job}: {reason}\n"
+        self.files.create(self.job_log(attempt.name), line)
 
     def job_log(self, attempt: str) -> str:
         return self.path("joblogs", f"{attempt}.log")

@@ -32,7 +32,7 @@ class Reclaimer:
 
     def __init__(
         self, project: Project, name: str, here: Identity, stamps: Stamps,
-        processes: Any, say: Callable[[str], None],
+        processes: Any, say: Callable[[str], None], clock: Any = time,
     ) -> None:
         self.project = project
         self.here = here
@@ -40,6 +40,7 @@ class Reclaimer:
         self.ledger = Ledger(project, name)
         self.processes = processes
         self.say = say
+        self.clock = clock
         self.watch = Watch()
         self.records: Dict[str, Dict[str, str]] = {}
 
@@ -67,16 +68,24 @@ class Reclaimer:
             mtime = self.project.last_beat(kind, member)
         except FileNotFoundError:
             return True
-        keys = self.records.get(member)
-        if not keys:
-            keys = parse_record(self.project.record(kind, member) or "")
-            if "beat" in keys:  # RACE: it may be just being written.
-                self.records[member] = keys
-        identity = identity_in(keys)
-        if identity.is_here(self.here) and not identity.is_running():
-            return True
+        keys = self.keys(kind, member)
         period = float(keys.get("beat", BEAT))
-        return self.watch.is_silent(member, mtime, period)
+        return self.is_gone(keys) \
+            or self.watch.is_silent(member, mtime, period)
+
+    def keys(self, kind: str, member: str) -> Dict[str, str]:
+        """What a member's record says; kept, for it never changes."""
+        if member not in self.records:
+            keys = parse_record(self.project.record(kind, member) or "")
+            if "beat" not in keys:  # RACE: it is just being written.
+                return keys
+            self.records[member] = keys
+        return self.records[member]
+
+    def is_gone(self, keys: Dict[str, str]) -> bool:
+        """Whether that process was on this host, and has ended."""
+        identity = identity_in(keys)
+        return identity.is_here(self.here) and not identity.is_running()
 
     def bury(self, worker: str) -> None:
         for run in self.project.running():
@@ -94,30 +103,44 @@ class Reclaimer:
         self.records.pop(worker, None)
 
     def reclaim(self, run: Running) -> None:
-        """Give back a job that had begun, or give it up after too many."""
-        if identity_in(self.records.get(run.worker, {})).is_here(self.here):
+        """Give back a job that had begun, or give it up after too many.
+
+        The processes of a job whose worker lives on are left to that worker,
+        which finds out with its next heartbeat that the job was taken away:
+        ended from here, they would make it say that the job failed.
+        """
+        if self.is_gone(self.keys("workers", run.worker)):
             self.processes.end_tree(run.attempt)
         self.project.keep_draft_log(run)
         lost = Attempt.parse(run.attempt)
         after = Attempt(lost.job, lost.n + 1, self.stamps.new())
         reason = f"worker {run.worker} died"
-        self.record(LOST, lost, run, reason)
+        self.record(LOST, lost, reason, run.worker)
         self.say(f"{printable(lost.job)}: {reason}.")
         if lost.n < MOST_LOSSES:
-            return self.project.requeue(run, after.name)
-        reason = f"given up: {lost.n} workers died while it ran"
-        self.record(FAILED, after, run, reason)
-        self.project.write_log(after, f"{lost.job}: {reason}")
-        if not self.project.end(run, FAILED, after.name):
-            # RACE: somebody else gave it up, under another stamp.
-            self.record(SUPERSEDED, after, run, reason)
+            self.project.requeue(run, after.name)
+        else:
+            reason = f"given up: {lost.n} workers died while it ran"
+            self.fail(self.project.job_file(run), after, reason, run.worker)
+
+    def fail(
+        self, source: str, attempt: Attempt, reason: str, worker: str = "",
+    ) -> None:
+        """Move a job that nobody will run to failed/, under a new name."""
+        self.record(FAILED, attempt, reason, worker)
+        if self.project.fail(source, attempt.name):
+            self.project.write_log(attempt, reason)
+        else:
+            # RACE: another dispatcher did the same, under its own stamp.
+            self.record(SUPERSEDED, attempt, reason, worker)
 
     def record(
-        self, event: str, attempt: Attempt, run: Running, reason: str,
+        self, event: str, attempt: Attempt, reason: str, worker: str,
     ) -> None:
+        now = self.clock.time()
         self.ledger.write(Entry(
-            event, attempt.job, attempt.name, worker=run.worker,
-            host=host_of(run.worker), reason=reason,
+            event, attempt.job, attempt.name, host_of(worker), worker,
+            now, now, reason=reason,
         ))
 
 

@@ -82,7 +82,7 @@ def call(name: str, *arguments: str, **how: Any) -> None:
         command(*arguments, _timeout=SECONDS, **how)
     except sh.ErrorReturnCode as error:
         said = (error.stdout + error.stderr).decode(errors="replace")
-        why = " ".join(said.split()) or f"exit {error.exit_code}"
+        why = " ".join(said.split())[:200] or f"exit {error.exit_code}"
     except sh.TimeoutException:
         why = f"no answer within {SECONDS} seconds"
     else:

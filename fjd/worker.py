@@ -6,10 +6,11 @@ thing.  Files, clock and processes come in from outside.
 import errno
 import os
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, List, NamedTuple, Optional
 
 from fjd.alarm import Backoff
 from fjd.errors import BadJob
+from fjd.files import PASSING
 from fjd.job import Job, read_job, why_not_started
 from fjd.joblog import JobLog
 from fjd.ledger import DONE, Entry, FAILED, GIVEN_BACK, Ledger, SUPERSEDED
@@ -17,16 +18,12 @@ from fjd.liveness import BEAT
 from fjd.names import Announcement, Attempt, host_of, queue_order, Running
 from fjd.process import job_environment, without_job
 from fjd.project import NOW, Project, YOUNG
+from fjd.terminal import Terminal
 
 HANDFUL = 0.25  # seconds that a handful of short jobs should last
 LARGEST_HANDFUL = 256
 SMOOTH = 0.3    # how much the last job counts in the average
 ECHO = 0.1      # seconds between two looks at what a job prints
-# The machine is short of something, or the program is still being written:
-# not the job's fault.
-PASSING = (
-    errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY,
-)
 
 
 class Task(NamedTuple):
@@ -44,19 +41,19 @@ class Worker:
 
     def __init__(
         self, project: Project, worker: str, processes: Any,
-        say: Callable[[str], None], interval: float, clock: Any = time,
-        environ: Optional[Dict[str, str]] = None,
+        terminal: Terminal, say: Callable[[str], None], interval: float,
+        clock: Any = time,
     ) -> None:
         self.project = project
         self.id = worker
         self.processes = processes
         self.say = say
         self.clock = clock
-        self.environ = without_job(environ or dict(os.environ))
+        self.environ = without_job(os.environ)
         self.interval = interval
         self.backoff = Backoff(interval)
         self.ledger = Ledger(project, worker)
-        self.log = JobLog(project, worker)
+        self.log = JobLog(project, worker, terminal)
         self.task: Optional[Task] = None           # what runs
         self.given: List[str] = []                 # to begin, the last first
         self.out: Optional[Announcement] = None    # what it asks for
@@ -75,6 +72,10 @@ class Worker:
     def step(self) -> float:
         """Look, decide, do one thing; seconds until the next look."""
         self.beat_if_due()
+        wait = self.act()
+        return max(0.0, min(wait, self.next_beat - self.clock.monotonic()))
+
+    def act(self) -> float:
         self.heed_orders_if_due()
         if self.task:
             return self.attend(self.task)
@@ -141,7 +142,6 @@ class Worker:
         if self.project.remove_pod(self.id):
             self.project.drop_orders(self.id)
             self.project.strike("workers", self.id)
-            self.log.close()
             self.ledger.sync()
             self.has_left = True
 
@@ -152,8 +152,9 @@ class Worker:
         if self.out or self.order:
             return
         self.asked += 1
-        self.out = Announcement(self.id, self.asked, self.handful())
-        self.project.announce(self.out)
+        announcement = Announcement(self.id, self.asked, self.handful())
+        self.project.announce(announcement)
+        self.out = announcement
 
     def handful(self) -> int:
         wanted = int(HANDFUL / max(self.pace, 1e-6))
@@ -212,7 +213,7 @@ class Worker:
                 job.argv, environ, self.log.open(), job.niceness,
             )
         except OSError as error:
-            if error.errno in PASSING:
+            if error.errno in PASSING + (errno.ETXTBSY,):
                 self.give_back(run, str(error.strerror))
                 return self.interval
             return self.fail(run, why_not_started(error, job.argv))
@@ -238,7 +239,8 @@ class Worker:
             self.processes.end_tree(task.run.attempt)
             self.task = None
             return self.give_back(task.run, "its worker was told to leave")
-        return min(ECHO, self.interval) if self.log.is_shown else self.interval
+        longest = ECHO if self.log.terminal.is_open else self.interval
+        return min(longest, self.interval)
 
     # How a job ends
 
@@ -266,7 +268,7 @@ class Worker:
             self.task = task._replace(is_recorded=True)
         failure = f"{entry.job}: {entry.how}"
         self.log.keep(entry.attempt, failure if entry.event == FAILED else "")
-        if not self.project.end(task.run, entry.event, entry.attempt):
+        if not self.project.end(task.run, entry.event):
             self.ledger.write(entry._replace(event=SUPERSEDED))
         self.task = None
         self.pace += (min(entry.end - entry.start, 1.0) - self.pace) * SMOOTH

@@ -174,7 +174,8 @@ class PlainUser:
                     prefix, self.python] + argv
         places = [os.path.dirname(argv[-2 - len(arguments)]), "/usr/bin"]
         return run(argv, cwd=self.home, env={
-            "HOME": self.home, "PATH": ":".join(places + ["/bin"]), **environ,
+            "HOME": self.home, "PATH": ":".join(places + ["/bin"]),
+            "LD_LIBRARY_PATH": os.path.join(self.python, "lib"), **environ,
         })
 
 

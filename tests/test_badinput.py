@@ -29,6 +29,8 @@ TEXTS = {
                      "command not found: ./no/such/program"),
     "bad-nice": (INI.format("true") + "nice: very\n",
                  "nice: a number from -20 to 19, not 'very'"),
+    "continued": ("[control]\nexecutable: true\nkey\n  more\n", "no INI file:"
+                  " a line continues a key that has no value"),
     "no-x": ("#!/bin/sh\n",
              "it begins with #! but may not be executed (chmod +x)"),
 }
@@ -38,12 +40,13 @@ PROGRAMS = {
     "crlf": ("#!/bin/sh\r\ntrue\r\n", "interpreter not found: '#!/bin/sh\\r'"),
 }
 OTHERS = {
-    "unreadable": "cannot read it: permission denied",
+    "to-nowhere": "cannot read it: Not a directory",
+    "unreadable": "cannot read it: Permission denied",
     "directory": "it is a directory, not a file",
     "dangling": "it is a link that leads nowhere",
-    "circle": "cannot read it: its links go in a circle",
+    "circle": "cannot read it: Too many levels of symbolic links",
     "fifo": "it is a FIFO, not a file",
-    "socket": "cannot read it: it is a socket",
+    "socket": "cannot read it: No such device or address",
 }
 # A name that no worker can get: what the job is called, and the reason.
 NAMES = {
@@ -97,6 +100,7 @@ def fill(queue):
         put(name, INI.format("test -e"))
     put("unreadable", INI.format("true"), 0)
     os.mkdir(os.path.join(queue, "directory"))
+    os.symlink("/etc/passwd/x", os.path.join(queue, "to-nowhere"))
     os.symlink("nowhere", os.path.join(queue, "dangling"))
     os.symlink("../../../there", os.path.join(queue, "circle"))
     os.symlink("back", os.path.join(queue, "../../../there"))

@@ -429,13 +429,13 @@ def test_worker_that_is_killed_loses_nothing(
 ):
     """The next worker runs the job; what was left of it is ended."""
     (tmp_path / "hold").write_text("")
-    put("job1", f"[control]\nexecutable: test ! -e {tmp_path}/hold || exec"
-        " sleep 1234 #\n")
+    put("job1", f"[control]\nexecutable: test -e {tmp_path}/hold || exit 0;"
+        f" echo $$ > {tmp_path}/pid; exec sleep 1234 #\n")
     worker = start("fjd-worker")
     wait_until(lambda: project.announcements())
     if is_busy:
         dispatcher = start("fjd-dispatcher")
-        wait_until(lambda: project.running())
+        wait_until(lambda: (tmp_path / "pid").read_text())
     worker.kill()
     finish(worker)
     (tmp_path / "hold").unlink()
@@ -447,7 +447,9 @@ def test_worker_that_is_killed_loses_nothing(
     events = sorted(row["event"] for row in ledger(project))
     assert events == (["done", "lost"] if is_busy else ["done"])
     wait_until(lambda: project.names("workers") == [])
-    assert run(["ps", "-eo", "args"]).stdout.count("sleep 1234") == 0
+    if is_busy:
+        from fjd.liveness import start_time
+        assert start_time(int((tmp_path / "pid").read_text())) == ""
 
 
 def test_job_that_is_removed_while_it_runs_is_ended(

@@ -11,8 +11,10 @@ from fjd.liveness import BEAT, MISSED, enrol, myself
 from fjd.names import Announcement, Attempt, Running, Stamps, new_token
 from fjd.process import Processes
 from fjd.reclaim import Reclaimer
+from fjd.terminal import Terminal
 from fjd.worker import Worker
 
+BUSY, IDLE, GONE = "a_1.000000-1", "b_1.000000-1", "c_1.000000-1"
 TRUE = "[control]\nexecutable: true\n"
 
 
@@ -26,7 +28,8 @@ def new_worker(project, clock):
     def new_worker():
         name = enrol(project, "workers")
         worker = Worker(
-            project, name, Processes(), lambda text: None, 1.0, clock,
+            project, name, Processes(), Terminal(), lambda text: None, 1.0,
+            clock,
         )
         worker.start()
         return worker
@@ -94,12 +97,13 @@ def test_jobs_begin_in_the_natural_order_first_attempts_first(
 def test_last_jobs_go_to_many_workers(project, put, new_dispatcher):
     for number in range(8):
         put(f"job{number}", TRUE)
-    for worker in "abcd":
+    workers = [f"lab_{n}.000000-1" for n in range(4)]
+    for worker in workers:
         project.make_pod(worker)
         project.announce(Announcement(worker, 1, 100))
     dispatcher = new_dispatcher()
     dispatcher.pair()
-    assert [len(project.given(worker)) for worker in "abcd"] == [2, 2, 2, 2]
+    assert [len(project.given(worker)) for worker in workers] == [2, 2, 2, 2]
 
 
 def test_idle_worker_gets_what_waits_behind_a_long_job(
@@ -107,25 +111,43 @@ def test_idle_worker_gets_what_waits_behind_a_long_job(
 ):
     stamps = Stamps(new_token(1.0))
     given = [Attempt(f"job{n}", 1, stamps.new()).name for n in range(3)]
-    for worker in ("busy", "idle"):
+    for worker in (BUSY, IDLE):
         project.make_pod(worker)
     for name in given:
-        open(project.path("jobpods", "busy", name), "w").close()
-    project.begin(Running(given[0], "busy"))
-    project.announce(Announcement("idle", 1, 1))
+        open(project.path("jobpods", BUSY, name), "w").close()
+    project.begin(Running(given[0], BUSY))
+    project.announce(Announcement(IDLE, 1, 1))
     assert new_dispatcher().pair() == 1
-    assert [Attempt.parse(n).job for n in project.given("idle")] == ["job2"]
-    assert project.given("busy") == [given[1]]
-    assert project.given("idle") != [given[2]]  # A new stamp fences.
+    assert [Attempt.parse(n).job for n in project.given(IDLE)] == ["job2"]
+    assert project.given(BUSY) == [given[1]]
+    assert project.given(IDLE) != [given[2]]  # A new stamp fences.
+
+
+def test_worker_that_asks_while_its_job_runs_is_not_idle(
+    project, new_dispatcher,
+):
+    """It announced early; what is in its pod may still go to others."""
+    stamps = Stamps(new_token(1.0))
+    for worker in (BUSY, IDLE):
+        project.make_pod(worker)
+        project.announce(Announcement(worker, 1, 3))
+    for number in range(3):
+        name = Attempt(f"job{number}", 1, stamps.new()).name
+        open(project.path("jobpods", BUSY, name), "w").close()
+    project.begin(Running(project.given(BUSY)[0], BUSY))
+    dispatcher = new_dispatcher()
+    assert dispatcher.pair() == 1
+    assert len(project.given(IDLE)) == len(project.given(BUSY)) == 1
+    assert dispatcher.pair() == 0
 
 
 def test_pod_that_is_gone_takes_no_job_with_it(
     project, put, new_worker, new_dispatcher,
 ):
     put("job1", TRUE)
-    project.announce(Announcement("ghost_1.0-1", 1, 1))
+    project.announce(Announcement(GONE, 1, 1))
     dispatcher = new_dispatcher()
-    assert dispatcher.fill("ghost_1.0-1", 1) == 0
+    assert dispatcher.fill(GONE, 1) == 0
     assert project.waiting() == ["job1"]
 
 
@@ -263,7 +285,7 @@ def test_job_that_lost_three_workers_is_given_up(
     put("job1", TRUE)
     dispatcher = new_dispatcher()
     for number in range(3):
-        worker = f"gone_{number}.0-1"
+        worker = f"gone_{number}.000000-1"
         project.make_pod(worker)
         project.assign(
             project.waiting()[0], worker,
@@ -287,9 +309,9 @@ def test_burial_leaves_a_pod_that_a_job_came_into(
     project, new_dispatcher, monkeypatch,
 ):
     """RACE: a dispatcher gives a job to a worker that is being buried."""
-    project.make_pod("gone_1.0-1")
+    project.make_pod(GONE)
     reclaimer = new_dispatcher().reclaimer
-    late = project.path("jobpods", "gone_1.0-1", "job1~1." + "0" * 17 + "-1")
+    late = project.path("jobpods", GONE, "job1~1." + "0" * 17 + "-1")
     real = project.remove_pod
 
     def remove_pod(worker):
@@ -332,3 +354,24 @@ def test_new_job_during_the_farewell_is_counted_as_left(
         clock.now += dispatcher.step()
     put("job1", TRUE)
     assert dispatcher.left() == 1
+
+
+@pytest.mark.parametrize("place", [
+    "jobpods", "workerqueue", "running", "orders", "workers", "dispatchers",
+])
+def test_strange_file_in_a_directory_of_ours_stops_nothing(
+    project, put, new_worker, new_dispatcher, clock, place,
+):
+    for name in ("stray", "stray@", "@", "a.b", "a.1.1"):
+        open(project.path(place, name), "w").close()
+    put("job1", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    deadline = time.monotonic() + 10
+    while not (worker.has_left and dispatcher.has_ended):
+        assert time.monotonic() < deadline
+        if not dispatcher.has_ended:
+            dispatcher.step()
+        if not worker.has_left:
+            worker.step()
+        clock.now += 1.0
+    assert jobs_in(project, "done") == ["job1"]

@@ -1,0 +1,45 @@
+"""The terminal of a worker, which must never make it wait for long.
+
+A screen session in copy mode reads nothing: an ordinary write would block
+until its user comes back, and the worker would look dead meanwhile.
+"""
+import os
+import select
+import sys
+
+PATIENCE = 0.05  # seconds for the terminal to take some more
+
+
+class Terminal:
+    """Standard output, if that is a terminal."""
+
+    def __init__(self) -> None:
+        self.descriptor = -1
+
+    def open(self) -> None:
+        if sys.stdout and sys.stdout.isatty():
+            flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY
+            name = os.ttyname(sys.stdout.fileno())
+            try:
+                self.descriptor = os.open(name, flags)
+            except OSError:
+                pass  # After su(1) it may be somebody else's.
+
+    @property
+    def is_open(self) -> bool:
+        return self.descriptor >= 0
+
+    def write(self, data: bytes) -> int:
+        """How many bytes it has taken; the rest may be dropped."""
+        sent = 0
+        try:
+            while sent < len(data) and self.is_ready():
+                sent += os.write(self.descriptor, data[sent:])
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.descriptor = -1  # The session was closed.
+        return sent
+
+    def is_ready(self) -> bool:
+        return bool(select.select([], [self.descriptor], [], PATIENCE)[1])

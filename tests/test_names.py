@@ -1,0 +1,173 @@
+"""The grammar of names on disk, and the order in which jobs go."""
+import os
+import re
+
+import pytest
+from hypothesis import example, given, strategies as st
+
+from fjd.names import (
+    Announcement, Attempt, host_of, is_editor_copy, is_member, is_project,
+    made_up, natural, new_id, new_token, Order, printable, queue_order,
+    Running, safe_host, Stamps, why_bad,
+)
+
+NOW = 1600000000.123456
+TOKEN = new_token(NOW)
+WORKER = new_id("lab7.example.org", NOW, 4711)
+SAFE = re.compile(r"[A-Za-z0-9_.~@-]+")
+
+E_ACUTE = os.fsdecode(b"\xc3\xa9")  # in the C locale of 3.6, two surrogates
+
+# Whatever a directory can hold, also names that are no text.
+pieces = st.sampled_from([
+    b"a", b"7", b".", b"-", b" ", b"\n", b"\x7f", b"#", b"~", b"@", b"~0.",
+    b"\xc3\xa9", b"\xe2\x80\xa8", b"\xf0\x9d\x84\x9e" * 9, b"\xff",
+    f"~3.{TOKEN}-1".encode(), f"@{WORKER}".encode(),
+])
+file_names = st.one_of(
+    st.binary(min_size=1), st.lists(pieces, min_size=1).map(b"".join),
+).filter(
+    lambda name: not name.startswith(b".") and not set(name) & set(b"/\0"),
+).map(os.fsdecode)
+
+
+@given(file_names, st.integers(1, 999999999), st.integers(1))
+def test_names_say_what_they_were_made_of(job, n, k):
+    attempt = Attempt(job, n, f"{TOKEN}-{k}")
+    assert Attempt.parse(attempt.name) == attempt
+    running = Running(attempt.name, WORKER)
+    assert Running.parse(running.name) == running
+
+
+@pytest.mark.parametrize("made", [
+    Announcement(WORKER, 3, 64), Order(WORKER, f"{TOKEN}-2", "drain"),
+    Running(Attempt("job7", 2, f"{TOKEN}-10").name, WORKER),
+])
+def test_names_that_fjd_makes_are_safe_in_a_shell(made):
+    assert type(made).parse(made.name) == made
+    assert SAFE.fullmatch(made.name)
+
+
+@pytest.mark.parametrize("name", [
+    "job7", "job7~", "job7~2", f"job7~0.{TOKEN}-1", f"job7~2.{TOKEN}-",
+    f"~2.{TOKEN}-1", f"job7~2.{TOKEN.upper()}G-1",
+])
+def test_any_other_name_in_the_queue_is_a_first_attempt(name):
+    assert Attempt.parse(name) == Attempt(name, 1, "")
+
+
+@pytest.mark.parametrize("kind, name", [
+    (Announcement, "README"), (Order, "README"), (Running, "README"),
+    (Announcement, "v.2.10"), (Order, "a.tar.gz"), (Running, "me@home"),
+    (Announcement, f"{WORKER}.1.some"), (Announcement, f"{WORKER}.1.2~"),
+])
+def test_a_name_that_is_not_ours_is_refused(kind, name):
+    with pytest.raises(ValueError):
+        kind.parse(name)
+
+
+@given(st.text())
+def test_any_host_name_makes_a_safe_id(host):
+    member = new_id(host, NOW, 1)
+    assert is_member(member)
+    assert SAFE.fullmatch(member) and member[0] not in ".-_"
+    assert host_of(member) == safe_host(host)
+
+
+def test_the_longest_names_fit_into_a_directory(tmp_path):
+    """A log's draft and its name are the longest that come of a job."""
+    worker = new_id("h" * 300, 9999999999.9, 4194304)
+    stamp = "f" * 17 + "-" + "9" * 9
+    attempt = Attempt("j" * 100, 999999999, stamp)
+    assert not why_bad(attempt.job)
+    longest = Running(attempt.name, worker).name
+    (tmp_path / f".{longest}.log").touch()
+
+
+def test_stamps_do_not_repeat():
+    stamps = Stamps(TOKEN)
+    assert len({stamps.new() for _ in range(1000)}) == 1000
+    assert len({new_token(NOW) for _ in range(9)}) > 1
+
+
+def test_a_process_knows_its_own_stamps():
+    ours, others = Stamps(new_token(NOW)), Stamps(new_token(NOW + 1))
+    attempt = Attempt("job7", 2, ours.new())
+    assert ours.made(attempt) and not others.made(attempt)
+    assert not ours.made(Attempt("job7"))
+
+
+def test_tokens_sort_by_time():
+    times = [1.0, NOW, NOW + 0.00001, NOW + 1, 4000000000.0]
+    tokens = [new_token(time) for time in times]
+    assert tokens == sorted(tokens)
+    assert {len(token) for token in tokens} == {17}
+
+
+def test_numbers_in_names_sort_as_numbers():
+    names = ["10", "2b", "a", "job", "job2", "job2.5", "job10", "job10a"]
+    assert sorted(reversed(names), key=natural) == [
+        "2b", "10", "a", "job", "job2", "job2.5", "job10", "job10a",
+    ]
+
+
+def test_first_attempts_come_first():
+    again = Attempt("a1", 2, f"{TOKEN}-1").name
+    given_back = Attempt("b2", 1, f"{TOKEN}-2").name
+    names = [again, "b10", given_back, "b1"]
+    assert sorted(names, key=queue_order) == ["b1", given_back, "b10", again]
+
+
+@given(st.lists(file_names))
+def test_all_names_can_be_sorted(names):
+    assert len(sorted(names, key=queue_order)) == len(names)
+
+
+@pytest.mark.parametrize("job, why", [
+    ("j" * 100, ""), (E_ACUTE * 50, ""), ("a -b~@#'$(x)", ""), ("\udcff", ""),
+    ("j" * 101, "its name is longer than 100 bytes"),
+    (E_ACUTE * 51, "its name is longer than 100 bytes"),
+    ("a\nb", "its name holds a control character"),
+    ("a\x7f", "its name holds a control character"),
+    ("-rf", "its name begins with a dash"),
+])
+def test_bad_names_have_a_reason(job, why):
+    assert why_bad(job) == why
+
+
+@given(file_names)
+@example("-" * 101)
+@example("\udcff-\n")
+def test_made_up_names_are_good(job):
+    """One that begins with a dot would be a draft, which nobody sees."""
+    name = made_up(job)
+    assert why_bad(name) == ""
+    assert name and name[0] != "."
+
+
+def test_made_up_names_resemble():
+    assert made_up("-a\tb" + E_ACUTE) == "_a_b" + E_ACUTE
+    assert made_up("a" + E_ACUTE * 99) == "a" + E_ACUTE * 49
+    assert made_up("\udcff\udcff" * 99) == "_"
+
+
+@given(file_names)
+def test_any_name_can_be_printed_in_a_line(name):
+    assert re.fullmatch("[ -~]+", printable(name))
+
+
+@pytest.mark.parametrize("name, is_copy", [
+    ("job7~", True), ("#job7#", True), ("job7", False), ("#7", False),
+    ("job~7", False), ("7#", False),
+])
+def test_what_editors_leave_is_no_job(name, is_copy):
+    assert is_editor_copy(name) == is_copy
+
+
+@pytest.mark.parametrize("name, is_good", [
+    ("default", True), ("_a.b-C9", True), ("p" * 100, True),
+    ("p" * 101, False), ("", False), (".a", False), ("-a", False),
+    ("a/b", False), ("a b", False), ("a\n", False), ("\xe9", False),
+])
+def test_project_names_need_no_quotes(name, is_good):
+    assert is_project(name) == is_good

@@ -1,0 +1,139 @@
+"""How it went: what a dispatcher says at the end."""
+import os
+
+import pytest
+
+from fjd.ledger import (
+    DONE, Entry, FAILED, GIVEN_BACK, Ledger, LOST, SUPERSEDED,
+)
+from fjd.outcome import MOST_NAMED, Outcome
+
+
+@pytest.fixture
+def outcome(project):
+    return Outcome(project)
+
+
+@pytest.fixture
+def record(project):
+    """record(event, job) writes a line into the ledger of worker w."""
+    ledger = Ledger(project, "w")
+
+    def record(event, job, status="exit 0", **more):
+        ledger.write(Entry(
+            event, job, f"{job}~1.a-1", "", "w", status=status, **more,
+        ))
+    return record
+
+
+def summary(outcome):
+    outcome.update()
+    return outcome.summary()
+
+
+def test_nothing_is_a_result_too(outcome):
+    outcome.start()
+    assert summary(outcome) == ["0 done, 0 failed"]
+
+
+def test_only_what_came_after_the_start_counts(project, outcome, record):
+    record(DONE, "old")
+    record(FAILED, "older", "exit 1")
+    outcome.start()
+    assert summary(outcome) == ["0 done, 0 failed"]
+    record(DONE, "new")
+    assert summary(outcome) == ["1 done, 0 failed"]
+    Ledger(project, "v").write(Entry(DONE, "newer", "newer~1.a-1"))
+    assert summary(outcome) == ["2 done, 0 failed"]
+    assert summary(outcome) == ["2 done, 0 failed"]
+
+
+def test_what_goes_back_into_the_queue_does_not_count(outcome, record):
+    record(GIVEN_BACK, "a", "-")
+    record(LOST, "b", "-")
+    assert summary(outcome) == ["0 done, 0 failed"]
+
+
+def test_half_a_line_waits_for_its_other_half(project, outcome, record):
+    record(DONE, "a")
+    with open(project.ledger_file("w"), "rb+", buffering=0) as file:
+        line = file.read().splitlines(True)[1]
+        for part in line[:1], line[1:-1]:
+            file.write(part)
+            assert summary(outcome) == ["1 done, 0 failed"]
+        file.write(line[-1:])
+    assert summary(outcome) == ["2 done, 0 failed"]
+
+
+def test_a_superseded_end_is_taken_back(outcome, record):
+    for event in DONE, SUPERSEDED:
+        record(event, "a")
+        record(event, "b", "exit 1")
+    record(FAILED, "b", "exit 1")
+    record(SUPERSEDED, "c", "-", reason="taken away")
+    outcome.update()
+    assert (outcome.done, sorted(outcome.failed)) == (1, ["b~1.a-1"])
+    record(SUPERSEDED, "b", "exit 1")
+    assert summary(outcome) == ["1 done, 0 failed"]
+
+
+def test_an_end_that_its_worker_did_not_live_to_see_is_taken_back(
+        project, outcome, record):
+    """It died between its line in the ledger and the rename."""
+    record(DONE, "a")
+    assert summary(outcome) == ["1 done, 0 failed"]
+    lost = Entry(LOST, "a", "a~1.a-1", worker="w")
+    Ledger(project, "v").write(lost)
+    assert summary(outcome) == ["0 done, 0 failed"]
+
+
+def test_an_end_is_taken_back_once(project, outcome, record):
+    """Its worker was taken for dead, went on, and found the job gone."""
+    record(DONE, "before")
+    Ledger(project, "v").write(Entry(LOST, "a", "a~1.a-1", worker="w"))
+    record(DONE, "a")
+    record(SUPERSEDED, "a")
+    assert summary(outcome) == ["1 done, 0 failed"]
+
+
+def test_an_end_before_the_start_is_not_taken_back_after_it(outcome, record):
+    record(DONE, "a")
+    outcome.start()
+    record(SUPERSEDED, "a")
+    assert summary(outcome) == ["0 done, 0 failed"]
+
+
+def test_lines_of_a_newer_fjd_count(project, outcome, record):
+    """New columns will come at the end."""
+    record(DONE, "a")
+    with open(project.ledger_file("w"), "rb+") as file:
+        line = file.read().splitlines()[1]
+        file.write(b"done\tscrap\n\n" + line + b"\tmore\n")
+    assert summary(outcome) == ["2 done, 0 failed"]
+
+
+def test_a_failed_job_is_named_with_its_reason(project, outcome, record):
+    record(DONE, "a")
+    record(FAILED, os.fsdecode(b"caf\xe9"), "-", reason="it is a FIFO")
+    logs = project.path("joblogs", "caf\\udce9~*.log")
+    assert summary(outcome) == [
+        "1 done, 1 failed: caf\\udce9 (it is a FIFO)",
+        f"What they printed, and why they failed: {logs}",
+    ]
+
+
+def test_a_failed_job_has_its_own_name(outcome, record):
+    """Not the one that it has in the ledger, where backslashes are doubled."""
+    record(FAILED, "a\\b", "exit 1")
+    assert summary(outcome)[0] == "0 done, 1 failed: a\\b (exit 1)"
+
+
+def test_many_failed_jobs_are_named_in_part(project, outcome, record):
+    for k in range(MOST_NAMED + 2):
+        record(FAILED, f"job{k}", f"exit {k}")
+    named = ", ".join(f"job{k} (exit {k})" for k in range(MOST_NAMED))
+    assert summary(outcome) == [
+        f"0 done, 12 failed: {named}, and 2 more",
+        "What they printed, and why they failed:"
+        f" {project.job_log('job0~*')} and so on",
+    ]
