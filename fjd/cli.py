@@ -2,10 +2,8 @@
 
 Settings come from an option, else from a variable, else from a default:
 
-    --project    FJD_PROJECT    default
-    --interval   FJD_INTERVAL   1 (seconds)
-    --session    FJD_SESSION    screen, else tmux, else process
-                 FJD_DIR        ~/.fjd
+    --project   FJD_PROJECT   default
+                FJD_DIR       ~/.fjd
 """
 import argparse
 import os
@@ -32,23 +30,26 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
 
 
-def new_parser(description: str) -> Parser:
-    parser = Parser(description=description, allow_abbrev=False)
+def new_parser(description: str, **how: Any) -> Parser:
+    parser = Parser(description=description, allow_abbrev=False, **how)
     parser.add_argument("--version", action="version", version=__version__)
     return parser
 
 
-def add_project(parser: argparse.ArgumentParser, **named: Any) -> None:
+def default_project() -> str:
+    return os.environ.get("FJD_PROJECT") or "default"
+
+
+def add_project(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project", metavar="P", help="the project's name (default: default)",
-        **named or {"default": os.environ.get("FJD_PROJECT") or "default"},
     )
 
 
 def add_interval(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interval", metavar="S", type=seconds,
-        default=os.environ.get("FJD_INTERVAL") or LONGEST,
+        default=LONGEST,
         help="look for something to do at least every S seconds (default: 1)",
     )
 

@@ -5,6 +5,7 @@ file alike (tests/test_config.py).  Nothing is interpolated, keys without a
 value and keys or sections that come twice (the last counts) are allowed:
 they are the job's own affair.
 """
+import re
 from typing import Any
 
 try:
@@ -16,9 +17,15 @@ except ImportError:
 Error = configparser.Error
 
 
+class Parser(configparser.RawConfigParser):
+    """One regular expression for section headers, where versions differ."""
+
+    SECTCRE = re.compile(r"\[(?P<header>[^]]+)\]")
+
+
 def parse(text: str) -> Any:
     """A RawConfigParser that has read text; Error if it is no INI file."""
-    parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
+    parser = Parser(strict=False, allow_no_value=True)
     try:
         parser.read_string(text)
     except AttributeError:  # The parser's own fault, up to Python 3.13.

@@ -10,7 +10,6 @@ A stale NFS handle (ESTALE, EREMOTEIO) is tried again here, by path; if it
 stays, the file counts as gone.  Every other OSError goes to the caller.
 """
 import errno
-import functools
 import os
 import stat
 from typing import Any, Callable, List, Tuple
@@ -24,34 +23,30 @@ STALE = (errno.ESTALE, getattr(errno, "EREMOTEIO", errno.ESTALE))
 TRIES = 4
 
 
-def by_path(operation: Callable[..., Any]) -> Callable[..., Any]:
-    """Try again with the same path when the server calls a handle stale."""
-    @functools.wraps(operation)
-    def persistent(path: str, *rest: Any, **named: Any) -> Any:
-        for _ in range(TRIES):
-            try:
-                return operation(path, *rest, **named)
-            except OSError as error:
-                # NFS: another host replaced the file between two calls.
-                if error.errno not in STALE:
-                    raise
-        raise FileNotFoundError(errno.ENOENT, "stale file handle", path)
-    return persistent
+def by_path(path: str, call: Callable[[], Any]) -> Any:
+    """The answer of call, asked again while the server calls it stale."""
+    for _ in range(TRIES):
+        try:
+            return call()
+        except OSError as error:
+            # NFS: another host replaced the file between two calls.
+            if error.errno not in STALE:
+                raise
+    raise FileNotFoundError(errno.ENOENT, "stale file handle", path)
 
 
-@by_path
 def names(directory: str) -> List[str]:
     """The files in a directory, in no order; drafts (dot names) left out."""
-    return [name for name in os.listdir(directory) if name[0] != "."]
+    found = by_path(directory, lambda: os.listdir(directory))
+    return [name for name in found if name[0] != "."]
 
 
-@by_path
 def drafts(directory: str, start: str) -> List[str]:
     """The dot names in a directory that begin with start."""
-    return [name for name in os.listdir(directory) if name.startswith(start)]
+    found = by_path(directory, lambda: os.listdir(directory))
+    return [name for name in found if name.startswith(start)]
 
 
-@by_path
 def move(source: str, target: str) -> bool:
     """Rename; False if source is not there (any more) or target's directory.
 
@@ -59,14 +54,13 @@ def move(source: str, target: str) -> bool:
     caller takes it for more than a hint; target is a name never used before.
     """
     try:
-        os.rename(source, target)
+        by_path(source, lambda: os.rename(source, target))
     except FileNotFoundError:
         # RACE: another process moved it, or removed the directory.
         return False
     return True
 
 
-@by_path
 def read(
     path: str, limit: int = -1, offset: int = 0,
 ) -> Tuple[os.stat_result, bytes]:
@@ -75,6 +69,12 @@ def read(
     NFS: open and fstat ask the server, stat and exists may answer from a
     cache (nfs(5), "Data and metadata coherence").
     """
+    return by_path(path, lambda: read_once(path, limit, offset))
+
+
+def read_once(
+    path: str, limit: int, offset: int,
+) -> Tuple[os.stat_result, bytes]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     try:
         status = os.fstat(descriptor)
@@ -89,11 +89,11 @@ def read(
 def is_there(path: str) -> bool:
     """Ask the server by opening; a link that leads nowhere is there, too."""
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY))
-    except OSError as error:
-        if error.errno in STALE + (errno.ENOENT,):
-            return os.path.islink(path)
-        # It is there, and cannot be opened: a socket, or not readable.
+        read(path, 0)
+    except FileNotFoundError:
+        return os.path.islink(path)
+    except OSError:
+        pass  # It is there, and cannot be opened: a socket, not readable ...
     return True
 
 
@@ -114,14 +114,13 @@ def create(path: str, text: str = "") -> bool:
     return True
 
 
-@by_path
 def touch(path: str) -> None:
     """Give our own file the server's time as mtime.
 
     NFS: by writing its last byte anew, a newline; utime(None) would set the
     client's clock on sshfs (measured).
     """
-    descriptor = os.open(path, os.O_WRONLY)
+    descriptor = by_path(path, lambda: os.open(path, os.O_WRONLY))
     try:
         os.pwrite(descriptor, b"\n", max(0, os.fstat(descriptor).st_size - 1))
     finally:
@@ -133,30 +132,27 @@ def status(path: str) -> os.stat_result:
     return read(path, 0)[0]
 
 
-@by_path
 def remove(path: str) -> None:
     """Unlink; nothing to do if it is gone."""
     try:
-        os.unlink(path)
+        by_path(path, lambda: os.unlink(path))
     except FileNotFoundError:
         pass  # RACE: who buries a worker removes its files, too.
 
 
-@by_path
 def make_directory(path: str) -> bool:
     """Make a directory for this user only; False if it is there."""
     try:
-        os.mkdir(path, 0o700)
+        by_path(path, lambda: os.mkdir(path, 0o700))
     except FileExistsError:
         return False
     return True
 
 
-@by_path
 def remove_directory(path: str) -> bool:
     """Remove an empty directory; False if it is not empty.  Never a tree."""
     try:
-        os.rmdir(path)
+        by_path(path, lambda: os.rmdir(path))
     except FileNotFoundError:
         pass  # RACE: somebody else was first, or our first try did it.
     except OSError as error:

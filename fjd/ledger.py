@@ -13,11 +13,16 @@ event is one of
     lost        its worker died
     superseded  ended after the job had been given to somebody else
 
-start and end are seconds since 1970 by the host's own clock, cpu is seconds
-(user and system, children included), peak is KiB of memory, status is
-`exit N`, `signal N` or `-`.  \\t, \\n, \\r and \\\\ stand for what they mean.
+job, attempt, host and worker say who and where; start and end are seconds
+since 1970 by the host's own clock; status is `exit N`, `signal N` or `-`; cpu
+is seconds, user and system, children included; peak is KiB of the largest
+process (getrusage(2); on Linux that counts from before execve, so that a
+worker's own 20,000 or so are the least); command is what the job file says,
+and reason why it could not be run.  \\t, \\n, \\r and \\\\ stand for what they
+mean.
 """
 import os
+import re
 from typing import NamedTuple, Optional
 
 from fjd.project import Project
@@ -50,6 +55,12 @@ class Entry(NamedTuple):
 
 HEADER = "\t".join(Entry._fields) + "\n"
 ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+PLAIN = {escaped: character for character, escaped in ESCAPES}
+
+
+def unescape(text: str) -> str:
+    """What escape() was given, as text."""
+    return re.sub(r"\\[\\tnr]", lambda found: PLAIN[found.group()], text)
 
 
 def escape(value: object) -> str:
@@ -66,6 +77,7 @@ class Ledger:
         self.project = project
         self.path = project.ledger_file(writer)
         self.descriptor: Optional[int] = None
+        self.has_header = False
         self.is_synced = True
 
     def write(self, entry: Entry) -> None:
@@ -73,8 +85,9 @@ class Ledger:
         line = "\t".join(map(escape, entry)) + "\n"
         if self.descriptor is None:
             self.descriptor = self.project.files.open_own(self.path)
-            line = HEADER + line
-        self.project.files.append(self.descriptor, os.fsencode(line))
+        text = line if self.has_header else HEADER + line
+        self.project.files.append(self.descriptor, os.fsencode(text))
+        self.has_header = True
         self.is_synced = False
 
     def sync(self) -> None:

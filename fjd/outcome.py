@@ -2,7 +2,7 @@
 import os
 from typing import Dict, Iterator, List
 
-from fjd.ledger import DONE, Entry, FAILED, HEADER, LOST, SUPERSEDED
+from fjd.ledger import DONE, Entry, FAILED, HEADER, LOST, SUPERSEDED, unescape
 from fjd.names import printable
 from fjd.project import Project
 
@@ -31,7 +31,8 @@ class Outcome:
         for entry in entries:
             self.count(entry)
         for entry in entries:
-            self.take_back(entry)
+            if entry.event == LOST:
+                self.take_back(entry)
 
     def new_entries(self, path: str) -> Iterator[Entry]:
         offset = self.offsets.get(path, 0)
@@ -41,13 +42,15 @@ class Outcome:
         for line in os.fsdecode(whole).split("\n")[:-1]:
             fields = line.split("\t")[:len(Entry._fields)]
             if len(fields) == len(Entry._fields) and line + "\n" != HEADER:
-                yield Entry(*fields)  # type: ignore
+                yield Entry(*map(unescape, fields))  # type: ignore
 
     def count(self, entry: Entry) -> None:
         if entry.event == DONE:
             self.done += 1
         elif entry.event == FAILED:
             self.failed[entry.attempt] = entry
+        elif entry.event == SUPERSEDED:
+            self.take_back(entry)
         if entry.event in (DONE, FAILED):
             self.last[entry.worker] = entry
 
@@ -55,8 +58,6 @@ class Outcome:
         """An end that was written down, and did not come about: the worker
         died in between, or the job had been given to others.
         """
-        if entry.event not in (LOST, SUPERSEDED):
-            return
         last = self.last.get(entry.worker)
         if self.failed.pop(entry.attempt, None) is None:
             if last and (last.event, last.attempt) == (DONE, entry.attempt):

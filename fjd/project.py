@@ -37,7 +37,7 @@ that a network repeats late finds nothing to harm.  No step trusts the answer
 to its own rename: begin and end ask again by open().
 """
 import os
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Tuple
 
 from fjd import files
 from fjd.names import (
@@ -119,24 +119,24 @@ class Project:
         """Put a member's record there; False if the id is taken."""
         return self.files.create(self.path(kind, member), record)
 
-    def record(self, kind: str, member: str) -> Optional[str]:
-        """A member's record; None if there is no such member (any more)."""
+    def record(self, kind: str, member: str) -> Optional[Tuple[float, str]]:
+        """When a member beat last, in the server's seconds, and its record;
+        None if there is no such member (any more).
+        """
         try:
-            _, text = self.files.read(self.path(kind, member))
+            status, text = self.files.read(self.path(kind, member))
         except FileNotFoundError:
             return None
-        return text.decode(errors="replace")
+        return status.st_mtime, text.decode(errors="replace")
 
     def beat(self, kind: str, member: str) -> float:
         """Show a sign of life; the server's time, in its seconds.
 
         FileNotFoundError: we were taken for dead.
         """
-        self.files.touch(self.path(kind, member))
-        return self.last_beat(kind, member)
-
-    def last_beat(self, kind: str, member: str) -> float:
-        return self.files.status(self.path(kind, member)).st_mtime
+        path = self.path(kind, member)
+        self.files.touch(path)
+        return self.files.status(path).st_mtime
 
     def strike(self, kind: str, member: str) -> None:
         self.files.remove(self.path(kind, member))
@@ -158,9 +158,11 @@ class Project:
 
     def begin(self, run: Running) -> None:
         """Take an attempt out of the pod; opening it tells if we have it."""
-        self.files.move(
-            self.path("jobpods", run.worker, run.attempt), self.job_file(run),
-        )
+        given = self.given_job(run.worker, run.attempt)
+        self.files.move(given, self.job_file(run))
+
+    def given_job(self, worker: str, attempt: str) -> str:
+        return self.path("jobpods", worker, attempt)
 
     def job_file(self, run: Running) -> str:
         return self.path("running", run.name)
@@ -178,20 +180,17 @@ class Project:
 
     def requeue(self, run: Running, attempt: str) -> None:
         """What had begun waits again: given back, or lost and renamed."""
-        self.files.move(self.job_file(run), self.path("jobqueue", attempt))
+        self.files.move(self.job_file(run), self.waiting_job(attempt))
 
     def give_back_unbegun(self, worker: str, name: str) -> None:
-        self.files.move(
-            self.path("jobpods", worker, name), self.path("jobqueue", name),
-        )
+        self.files.move(self.given_job(worker, name), self.waiting_job(name))
 
     # Steps of a dispatcher
 
     def assign(self, name: str, worker: str, attempt: Attempt) -> bool:
         """From the queue into a pod; False: look at both anew."""
         return self.files.move(
-            self.path("jobqueue", name),
-            self.path("jobpods", worker, attempt.name),
+            self.waiting_job(name), self.given_job(worker, attempt.name),
         )
 
     def reassign(
@@ -199,8 +198,7 @@ class Project:
     ) -> bool:
         """From one pod into another, under a new stamp."""
         return self.files.move(
-            self.path("jobpods", source, old),
-            self.path("jobpods", target, attempt.name),
+            self.given_job(source, old), self.given_job(target, attempt.name),
         )
 
     def last_write(self, name: str) -> float:

@@ -42,7 +42,6 @@ class Reclaimer:
         self.say = say
         self.clock = clock
         self.watch = Watch()
-        self.records: Dict[str, Dict[str, str]] = {}
 
     def sweep(self) -> None:
         """Bury every dead worker, and strike every dead dispatcher."""
@@ -64,23 +63,13 @@ class Reclaimer:
         return named.union(self.project.pods())
 
     def is_dead(self, kind: str, member: str) -> bool:
-        try:
-            mtime = self.project.last_beat(kind, member)
-        except FileNotFoundError:
+        record = self.project.record(kind, member)
+        if record is None:
             return True
-        keys = self.keys(kind, member)
+        mtime, keys = record[0], parse_record(record[1])
         period = float(keys.get("beat", BEAT))
         return self.is_gone(keys) \
             or self.watch.is_silent(member, mtime, period)
-
-    def keys(self, kind: str, member: str) -> Dict[str, str]:
-        """What a member's record says; kept, for it never changes."""
-        if member not in self.records:
-            keys = parse_record(self.project.record(kind, member) or "")
-            if "beat" not in keys:  # RACE: it is just being written.
-                return keys
-            self.records[member] = keys
-        return self.records[member]
 
     def is_gone(self, keys: Dict[str, str]) -> bool:
         """Whether that process was on this host, and has ended."""
@@ -100,7 +89,6 @@ class Reclaimer:
             if announcement.worker == worker:
                 self.project.withdraw(announcement)
         self.project.strike("workers", worker)
-        self.records.pop(worker, None)
 
     def reclaim(self, run: Running) -> None:
         """Give back a job that had begun, or give it up after too many.
@@ -109,7 +97,8 @@ class Reclaimer:
         which finds out with its next heartbeat that the job was taken away:
         ended from here, they would make it say that the job failed.
         """
-        if self.is_gone(self.keys("workers", run.worker)):
+        record = self.project.record("workers", run.worker)
+        if record and self.is_gone(parse_record(record[1])):
             self.processes.end_tree(run.attempt)
         self.project.keep_draft_log(run)
         lost = Attempt.parse(run.attempt)

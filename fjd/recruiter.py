@@ -36,7 +36,7 @@ class Recruiter:
         found = {}
         for worker in self.project.names("workers"):
             record = self.project.record("workers", worker)
-            keys = parse_record(record or "")
+            keys = parse_record(record[1] if record else "")
             identity = identity_in(keys)
             if identity.is_here(self.here) and identity.is_running():
                 found[worker] = keys

@@ -5,6 +5,8 @@ import pytest
 
 from helpers import copy_of_project, path_without, run
 
+pytestmark = pytest.mark.slow
+
 LINES = [
     '[fjd-recruiter] Hired 4 workers in project "example".',
     '[fjd-dispatcher] Started on project "example"',

@@ -12,14 +12,15 @@ from fjd import files
 from fjd.errors import BadJob
 from fjd.job import Job, NICENESS, parse_job, read_job, why_not_started
 
+CONTROL = b"[control]\n"
 pieces = st.sampled_from([
-    b"[control]\n", b"[fjd]", b"[DEFAULT]\n", b"executable", b"nice", b" = ",
-    b"\n", b"\n ", b"\r\n", b"\t", b":", b"a", b"'", b'"', b"%", b"$", b"#",
-    b"-9", b"]", b"\0", b"\xff", b"\xc2\x85", b"\xef\xbb\xbf", b"\x7fELF",
+    CONTROL, b"[fjd]", b"[DEFAULT]\n", b"executable", b"nice", b" = ", b":",
+    b"\n", b"\n ", b"\r\n", b"\t", b"a", b"'", b'"', b"%", b"$", b"#", b"-9",
+    b"]", b"\0", b"\xff", b"\xc2\x85", b"\xef\xbb\xbf", b"\x7fELF",
 ])
 texts = st.binary() | st.builds(
     lambda start, more: start + b"".join(more),
-    st.sampled_from([b"", b"#!", b"[control]\n", b"[fjd]\nexecutable = a\n"]),
+    st.sampled_from([b"", b"#!", CONTROL, CONTROL + b"executable = a\n"]),
     st.lists(pieces),
 )
 SHELL_COMMANDS = [f"a b{sign}d" for sign in r"|&;<>()$`\*?[]#~{}!"] + [
@@ -27,8 +28,8 @@ SHELL_COMMANDS = [f"a b{sign}d" for sign in r"|&;<>()$`\*?[]#~{}!"] + [
 ]
 
 
-def control(text):
-    return parse_job(b"[control]\n" + text.encode(), "/x/job")
+def job_of(text):
+    return parse_job(text.encode(), "/x/job")
 
 
 def write(data, mode=0o600, path="job"):
@@ -39,10 +40,10 @@ def write(data, mode=0o600, path="job"):
     return path
 
 
-def why(data, mode=0o600):
+def why_bad(path):
     with pytest.raises(BadJob) as error:
-        read_job(files, write(data, mode))
-    assert error.value.written == 1000
+        read_job(files, path)
+    assert error.value.written == 1000 or not os.path.isfile(path)
     return str(error.value)
 
 
@@ -51,26 +52,16 @@ def make_socket(path):
         end.bind(path)
 
 
-@settings(max_examples=500, deadline=None)
-@given(texts)
-def test_any_bytes_are_a_job_or_a_reason(data):
-    try:
-        job = parse_job(data, "/x/job")
-    except BadJob as error:
-        assert str(error)
-    else:
-        assert job.argv[-1] == "/x/job" and job.command
-
-
-@settings(deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(texts, st.sampled_from([0o600, 0o700]))
 def test_any_file_is_a_job_or_a_reason(data, mode):
+    """BadJob, and never another exception: that would end the worker."""
     try:
         job = read_job(files, write(data, mode))
     except BadJob as error:
         assert str(error) and error.written == 1000
     else:
-        assert job.argv[-1] == "job" and job.command
+        assert job.argv[-1] == "job" and job.command and not job.written
 
 
 def test_a_missing_file_is_no_bad_job():
@@ -85,100 +76,82 @@ def test_a_missing_file_is_no_bad_job():
     ("a --x=1 y=2", ["a", "--x=1", "y=2"]),
 ])
 def test_a_plain_command_is_split_and_gets_its_file(command, argv):
-    assert control(f"executable = {command}") == Job(
+    assert job_of(f"[control]\nexecutable = {command}") == Job(
         argv + ["/x/job"], command, NICENESS, 0.0,
     )
 
 
 def test_a_program_gets_the_bytes_that_the_file_holds():
-    job = parse_job(b"[control]\nexecutable = \xc3\xa9 \xff", "/x/job")
-    assert [os.fsencode(argument) for argument in job.argv] == [
-        b"\xc3\xa9", b"\xff", b"/x/job",
-    ]
+    job = parse_job(CONTROL + b"executable = \xc3\xa9 \xff", "/x/job")
+    assert os.fsencode(" ".join(job.argv)) == b"\xc3\xa9 \xff /x/job"
 
 
 @pytest.mark.parametrize("command", SHELL_COMMANDS)
 def test_a_command_with_shell_syntax_goes_to_a_shell(command):
-    job = control(f"executable = {command}")
-    shell = ["/bin/sh", "-c", job.command + ' "$@"', "/x/job", "/x/job"]
-    assert job.argv == shell
+    job = job_of(f"[control]\nexecutable = {command}")
     assert job.command == command.replace("\n ", "\n")
+    assert job.argv[:2] == ["/bin/sh", "-c"]
 
 
 def test_a_shell_gets_the_file_as_one_argument():
-    path = write(b"[control]\nexecutable = x=1; printf '<%s>'", path="$x 'b")
+    path = write(CONTROL + b"executable = x=1; printf '<%s>'", path="$x 'b")
     assert subprocess.check_output(read_job(files, path).argv) == b"<$x 'b>"
 
 
-@pytest.mark.parametrize("text, command", [
-    ("[fjd]\nexecutable: a", "a"),
-    ("[fjd]\nexecutable: b\n[control]\nexecutable: a", "a"),
-    ("[x]\nexecutable: b\n[control]\nexecutable: a", "a"),
-    ("\ufeff[control]\nexecutable: a", "a"),
-    ("[control]\r\nexecutable: a\r\n\r\n", "a"),
-    ("[control]\nexecutable: b\nEXECUTABLE: a", "a"),
-    ("[control]\nexecutable: b\n[x]\n[control]\nexecutable: a", "a"),
-    ("[control]\nnice\nexecutable: a %", "a %"),
+@pytest.mark.parametrize("text", [
+    "[fjd]\nexecutable: a %",
+    "[fjd]\nexecutable: b\n[control]\nexecutable: a %",
+    "[x]\nexecutable: b\n[control]\nnice\nexecutable = a %\n",
+    "\ufeff[control]\nexecutable: a %",
+    "[control]\r\nexecutable: a %\r\n\r\n",
+    "[control]\nexecutable: b\nEXECUTABLE: a %",
+    "[control]\nexecutable: b\n[x]\n[control]\nexecutable: a %",
 ])
-def test_where_the_command_is_found(text, command):
-    assert parse_job(text.encode(), "/x/job").command == command
+def test_where_the_command_is_found(text):
+    assert job_of(text) == Job(["a", "%", "/x/job"], "a %")
 
 
 @pytest.mark.parametrize("nice, niceness", [
-    ("nice = 0", 0), ("nice: +19", 19), ("nice = -5", -5), ("nice", NICENESS),
+    ("nice = 0", 0), ("nice: +19", 19), ("nice = -20", -20),
 ])
 def test_a_job_says_how_nice_it_is(nice, niceness):
-    assert control(f"executable = a\n{nice}").niceness == niceness
+    assert job_of(f"[fjd]\nexecutable = a\n{nice}").niceness == niceness
+
+
+@pytest.mark.parametrize("nice", ["20", "-21", "", "1e1", "100"])
+def test_what_is_no_niceness_is_bad(nice):
+    with pytest.raises(BadJob) as error:
+        job_of(f"[fjd]\nexecutable = a\nnice = {nice}")
+    assert str(error.value) == f"nice: a number from -20 to 19, not {nice!r}"
 
 
 @pytest.mark.parametrize("data, reason", [
-    (b"", "the file is empty"),
     (b" \n\t\r\n", "the file is empty"),
     (b"\xef\xbb\xbf", "no section [control]"),
-    (b"[x]\n", "no section [control]"),
-    (b"[control]\n", "no 'executable' in section [control]"),
-    (b"[control]\nexecutable\n", "no 'executable' in section [control]"),
+    (CONTROL, "no 'executable' in section [control]"),
+    (CONTROL + b"executable", "no 'executable' in section [control]"),
     (b"[fjd]\nexecutable =\n", "no 'executable' in section [fjd]"),
-    (b"[fjd]\nexecutable=a\n[control]\n",
-     "no 'executable' in section [control]"),
-    (b"[control]\nexecutable = a 'b\n",
+    (CONTROL + b"executable = a 'b",
      "executable: No closing quotation in: a 'b"),
-    (b"[control]\nexecutable = a\nnice = 10 %\n",
-     "nice: a number from -20 to 19, not '10 %'"),
     (b"\x7fELF\0", "it is neither an INI file nor an executable program"),
-    ("[control]".encode("utf-16"),
-     "it is neither an INI file nor an executable program"),
     (b"#!/bin/sh\n", "it begins with #! but may not be executed (chmod +x)"),
-    (b"a = b\n", "no INI file: File contains no section headers. file:"
-     " '<string>', line: 1 'a = b\\n'"),
 ])
 def test_a_bad_file_has_its_reason(data, reason):
-    assert why(data).replace("<???>", "<string>") == reason
-
-
-@pytest.mark.parametrize("text", [
-    "executable\n  a", "executable = a\nnice = 20", "executable = a\nnice =",
-    "executable = a\nnice = -21", "executable = a\nnice = 1e1",
-])
-def test_what_cannot_be_meant_is_bad(text):
-    with pytest.raises(BadJob):
-        control(text)
+    assert why_bad(write(data)) == reason
 
 
 @pytest.mark.parametrize("make, reason", [
     (os.mkdir, "it is a directory, not a file"),
     (os.mkfifo, "it is a FIFO, not a file"),
+    (make_socket, f"cannot read it: {os.strerror(errno.ENXIO)}"),
     (lambda path: os.symlink("/dev/null", path), "it is a device, not a file"),
     (lambda path: os.symlink("x", path), "it is a link that leads nowhere"),
     (lambda path: os.symlink(path, path),
      f"cannot read it: {os.strerror(errno.ELOOP)}"),
-    (make_socket, f"cannot read it: {os.strerror(errno.ENXIO)}"),
 ])
 def test_what_is_no_file_is_named(make, reason):
     make("job")
-    with pytest.raises(BadJob) as error:
-        read_job(files, "job")
-    assert str(error.value) == reason
+    assert why_bad("job") == reason
 
 
 def test_an_executable_program_runs_as_it_is():
@@ -187,28 +160,25 @@ def test_an_executable_program_runs_as_it_is():
     shutil.copy(shutil.which("true"), "true")
     job = read_job(files, "true")
     assert (job.argv, job.command) == (["true"], "(ELF program)")
-    assert subprocess.call(["./true"]) == 0
 
 
 def test_an_executable_ini_file_stays_one():
-    path = write(b"[control]\nexecutable = a", 0o700)
+    path = write(CONTROL + b"executable = a", 0o700)
     assert read_job(files, path).argv == ["a", "job"]
 
 
 def test_a_long_file_is_read_whole_and_may_be_half_written():
     text = b"# " + b"x" * 5000 + b"\n[control]\nexecutable = a"
-    assert read_job(files, write(text)) == Job(
-        ["a", "job"], "a", NICENESS, 1000.0,
-    )
+    job = read_job(files, write(text))
+    assert job == Job(["a", "job"], "a", NICENESS, 1000.0)
     assert read_job(files, write(b"#!" + text, 0o700)).written == 1000.0
 
 
 @pytest.mark.parametrize("argv, reason", [
     (["./no such", "job"], "command not found: ./no such"),
     (["/dev/null/a", "job"], "command not found: /dev/null/a"),
-    (["/", "job"], "cannot run /: Permission denied"),
+    (["/", "job"], f"cannot run /: {os.strerror(errno.EACCES)}"),
     (["./job"], "interpreter not found: '#!/no/such -x'"),
-    (["./job", "x"], "interpreter not found: '#!/no/such -x'"),
 ])
 def test_what_cannot_be_started_has_its_reason(argv, reason):
     write(b"#!/no/such -x\n", 0o700)

@@ -13,6 +13,8 @@ from helpers import (
     path_without, run, start, wait_until,
 )
 
+pytestmark = pytest.mark.slow
+
 KINDS = ["screen", "tmux", "process"]
 ID = r"[A-Za-z0-9.-]+_[0-9]+\.[0-9]{6}-[0-9]+"
 
@@ -40,7 +42,7 @@ def records(project):
     """What each enrolled worker says about itself."""
     from fjd.liveness import parse_record
     return {
-        name: parse_record(project.record("workers", name) or "")
+        name: parse_record(project.record("workers", name)[1])
         for name in project.names("workers")
     }
 
@@ -429,8 +431,8 @@ def test_worker_that_is_killed_loses_nothing(
 ):
     """The next worker runs the job; what was left of it is ended."""
     (tmp_path / "hold").write_text("")
-    put("job1", f"[control]\nexecutable: test -e {tmp_path}/hold || exit 0;"
-        f" echo $$ > {tmp_path}/pid; exec sleep 1234 #\n")
+    put("job1", f"#!/bin/sh\ncd '{tmp_path}'; test -e hold || exit 0\n"
+        "echo $$ > pid; exec sleep 1234\n", 0o700)
     worker = start("fjd-worker")
     wait_until(lambda: project.announcements())
     if is_busy:

@@ -15,7 +15,6 @@ NOW = 1600000000.123456
 TOKEN = new_token(NOW)
 WORKER = new_id("lab7.example.org", NOW, 4711)
 SAFE = re.compile(r"[A-Za-z0-9_.~@-]+")
-
 E_ACUTE = os.fsdecode(b"\xc3\xa9")  # in the C locale of 3.6, two surrogates
 
 # Whatever a directory can hold, also names that are no text.
@@ -49,8 +48,7 @@ def test_names_that_fjd_makes_are_safe_in_a_shell(made):
 
 
 @pytest.mark.parametrize("name", [
-    "job7", "job7~", "job7~2", f"job7~0.{TOKEN}-1", f"job7~2.{TOKEN}-",
-    f"~2.{TOKEN}-1", f"job7~2.{TOKEN.upper()}G-1",
+    "job7", "job7~2", f"job7~0.{TOKEN}-1", f"~2.{TOKEN}-1", f"a~2.{TOKEN}-",
 ])
 def test_any_other_name_in_the_queue_is_a_first_attempt(name):
     assert Attempt.parse(name) == Attempt(name, 1, "")
@@ -69,13 +67,11 @@ def test_a_name_that_is_not_ours_is_refused(kind, name):
 @given(st.text())
 def test_any_host_name_makes_a_safe_id(host):
     member = new_id(host, NOW, 1)
-    assert is_member(member)
+    assert is_member(member) and host_of(member) == safe_host(host)
     assert SAFE.fullmatch(member) and member[0] not in ".-_"
-    assert host_of(member) == safe_host(host)
 
 
 def test_the_longest_names_fit_into_a_directory(tmp_path):
-    """A log's draft and its name are the longest that come of a job."""
     worker = new_id("h" * 300, 9999999999.9, 4194304)
     stamp = "f" * 17 + "-" + "9" * 9
     attempt = Attempt("j" * 100, 999999999, stamp)
@@ -84,17 +80,13 @@ def test_the_longest_names_fit_into_a_directory(tmp_path):
     (tmp_path / f".{longest}.log").touch()
 
 
-def test_stamps_do_not_repeat():
-    stamps = Stamps(TOKEN)
-    assert len({stamps.new() for _ in range(1000)}) == 1000
+def test_stamps_do_not_repeat_and_are_known_by_their_maker():
+    ours, others = Stamps(TOKEN), Stamps(new_token(NOW + 1))
+    made = [ours.new() for _ in range(1000)]
+    assert len(set(made)) == 1000
     assert len({new_token(NOW) for _ in range(9)}) > 1
-
-
-def test_a_process_knows_its_own_stamps():
-    ours, others = Stamps(new_token(NOW)), Stamps(new_token(NOW + 1))
-    attempt = Attempt("job7", 2, ours.new())
-    assert ours.made(attempt) and not others.made(attempt)
-    assert not ours.made(Attempt("job7"))
+    assert ours.made(Attempt("a", 2, made[7]))
+    assert not others.made(Attempt("a", 2, made[7]))
 
 
 def test_tokens_sort_by_time():
@@ -105,10 +97,8 @@ def test_tokens_sort_by_time():
 
 
 def test_numbers_in_names_sort_as_numbers():
-    names = ["10", "2b", "a", "job", "job2", "job2.5", "job10", "job10a"]
-    assert sorted(reversed(names), key=natural) == [
-        "2b", "10", "a", "job", "job2", "job2.5", "job10", "job10a",
-    ]
+    names = ["2b", "10", "a", "job", "job2", "job2.5", "job10", "job10a"]
+    assert sorted(sorted(names), key=natural) == names
 
 
 def test_first_attempts_come_first():
@@ -136,19 +126,16 @@ def test_bad_names_have_a_reason(job, why):
 
 
 @given(file_names)
-@example("-" * 101)
 @example("\udcff-\n")
+@example("\udcff.\n")
 def test_made_up_names_are_good(job):
     """One that begins with a dot would be a draft, which nobody sees."""
-    name = made_up(job)
-    assert why_bad(name) == ""
-    assert name and name[0] != "."
+    assert why_bad(made_up(job)) == "" and made_up(job)[0] != "."
 
 
 def test_made_up_names_resemble():
     assert made_up("-a\tb" + E_ACUTE) == "_a_b" + E_ACUTE
     assert made_up("a" + E_ACUTE * 99) == "a" + E_ACUTE * 49
-    assert made_up("\udcff\udcff" * 99) == "_"
 
 
 @given(file_names)
@@ -156,18 +143,16 @@ def test_any_name_can_be_printed_in_a_line(name):
     assert re.fullmatch("[ -~]+", printable(name))
 
 
-@pytest.mark.parametrize("name, is_copy", [
-    ("job7~", True), ("#job7#", True), ("job7", False), ("#7", False),
-    ("job~7", False), ("7#", False),
+@pytest.mark.parametrize("names, are_copies", [
+    (["job7~", "#job7#"], True), (["job7", "#7", "7#", "job~7"], False),
 ])
-def test_what_editors_leave_is_no_job(name, is_copy):
-    assert is_editor_copy(name) == is_copy
+def test_what_editors_leave_is_no_job(names, are_copies):
+    assert {is_editor_copy(name) for name in names} == {are_copies}
 
 
-@pytest.mark.parametrize("name, is_good", [
-    ("default", True), ("_a.b-C9", True), ("p" * 100, True),
-    ("p" * 101, False), ("", False), (".a", False), ("-a", False),
-    ("a/b", False), ("a b", False), ("a\n", False), ("\xe9", False),
+@pytest.mark.parametrize("names, are_good", [
+    (["default", "_a.b-C9", "7", "p" * 100], True),
+    (["", ".a", "-a", "a/b", "a b", "a\n", "\xe9", "p" * 101], False),
 ])
-def test_project_names_need_no_quotes(name, is_good):
-    assert is_project(name) == is_good
+def test_project_names_need_no_quotes(names, are_good):
+    assert {is_project(name) for name in names} == {are_good}

@@ -1,0 +1,112 @@
+"""What README.rst promises: its session, options, directories and codes."""
+import os
+import re
+
+import pytest
+
+from helpers import ROOT, fjd, ok, run
+
+COMMANDS = ["fjd-dispatcher", "fjd-recruiter", "fjd-worker"]
+
+
+@pytest.fixture(scope="module")
+def readme():
+    with open(os.path.join(ROOT, "README.rst"), encoding="utf-8") as file:
+        return file.read()
+
+
+def section(readme, title):
+    return readme.split(f"\n{title}\n")[1].split("\n\n\n")[0]
+
+
+def test_every_option_of_every_command_is_there(readme):
+    for name in COMMANDS:
+        help_text = fjd(name, "--help").stdout
+        for verb in re.findall("hire|fire", help_text):
+            help_text += fjd(name, verb, "--help").stdout
+        options = set(re.findall(r"--[a-z-]+", help_text))
+        assert options
+        for option in options:
+            assert f"``{option}" in readme, (name, option)
+
+
+def test_every_directory_is_there(readme):
+    from fjd.project import DIRECTORIES
+    table = section(readme, "Files on disk").split("\n===")[1]
+    told = re.findall(r"^``([a-z]+)`` ", table, re.M)
+    assert sorted(told) == sorted(DIRECTORIES)
+
+
+def test_every_directory_is_in_the_protocol_too():
+    from fjd import project
+    for directory in project.DIRECTORIES:
+        assert f"\n    {directory}/" in project.__doc__
+
+
+def test_every_column_and_event_of_the_ledger_is_there(readme):
+    from fjd import ledger
+    text = section(readme, "Files on disk")
+    words = list(ledger.Entry._fields) + [
+        ledger.DONE, ledger.FAILED, ledger.LOST, ledger.GIVEN_BACK,
+        ledger.SUPERSEDED,
+    ]
+    for word in words:
+        assert f"``{word}``" in text
+        assert word in ledger.__doc__, word
+
+
+def test_every_exit_code_is_there(readme):
+    from fjd import errors
+    codes = {0, 1, 2, 130, errors.SOME_FAILED, os.EX_IOERR} | {
+        kind.exit_code for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.FjdError)
+    }
+    told = re.findall(r"^([0-9]+) +[a-z`]", section(
+        readme, "Exit codes"), re.M)
+    assert sorted(map(int, told)) == sorted(codes)
+
+
+def test_every_variable_is_there(readme):
+    for folder in ("bin", "fjd"):
+        for name in os.listdir(os.path.join(ROOT, folder)):
+            path = os.path.join(ROOT, folder, name)
+            if not os.path.isfile(path):
+                continue
+            with open(path, encoding="utf-8") as file:
+                for variable in re.findall("FJD_[A-Z_]+", file.read()):
+                    known = f"``{variable}``" in readme
+                    assert known or variable == "FJD_SESSION_NAME", variable
+
+
+def test_lines_of_the_first_session_are_those_of_make_example(readme):
+    """Numbers of a second `Found` are the machine's own."""
+    session = readme.split("::\n\n")[1].split("\n\n\n")[0]
+    result = run([os.path.join(ROOT, "example", "run-example.sh"), "example"])
+    printed = result.stdout.splitlines() + result.stderr.splitlines()
+    told = re.findall(r"^    (\[fjd-.*)$", session, re.M)
+    assert len(told) >= 7
+    for line in told:
+        if "Found 2 " not in line and "background" not in line:
+            assert line in printed
+
+
+def test_session_with_your_own_program_is_real(readme, home, monkeypatch):
+    """Every command of it is run; every line it shows is printed."""
+    text = section(readme, "Run your own program").split("::\n\n")[1]
+    lines = [line[4:] for line in text.splitlines() if line[:4] == "    "]
+    script = "\n".join(
+        re.sub("^[$>] ", "", line) for line in lines if line[:2] in "$ > "
+    )
+    told = [line for line in lines if line[:2] not in ("$ ", "> ")]
+    monkeypatch.setenv("FJD_DIR", "")
+    result = run(["sh", "-c", script], cwd=str(home))
+    printed = result.stdout + result.stderr
+    ok("fjd-recruiter", "fire")
+    for line in told:
+        shown = line.replace("/home/you", str(home))
+        assert shown.split(": can't open")[0] in printed
+    assert "[fjd-worker] job4: exit 2\n" in printed
+
+
+def test_length_is_bearable(readme):
+    assert readme.count("\n") <= 300
