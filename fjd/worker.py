@@ -72,7 +72,7 @@ class Worker:
     def step(self) -> float:
         """Look, decide, do one thing; seconds until the next look."""
         self.beat_if_due()
-        wait = self.act()
+        wait = 0.0 if self.has_left else self.act()
         return max(0.0, min(wait, self.next_beat - self.clock.monotonic()))
 
     def act(self) -> float:
@@ -81,9 +81,10 @@ class Worker:
             return self.attend(self.task)
         if not self.given:
             self.look_in_pod()
-        if self.order == NOW or (self.order and not self.given):
-            self.leave()
+        if self.has_left:
             return 0.0
+        if self.order == NOW or (self.order and not self.given):
+            return self.leave()
         if self.given:
             return self.begin(self.given.pop())
         self.announce()
@@ -133,7 +134,7 @@ class Worker:
             words = {o.word for o in orders if o.worker == self.id}
             self.order = max(words | {self.order})  # "now" beats "drain"
 
-    def leave(self) -> None:
+    def leave(self) -> float:
         """Give back what was not begun, and go; not if a job has come."""
         self.withdraw()
         if self.order == NOW:
@@ -144,6 +145,7 @@ class Worker:
             self.project.strike("workers", self.id)
             self.ledger.sync()
             self.has_left = True
+        return 0.0
 
     # Asking for jobs
 
@@ -208,10 +210,9 @@ class Worker:
         name = Attempt.parse(run.attempt).job
         environ = job_environment(self.environ, self.project.name, name, run)
         task = Task(run, job.command, self.clock.time())
+        log = self.log.open()
         try:
-            self.processes.start(
-                job.argv, environ, self.log.open(), job.niceness,
-            )
+            self.processes.start(job.argv, environ, log, job.niceness)
         except OSError as error:
             if error.errno in PASSING + (errno.ETXTBSY,):
                 self.give_back(run, str(error.strerror))

@@ -65,6 +65,8 @@ GOOD = [
     b"latin\xe9".decode(errors="surrogateescape"), "l" * 100,
 ]
 LEFT = ["backup~", "#draft#", ".hidden"]
+# rename(2) moves a directory only if it may be written to.
+LOCKED = "locked directory"
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +102,7 @@ def fill(queue):
         put(name, INI.format("test -e"))
     put("unreadable", INI.format("true"), 0)
     os.mkdir(os.path.join(queue, "directory"))
+    os.mkdir(os.path.join(queue, LOCKED), 0o555)
     os.symlink("/etc/passwd/x", os.path.join(queue, "to-nowhere"))
     os.symlink("nowhere", os.path.join(queue, "dangling"))
     os.symlink("../../../there", os.path.join(queue, "circle"))
@@ -133,10 +136,19 @@ def test_dispatcher_ends_and_tells(user):
     assert f"and {len(REASONS) - 10} more\n" in user.result.stdout
 
 
+def test_what_cannot_be_moved_is_said_and_holds_up_nobody(user, project):
+    printed = user.result.stdout
+    assert printed.count(f"{LOCKED}: left where it is, a directory that") == 1
+    assert printed.endswith(
+        f"1 job(s) are left in {project.root}: start me again.\n",
+    )
+
+
 def test_each_is_in_one_place(user, project):
     assert jobs_in(project, "done") == sorted(GOOD)
     assert jobs_in(project, "failed") == sorted(REASONS)
-    assert sorted(os.listdir(project.path("jobqueue"))) == sorted(LEFT)
+    assert sorted(os.listdir(project.path("jobqueue"))) == sorted(
+        LEFT + [LOCKED])
     assert project.running() == []
 
 

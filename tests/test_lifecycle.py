@@ -158,6 +158,44 @@ def test_tmux_shows_the_workers_lines_and_what_its_job_prints_live(
     finish(dispatcher)
 
 
+def test_terminal_that_nobody_reads_does_not_hold_up_a_worker(project, put):
+    """A screen in copy mode reads nothing until its user leaves that."""
+    import pty
+    put("job1", "[control]\nexecutable: seq 100000 #\n")
+    put("job2", "[control]\nexecutable: echo hello\n")
+    ours, theirs = pty.openpty()
+    worker = subprocess.Popen(
+        command("fjd-worker"), stdout=theirs, stdin=subprocess.DEVNULL,
+    )
+    assert "[fjd-dispatcher] 2 done, 0 failed" in ok("fjd-dispatcher")
+    assert worker.wait(10) == 0
+    assert os.read(ours, 100).startswith(b"[fjd-worker] Started with ID")
+    os.close(ours)
+    os.close(theirs)
+    assert log_of(project, "job1").endswith("\n99999\n100000\n")
+
+
+def test_each_job_has_its_own_log_also_after_a_silent_one(project, put):
+    """What a silent job left running prints into that job's log."""
+    put("job1", "[control]\nexecutable: (sleep 0.5; echo late) & #\n")
+    put("job2", "[control]\nexecutable: sleep 1; echo mine #\n")
+    ok("fjd-recruiter", "hire", "1")
+    ok("fjd-dispatcher")
+    assert log_of(project, "job2") == "mine\n"
+
+
+def test_ignored_hangup_stays_ignored(project):
+    """As nohup(1) has it."""
+    worker = start("fjd-worker", preexec_fn=lambda: signal.signal(
+        signal.SIGHUP, signal.SIG_IGN))
+    wait_until(project.announcements)
+    worker.send_signal(signal.SIGHUP)
+    assert ok("fjd-recruiter", "hire", "1") == [hired(1)]
+    assert len(project.pods()) == 1
+    worker.terminate()
+    finish(worker)
+
+
 def test_workers_lines_are_in_screenlogs_word_for_word(project, put):
     put("job1", "[control]\nexecutable: true\n")
     put("job2", "[control]\nexecutable: true\n")
@@ -457,7 +495,7 @@ def test_worker_that_is_killed_loses_nothing(
 def test_job_that_is_removed_while_it_runs_is_ended(
     project, put, monkeypatch,
 ):
-    """That somebody removed it from running/ is noticed at the next heartbeat."""
+    """The next heartbeat notices that it is gone from running/."""
     put("job1", "[control]\nexecutable: sleep 1234 #\n")
     ok("fjd-recruiter", "hire", "1")
     dispatcher = start("fjd-dispatcher")

@@ -78,6 +78,37 @@ def test_worker_asks_for_one_job_until_it_knows_how_long_they_take(
     assert wants[0] == 1 and wants == sorted(wants) and wants[-1] > 4
 
 
+def test_heartbeat_does_not_depend_on_the_interval(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    worker, dispatcher = new_worker(), new_dispatcher(keep_running=True)
+    worker.interval = dispatcher.backoff.longest = 1000.0
+    dispatcher.step()
+    work(worker, lambda: worker.task)
+    assert 0 < worker.step() <= BEAT
+    dispatcher.backoff.next = 1000.0
+    assert 0 < dispatcher.step() <= BEAT
+    worker.processes.end_tree(worker.task.run.attempt)
+
+
+def test_announcement_that_failed_is_made_again(
+    project, new_worker, monkeypatch,
+):
+    worker = new_worker()
+    worker.withdraw()
+
+    def full(announcement):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(project, "announce", full)
+    with pytest.raises(OSError):
+        worker.step()
+    monkeypatch.undo()
+    worker.step()
+    assert [a.worker for a in project.announcements()] == [worker.id]
+
+
 def test_jobs_begin_in_the_natural_order_first_attempts_first(
     project, put, new_worker, new_dispatcher,
 ):
