@@ -11,7 +11,7 @@ example:  ## run ten jobs on four workers, in the project example
 	@"$(HERE)example/run-example.sh" example
 	@"$(HERE)tests/missing"
 
-sweep:  ## fit a curve twelve times in parallel, in the project sweep
+sweep:  ## fit a curve twelve times, in the project sweep
 	@"$(HERE)example/run-sweep.sh" sweep
 	@"$(HERE)tests/missing"
 

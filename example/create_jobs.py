@@ -21,7 +21,7 @@ param1: value{number}
 
 
 def main():
-    project = sys.argv[1] if len(sys.argv) > 1 else "default"
+    project = (sys.argv[1:] or [os.environ.get("FJD_PROJECT") or "default"])[0]
     queue = os.path.join(FJD_DIR, project, "jobqueue")
     os.umask(0o077)  # A project is its user's alone.
     os.makedirs(queue, exist_ok=True)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Ten jobs, four workers: run-example.sh [PROJECT]
 set -e
-project=${1:-default}
+project=${1:-${FJD_PROJECT:-default}}
 cd "$(dirname "$0")"
 
 python3 create_jobs.py "$project"

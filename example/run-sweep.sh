@@ -2,7 +2,7 @@
 # Fit a curve twelve times, and show all fits in a table:
 # run-sweep.sh [PROJECT]
 set -e
-project=${1:-default}
+project=${1:-${FJD_PROJECT:-default}}
 cd "$(dirname "$0")"
 
 python3 sweep.py put "$project"

@@ -6,6 +6,7 @@ Settings come from an option, else from a variable, else from a default:
                 FJD_DIR       ~/.fjd
 """
 import argparse
+import errno
 import os
 import signal
 import stat
@@ -20,6 +21,7 @@ from fjd.process import without_job
 from fjd.project import Project
 from fjd.terminal import Terminal
 
+HOME_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 SIGNALLED = 128
 
 
@@ -42,7 +44,8 @@ def default_project() -> str:
 
 def add_project(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--project", metavar="P", help="the project's name (default: default)",
+        "--project", metavar="P",
+        help="the project's name (default: $FJD_PROJECT, else default)",
     )
 
 
@@ -141,8 +144,11 @@ def write_line(line: str) -> None:
     try:
         print(line.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
-    except (AttributeError, OSError):
-        pass  # No stdout at all, or nobody reads it any more.
+    except AttributeError:
+        pass  # There is no stdout.
+    except OSError:
+        # Nobody reads it any more, nor what Python would flush at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def patiently(
@@ -192,9 +198,9 @@ def run(main: Callable[[], Optional[int]]) -> None:
     except KeyboardInterrupt:
         sys.exit(SIGNALLED + signal.SIGINT)
     except OSError as error:
-        if not error.filename:
+        if not error.filename and error.errno not in HOME_TROUBLES:
             raise
-        complain(f"{error.filename}: {error.strerror}")
+        complain(f"{error.filename or home()}: {error.strerror}")
         sys.exit(os.EX_IOERR)
 
 

@@ -13,6 +13,7 @@ from fjd.liveness import BEAT
 from fjd.names import (
     Announcement, Attempt, made_up, printable, queue_order, why_bad,
 )
+from fjd.outcome import Outcome
 from fjd.project import DRAIN, Project, YOUNG
 from fjd.reclaim import Reclaimer
 
@@ -54,12 +55,13 @@ class Dispatcher:
 
     def __init__(
         self, project: Project, dispatcher: str, reclaimer: Reclaimer,
-        say: Callable[[str], None], interval: float, clock: Any = time,
-        keep_running: bool = False,
+        outcome: Outcome, say: Callable[[str], None], interval: float,
+        clock: Any = time, keep_running: bool = False,
     ) -> None:
         self.project = project
         self.id = dispatcher
         self.reclaimer = reclaimer
+        self.outcome = outcome
         self.stamps = reclaimer.stamps
         self.ledger = reclaimer.ledger
         self.say = say
@@ -116,6 +118,8 @@ class Dispatcher:
             self.project.enrol("dispatchers", self.id, record)
         self.reclaimer.watch.beat(is_late)
         self.ledger.sync()
+        for failed in self.outcome.update() if self.keep_running else []:
+            self.say(f"Failed: {failed}")
 
     def sweep_if_due(self) -> None:
         now = self.clock.monotonic()

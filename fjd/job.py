@@ -94,7 +94,8 @@ def parse_job(data: bytes, path: str) -> Job:
     try:
         parser = config.parse(os.fsdecode(data))
     except config.Error as error:
-        raise BadJob("no INI file: " + " ".join(str(error).split()))
+        text = " ".join(str(error).split()).replace("file: '<string>', ", "")
+        raise BadJob(f"no INI file: {text}")
     for section in SECTIONS:
         if parser.has_section(section):
             return job_of_section(dict(parser.items(section)), section, path)
@@ -148,6 +149,8 @@ def why_not_started(error: OSError, argv: List[str]) -> str:
     program = argv[0]
     if error.errno not in (errno.ENOENT, errno.ENOTDIR):
         return f"cannot run {program}: {error.strerror}"
+    if "/" not in program:
+        return f"command not found: {program}"
     try:
         with open(program, "rb") as script:
             return f"interpreter not found: {first_line(script.read(200))!r}"

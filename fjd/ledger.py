@@ -25,6 +25,7 @@ import os
 import re
 from typing import NamedTuple, Optional
 
+from fjd.names import printable
 from fjd.project import Project
 
 DONE, FAILED, LOST = "done", "failed", "lost"
@@ -46,6 +47,10 @@ class Entry(NamedTuple):
     peak: int = 0
     command: str = ""
     reason: str = ""
+
+    @property
+    def told(self) -> str:
+        return f"{printable(self.job)} ({printable(self.how)})"
 
     @property
     def how(self) -> str:

@@ -1,5 +1,6 @@
 """How it went: what the ledgers of all workers say since a moment."""
 import os
+import shlex
 from typing import Dict, Iterator, List
 
 from fjd.ledger import DONE, Entry, FAILED, HEADER, LOST, SUPERSEDED, unescape
@@ -24,8 +25,9 @@ class Outcome:
         for path in self.project.ledger_files():
             self.offsets[path] = self.project.files.status(path).st_size
 
-    def update(self) -> None:
-        """Count what has come since the last time."""
+    def update(self) -> List[str]:
+        """Count what has come since the last time; the new failures."""
+        before = set(self.failed)
         paths = self.project.ledger_files()
         entries = [e for path in paths for e in self.new_entries(path)]
         for entry in entries:
@@ -33,6 +35,8 @@ class Outcome:
         for entry in entries:
             if entry.event == LOST:
                 self.take_back(entry)
+        new = [self.failed[name] for name in self.failed if name not in before]
+        return [entry.told for entry in new]
 
     def new_entries(self, path: str) -> Iterator[Entry]:
         offset = self.offsets.get(path, 0)
@@ -69,13 +73,12 @@ class Outcome:
         failed = list(self.failed.values())
         if not failed:
             return [f"{self.done} done, 0 failed"]
-        named = failed[:MOST_NAMED]
-        names = [f"{printable(e.job)} ({printable(e.how)})" for e in named]
-        more = len(failed) - len(named)
-        names += [f"and {more} more"] if more else []
-        logs = self.project.job_log(f"{printable(named[0].job)}~*")
+        names = [entry.told for entry in failed[:MOST_NAMED]]
+        if len(failed) > MOST_NAMED:
+            names.append(f"and {len(failed) - MOST_NAMED} more")
+        log = self.project.job_log(failed[0].attempt)
         return [
             f"{self.done} done, {len(failed)} failed: {', '.join(names)}",
-            f"What they printed, and why they failed: {logs}" + (
-                " and so on" if len(failed) > 1 else ""),
+            f"What {printable(failed[0].job)} printed, and why it failed:"
+            f" {shlex.quote(printable(log))}",
         ]

@@ -14,6 +14,7 @@ from fjd.liveness import identity_in, parse_record
 from fjd.project import DRAIN, Project
 from fjd.reclaim import Reclaimer
 
+SILENT = "no answer; try another --session"
 PATIENCE = 30.0  # seconds for workers to come up, or to leave
 
 
@@ -91,7 +92,7 @@ class Recruiter:
             names = [name for name in names if why[name] is not None]
             if any(why.values()) or self.clock.monotonic() > deadline:
                 raise NotHired("; ".join(
-                    f"{name} did not come up: " + (why[name] or "no answer")
+                    f"{name} did not come up: " + (why[name] or SILENT)
                     for name in names
                 ))
             self.clock.sleep(backoff.longer() if names else 0)

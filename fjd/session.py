@@ -65,7 +65,8 @@ def program(name: str) -> Any:
     except ImportError:
         raise Unavailable(
             "the Python package sh is missing",
-            f"try: {sys.executable} -m pip install --user sh",
+            "try: apt-get install python3-sh (as root), or"
+            f" {sys.executable} -m pip install --user sh",
         )
     if not shutil.which(name):
         raise Unavailable(

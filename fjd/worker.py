@@ -198,7 +198,8 @@ class Worker:
         except BadJob as error:
             bad, written = str(error), error.written
         if written and self.is_young(written):
-            return self.give_back(run, "perhaps half written")
+            task = Task(run, start=self.clock.time())
+            return self.give_back(task, "perhaps half written")
         self.say(f"Worker {self.id}: I found a job.")
         return self.spawn(run, job) if job else self.fail(run, bad)
 
@@ -215,7 +216,7 @@ class Worker:
             self.processes.start(job.argv, environ, log, job.niceness)
         except OSError as error:
             if error.errno in PASSING + (errno.ETXTBSY,):
-                self.give_back(run, str(error.strerror))
+                self.give_back(task, str(error.strerror))
                 return self.interval
             return self.fail(run, why_not_started(error, job.argv))
         self.task = task
@@ -239,7 +240,7 @@ class Worker:
         if self.order == NOW:
             self.processes.end_tree(task.run.attempt)
             self.task = None
-            return self.give_back(task.run, "its worker was told to leave")
+            return self.give_back(task, "its worker was told to leave")
         longest = ECHO if self.log.terminal.is_open else self.interval
         return min(longest, self.interval)
 
@@ -278,9 +279,10 @@ class Worker:
             self.say(f"Worker {self.id}: It failed: {failure}")
             self.ledger.sync()
 
-    def give_back(self, run: Running, reason: str) -> float:
+    def give_back(self, task: Task, reason: str) -> float:
         """A begun job waits again; it counts for nothing."""
-        self.ledger.write(self.entry(Task(run), GIVEN_BACK, reason=reason))
-        self.log.keep(run.attempt)
-        self.project.requeue(run, run.attempt)
+        self.ledger.write(self.entry(task, GIVEN_BACK, reason=reason))
+        self.log.keep(task.run.attempt)
+        self.project.requeue(task.run, task.run.attempt)
+        self.say(f"Worker {self.id}: I gave a job back: {reason}.")
         return 0.0

@@ -21,7 +21,8 @@ def listing(directory):
 def real_home_stays_as_it_is():
     before = listing(REAL_PROJECTS)
     yield
-    assert listing(REAL_PROJECTS) == before
+    after = listing(REAL_PROJECTS)
+    assert after == before, f"{REAL_PROJECTS} changed: by a test, or by you?"
 
 
 @pytest.fixture(autouse=True)

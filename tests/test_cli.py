@@ -2,6 +2,7 @@
 import os
 import re
 import stat
+import subprocess
 
 import pytest
 
@@ -27,7 +28,9 @@ def test_help_and_version_are_there(name):
      " number of seconds above 0, at most 3600"),
     (["fjd-dispatcher", "more"], "unrecognized arguments: more"),
     (["fjd-recruiter", "hire", "-3"],
-     "hire -3: a number from 0 on is wanted"),
+     "hire -3: not from 0 to 1000"),
+    (["fjd-recruiter", "hire", "100000"],
+     "hire 100000: not from 0 to 1000"),
     (["fjd-recruiter", "hire", "x"], "argument N: invalid int value: 'x'"),
     (["fjd-recruiter", "--session", "byobu", "hire"],
      "argument --session: invalid choice: 'byobu' (choose from "),
@@ -139,6 +142,35 @@ def test_file_in_the_place_of_the_project_is_said(home):
     result = fjd("fjd-dispatcher")
     assert result.returncode == 1
     assert result.stderr.endswith("/.fjd/default: not a directory\n")
+
+
+def test_directory_that_is_gone_is_said(home):
+    (home / "gone").mkdir()
+    argv = command("fjd-recruiter", "hire", "1")
+    script = 'cd gone; rmdir ../gone; exec "$@"'
+    result = run(["sh", "-c", script, "sh"] + argv)
+    assert result.returncode == 2
+    assert result.stderr == (
+        "fjd-recruiter: error: the current directory does not exist any"
+        " more\n"
+    )
+
+
+def test_workers_on_other_machines_are_not_promised(project):
+    open(project.path("remote.conf"), "w").close()
+    assert ok("fjd-recruiter", "hire", "0")[0] == (
+        "[fjd-recruiter] remote.conf is not read yet: hiring here only."
+    )
+
+
+@pytest.mark.parametrize("name", ["fjd-dispatcher", "fjd-recruiter"])
+def test_stdout_that_takes_nothing_is_no_harm(name):
+    argv = command(name, *(["fire"] if name == "fjd-recruiter" else []))
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE)
+    assert (result.returncode, result.stderr) == (0, b"")
+    closed = run(["sh", "-c", 'exec "$@" >&-', "sh"] + argv)
+    assert (closed.returncode, closed.stderr) == (0, "")
 
 
 def test_no_home_is_said():

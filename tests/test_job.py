@@ -118,7 +118,9 @@ def test_a_job_says_how_nice_it_is(nice, niceness):
     assert job_of(f"[fjd]\nexecutable = a\n{nice}").niceness == niceness
 
 
-@pytest.mark.parametrize("nice", ["20", "-21", "", "1e1", "100"])
+@pytest.mark.parametrize("nice", [
+    "20", "-21", "", "1e1", pytest.param("9" * 5000, id="more than int takes"),
+])
 def test_what_is_no_niceness_is_bad(nice):
     with pytest.raises(BadJob) as error:
         job_of(f"[fjd]\nexecutable = a\nnice = {nice}")

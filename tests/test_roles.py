@@ -9,6 +9,7 @@ from helpers import Clock, jobs_in, ledger
 from fjd.dispatcher import Dispatcher
 from fjd.liveness import BEAT, MISSED, enrol, myself
 from fjd.names import Announcement, Attempt, Running, Stamps, new_token
+from fjd.outcome import Outcome
 from fjd.process import Processes
 from fjd.reclaim import Reclaimer
 from fjd.terminal import Terminal
@@ -50,7 +51,8 @@ def new_dispatcher(project, clock, said):
             Processes(), said.append,
         )
         return Dispatcher(
-            project, name, reclaimer, said.append, 1.0, clock, **how,
+            project, name, reclaimer, Outcome(project), said.append, 1.0,
+            clock, **how,
         )
     return new_dispatcher
 
@@ -308,6 +310,20 @@ def test_observer_that_was_late_itself_buries_nobody(
         dispatcher.step()
         clock.now += 2 * BEAT
     assert project.pods() == [worker.id]
+
+
+def test_dispatcher_that_keeps_running_tells_of_failures(
+    project, put, new_worker, new_dispatcher, clock, said,
+):
+    put("job1", "[control]\nexecutable: false\n")
+    worker, dispatcher = new_worker(), new_dispatcher(keep_running=True)
+    dispatcher.step()
+    work(worker, lambda: jobs_in(project, "failed"))
+    clock.now += BEAT
+    dispatcher.step()
+    clock.now += BEAT
+    dispatcher.step()
+    assert said[1:] == ["Failed: job1 (exit 1)"]
 
 
 def test_job_that_lost_three_workers_is_given_up(
