@@ -101,7 +101,7 @@ def create(path: str, text: str = "") -> bool:
     """Make a file that nobody has made before; False if it is there."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
-        descriptor = os.open(path, flags, 0o600)
+        descriptor = by_path(path, lambda: os.open(path, flags, 0o600))
     except FileExistsError:
         return False
     try:
@@ -165,12 +165,13 @@ def remove_directory(path: str) -> bool:
 def open_log(path: str) -> int:
     """A new file to append to and to read back, as a descriptor."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
-    return os.open(path, flags, 0o600)
+    return by_path(path, lambda: os.open(path, flags, 0o600))
 
 
 def open_own(path: str) -> int:
     """The file that only this process appends to, as a descriptor."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return by_path(path, lambda: os.open(path, flags, 0o600))
 
 
 def append(descriptor: int, line: bytes) -> None:

@@ -124,7 +124,8 @@ def arguments(command: str, path: str) -> List[str]:
 def niceness(text: Optional[str]) -> int:
     if text is None:
         return NICENESS
-    if not re.fullmatch(r"[+-]?[0-9]+", text) or not -20 <= int(text) <= 19:
+    is_number = re.fullmatch(r"[+-]?[0-9]{1,2}", text)
+    if not is_number or not -20 <= int(text) <= 19:
         raise BadJob(f"nice: a number from -20 to 19, not {text!r}")
     return int(text)
 

@@ -82,7 +82,7 @@ def identity_in(keys: Dict[str, str]) -> Identity:
     pid = keys.get("pid", "0")
     return Identity(
         keys.get("host", ""), keys.get("boot", "?"), keys.get("pidns", "?"),
-        int(pid) if pid.isdigit() else 0, keys.get("start", ""),
+        int(pid) if pid.isdecimal() else 0, keys.get("start", ""),
     )
 
 

@@ -149,7 +149,7 @@ def is_project(name: str) -> bool:
 
 def is_editor_copy(name: str) -> bool:
     """x~ and #x# are what editors leave; they are no jobs."""
-    return name.endswith("~") or (name[0] == name[-1] == "#")
+    return bool(re.fullmatch("#.*#|.*~", name, re.S))
 
 
 def why_bad(job: str) -> str:

@@ -62,6 +62,8 @@ class Outcome:
         """An end that was written down, and did not come about: the worker
         died in between, or the job had been given to others.
         """
+        if self.project.is_accepted(entry.attempt):
+            return  # RACE: it ended well while it was reclaimed.
         last = self.last.get(entry.worker)
         if self.failed.pop(entry.attempt, None) is None:
             if last and (last.event, last.attempt) == (DONE, entry.attempt):

@@ -178,6 +178,12 @@ class Project:
         # NFS: a move that reports failure may have happened.
         return self.files.move(source, target) or self.files.is_there(target)
 
+    def is_accepted(self, attempt: str) -> bool:
+        return any(
+            self.files.is_there(self.path(place, attempt))
+            for place in ("done", "failed")
+        )
+
     def requeue(self, run: Running, attempt: str) -> None:
         """What had begun waits again: given back, or lost and renamed."""
         self.files.move(self.job_file(run), self.waiting_job(attempt))

@@ -88,6 +88,14 @@ def test_an_end_that_a_worker_did_not_complete_is_taken_back(outcome, record):
     assert summary(outcome) == ["0 done, 0 failed"]
 
 
+def test_an_end_that_came_about_is_not_taken_back(project, outcome, record):
+    """Somebody was about to give the job back, and came too late."""
+    record(DONE, "a")
+    record(LOST, "a", "-", writer="v")
+    open(project.path("done", "a~1.a-1"), "w").close()
+    assert summary(outcome) == ["1 done, 0 failed"]
+
+
 def test_an_end_is_taken_back_once(outcome, record):
     """Its worker was taken for dead, went on, and found the job gone."""
     record(LOST, "a", "-", writer="v")
