@@ -15,6 +15,7 @@ from fjd.project import DRAIN, Project
 from fjd.reclaim import Reclaimer
 
 SILENT = "no answer; try another --session"
+HESITATION = 1.0  # seconds that a worker may still take that complains
 PATIENCE = 30.0  # seconds for workers to come up, or to leave
 
 
@@ -90,7 +91,11 @@ class Recruiter:
         while names:
             why = {name: self.project.session_trouble(name) for name in names}
             names = [name for name in names if why[name] is not None]
-            if any(why.values()) or self.clock.monotonic() > deadline:
+            now = self.clock.monotonic()
+            if all(why[name] for name in names):
+                # What they say on stderr may also be but a warning.
+                deadline = min(deadline, now + HESITATION)
+            if names and now > deadline:
                 raise NotHired("; ".join(
                     f"{name} did not come up: " + (why[name] or SILENT)
                     for name in names

@@ -324,6 +324,12 @@ def test_worker_that_cannot_start_is_named_with_the_reason(
         )
 
 
+def test_worker_that_only_warns_is_hired(project, monkeypatch):
+    monkeypatch.setenv("PYTHONVERBOSE", "1")
+    result = fjd("fjd-recruiter", "--session", "process", "hire", "2")
+    assert (result.returncode, result.stdout) == (0, hired(2) + "\n")
+
+
 def test_projects_do_not_touch_each_other(project, put):
     ok("fjd-recruiter", "--project", "default.2", "hire", "1")
     ok("fjd-recruiter", "hire", "1")
