@@ -1,6 +1,8 @@
 """Every test has a home of its own, with a space and a link in its path."""
 import os
+import shutil
 import sys
+import tempfile
 
 import pytest
 
@@ -25,8 +27,16 @@ def real_home_stays_as_it_is():
     assert after == before, f"{REAL_PROJECTS} changed: by a test, or by you?"
 
 
+@pytest.fixture
+def sockets():
+    """A directory for the sockets of sessions; their paths must be short."""
+    directory = tempfile.mkdtemp(prefix="fjd-", dir="/tmp")
+    yield directory
+    shutil.rmtree(directory)
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
+def home(sockets, tmp_path, monkeypatch):
     """An empty home; the interpreter under test is the python3 on PATH."""
     real = tmp_path / "a home"
     real.mkdir()
@@ -39,6 +49,8 @@ def home(tmp_path, monkeypatch):
     path = [BIN, os.path.dirname(sys.executable), os.environ["PATH"]]
     monkeypatch.setenv("PATH", os.pathsep.join(path))
     monkeypatch.chdir(link)
+    monkeypatch.setenv("SCREENDIR", sockets)
+    monkeypatch.setenv("TMUX_TMPDIR", sockets)
     return link
 
 
