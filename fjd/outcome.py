@@ -82,5 +82,11 @@ class Outcome:
         return [
             f"{self.done} done, {len(failed)} failed: {', '.join(names)}",
             f"What {printable(failed[0].job)} printed, and why it failed:"
-            f" {shlex.quote(printable(log))}",
+            f" {pasteable(printable(log))}",
         ]
+
+
+def pasteable(path: str) -> str:
+    """A path as a shell takes it; a tilde within is harmless."""
+    plain = path.replace("~", "")
+    return path if shlex.quote(plain) == plain else shlex.quote(path)

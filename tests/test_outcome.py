@@ -7,7 +7,7 @@ import pytest
 from fjd.ledger import (
     DONE, Entry, FAILED, GIVEN_BACK, Ledger, LOST, SUPERSEDED,
 )
-from fjd.outcome import Outcome
+from fjd.outcome import Outcome, pasteable
 
 
 @pytest.fixture
@@ -115,6 +115,12 @@ def where(project, job, name):
     """What is said of where to look, to be pasted into a shell."""
     log = shlex.quote(project.job_log(f"{name}~1.a-1"))
     return f"What {job} printed, and why it failed: {log}"
+
+
+def test_a_path_is_quoted_only_if_it_has_to_be():
+    assert pasteable("/home/a/job~1.0-1.log") == "/home/a/job~1.0-1.log"
+    assert pasteable("/home/a b/job~1") == "'/home/a b/job~1'"
+    assert pasteable("/a/$(x)~1") == "'/a/$(x)~1'"
 
 
 def test_a_failed_job_is_named_with_its_reason(project, outcome, record):
