@@ -11,8 +11,8 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import (
-    Any, Callable, Dict, Iterator, List, Mapping, NamedTuple,
-    Optional,
+    Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple,
+    Optional, Set,
 )
 
 from fjd.job import NICENESS
@@ -108,13 +108,17 @@ class Processes:
         """
         leader = self.child.pid if self.child else -1
         begun = time.monotonic()
+        told: Set[int] = set()
         while True:
-            pids = list(members(attempt, leader))
+            pids = set(members(attempt, leader))
             waited = time.monotonic() - begun
             if not pids or waited > 2 * grace:
                 break
-            for pid in pids:
-                kill(pid, signal.SIGKILL if waited > grace else signal.SIGTERM)
+            if waited > grace:
+                kill(pids, signal.SIGKILL)
+            else:
+                kill(pids - told, signal.SIGTERM)
+                told |= pids
             time.sleep(0.02)
         if self.child:
             self.child.poll()  # No zombie.
@@ -153,8 +157,9 @@ def members(attempt: str, leader: int) -> Iterator[int]:
             yield pid
 
 
-def kill(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass  # RACE: it has ended.
+def kill(pids: Iterable[int], number: int) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass  # RACE: it has ended.

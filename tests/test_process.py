@@ -1,0 +1,100 @@
+"""Starting and ending the processes of a job."""
+import os
+import time
+
+import pytest
+
+from fjd.liveness import start_time
+from fjd.names import Running
+from fjd.process import Processes, job_environment, without_job
+
+RUN = Running("job1~1.0123456789abcdef0-1", "lab_1.000000-1")
+
+
+@pytest.fixture
+def started(tmp_path):
+    """started(script): a job, after it has made the file ready."""
+    processes = Processes()
+
+    def started(script):
+        environ = job_environment(os.environ, "default", "job1", RUN)
+        log = os.open(str(tmp_path / "log"), os.O_RDWR | os.O_CREAT)
+        processes.start(["/bin/sh", "-c", script], environ, log, 9)
+        os.close(log)
+        deadline = time.monotonic() + 10
+        while not os.path.exists("ready") and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return processes
+    yield started
+    processes.end_tree(RUN.attempt, grace=0.0)
+
+
+def pids(name):
+    with open(name) as file:
+        return [int(line) for line in file]
+
+
+def test_tree_is_ended_with_one_term_for_each(started):
+    """A job's own clean-up must not be interrupted again and again."""
+    processes = started(
+        "trap 'echo term >> terms; sleep 0.3; exit' TERM\n"
+        "touch ready; while :; do sleep 0.01; done",
+    )
+    processes.end_tree(RUN.attempt)
+    with open("terms") as file:
+        assert file.read() == "term\n"
+
+
+def test_what_does_not_heed_term_is_killed(started):
+    processes = started(
+        "trap '' TERM; echo $$ > pids; touch ready; while :; do :; done",
+    )
+    processes.end_tree(RUN.attempt, grace=0.2)
+    assert start_time(pids("pids")[0]) == ""
+
+
+def test_children_in_sessions_of_their_own_are_ended_too(started):
+    processes = started(
+        "setsid sh -c 'echo $$ >> pids; touch ready; exec sleep 1234' &\n"
+        "echo $$ >> pids; wait",
+    )
+    processes.end_tree(RUN.attempt)
+    assert [start_time(pid) for pid in pids("pids")] == ["", ""]
+
+
+def test_children_that_cleared_their_environment_are_ended_too(started):
+    processes = started(
+        "env -i sh -c 'echo $$ >> pids; touch ready; exec sleep 1234' &\n"
+        "wait",
+    )
+    processes.end_tree(RUN.attempt)
+    assert start_time(pids("pids")[0]) == ""
+
+
+def test_processes_of_others_are_left_alone(started):
+    processes = started("echo $$ > pids; touch ready; exec sleep 1234")
+    other = Running(RUN.attempt[:-1] + "11", RUN.worker)
+    Processes().end_tree(other.attempt)
+    assert processes.poll() is None
+
+
+@pytest.mark.parametrize("script, status, text", [
+    ("exit 0", 0, "exit 0"), ("exit 7", 7, "exit 7"),
+    ("kill -9 $$", -9, "signal 9"),
+])
+def test_ending_tells_status_or_signal(started, script, status, text):
+    processes = started(f"touch ready; {script}")
+    ending = None
+    while ending is None:
+        ending = processes.poll()
+    assert (ending.status, ending.text) == (status, text)
+    assert ending.peak > 0
+
+
+def test_environment_of_a_job_is_no_workers_environment():
+    environ = job_environment({"A": "b"}, "p", "job1", RUN)
+    assert environ["FJD_ATTEMPT"] == RUN.attempt
+    assert environ["OMP_NUM_THREADS"] == "1"
+    inner = without_job(environ)
+    assert inner["A"] == "b" and inner["FJD_PROJECT"] == "p"
+    assert not {"FJD_JOB", "FJD_ATTEMPT", "FJD_WORKER"} & set(inner)
