@@ -33,7 +33,11 @@ class Parser(argparse.ArgumentParser):
 
 
 def new_parser(description: str, **how: Any) -> Parser:
-    parser = Parser(description=description, allow_abbrev=False, **how)
+    parser = Parser(
+        description=description, allow_abbrev=False, **how,
+        epilog="Jobs are files in ~/.fjd/P/jobqueue ($FJD_DIR names another"
+        " place than ~/.fjd).",
+    )
     parser.add_argument("--version", action="version", version=__version__)
     return parser
 
