@@ -127,6 +127,14 @@ def touch(path: str) -> None:
         os.close(descriptor)
 
 
+def size(path: str) -> int:
+    """Bytes in a file; 0 if it is gone."""
+    try:
+        return status(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
 def status(path: str) -> os.stat_result:
     """What fstat says; st_mtime is the server's time of the last write."""
     return read(path, 0)[0]

@@ -23,7 +23,7 @@ class Outcome:
     def start(self) -> None:
         """Leave out what is in the ledgers now."""
         for path in self.project.ledger_files():
-            self.offsets[path] = self.project.files.status(path).st_size
+            self.offsets[path] = self.project.files.size(path)
 
     def update(self) -> List[str]:
         """Count what has come since the last time; the new failures."""
@@ -40,7 +40,10 @@ class Outcome:
 
     def new_entries(self, path: str) -> Iterator[Entry]:
         offset = self.offsets.get(path, 0)
-        _, data = self.project.files.read(path, offset=offset)
+        try:
+            _, data = self.project.files.read(path, offset=offset)
+        except FileNotFoundError:
+            return  # RACE: its user has removed it.
         whole = data[:data.rfind(b"\n") + 1]
         self.offsets[path] = offset + len(whole)
         for line in os.fsdecode(whole).split("\n")[:-1]:

@@ -5,6 +5,7 @@ worker's terminal does not reach it, with stdin from /dev/null and stdout and
 stderr on one log.  FJD_WORKER and FJD_ATTEMPT in its environment find its
 processes again, also those that called setsid(2) themselves.
 """
+import errno
 import os
 import signal
 import subprocess
@@ -86,8 +87,11 @@ class Processes:
             )
         if nice == NICENESS:
             self.child = spawn()
-        else:
+            return
+        try:
             self.child = self.keeper.submit(at_niceness, nice, spawn).result()
+        except RuntimeError as error:  # No thread can be started just now.
+            raise BlockingIOError(errno.EAGAIN, str(error))
 
     def poll(self) -> Optional[Ending]:
         """How the job ended; None while it runs."""

@@ -235,17 +235,24 @@ class Project:
         """Where the k-th log of a worker is while its job runs."""
         return self.path("joblogs", f".{worker}.{k}.log")
 
-    def keep_draft_log(self, run: Running) -> None:
-        """What a dead worker's log holds was printed by what it ran."""
-        start = f".{run.worker}."
-        for name in self.files.drafts(self.path("joblogs"), start):
+    def keep_draft_logs(self, worker: str, attempt: str) -> None:
+        """What a dead worker's log holds was printed by the attempt that it
+        ran; an empty one goes.
+        """
+        for name in self.files.drafts(self.path("joblogs"), f".{worker}."):
             draft = self.path("joblogs", name)
-            self.files.move(draft, self.job_log(run.attempt))
+            if not self.files.size(draft):
+                self.files.remove(draft)
+            elif attempt:
+                self.files.move(draft, self.job_log(attempt))
 
     def write_log(self, attempt: Attempt, reason: str) -> None:
         """The log of an attempt that nobody ran."""
         line = f"[fjd] {attempt.job}: {reason}\n"
         self.files.create(self.job_log(attempt.name), line)
+
+    def remove_log(self, attempt: Attempt) -> None:
+        self.files.remove(self.job_log(attempt.name))
 
     def job_log(self, attempt: str) -> str:
         return self.path("joblogs", f"{attempt}.log")

@@ -80,6 +80,7 @@ class Reclaimer:
         for run in self.project.running():
             if run.worker == worker:
                 self.reclaim(run)
+        self.project.keep_draft_logs(worker, "")
         for name in self.project.given(worker) or []:
             self.project.give_back_unbegun(worker, name)
         self.project.drop_orders(worker)
@@ -100,7 +101,7 @@ class Reclaimer:
         record = self.project.record("workers", run.worker)
         if record and self.is_gone(parse_record(record[1])):
             self.processes.end_tree(run.attempt)
-        self.project.keep_draft_log(run)
+        self.project.keep_draft_logs(run.worker, run.attempt)
         lost = Attempt.parse(run.attempt)
         after = Attempt(lost.job, lost.n + 1, self.stamps.new())
         reason = f"worker {run.worker} died"
@@ -117,10 +118,10 @@ class Reclaimer:
     ) -> None:
         """Move a job that nobody will run to failed/, under a new name."""
         self.record(FAILED, attempt, reason, worker)
-        if self.project.fail(source, attempt.name):
-            self.project.write_log(attempt, reason)
-        else:
+        self.project.write_log(attempt, reason)
+        if not self.project.fail(source, attempt.name):
             # RACE: another dispatcher did the same, under its own stamp.
+            self.project.remove_log(attempt)
             self.record(SUPERSEDED, attempt, reason, worker)
 
     def record(

@@ -8,7 +8,7 @@ import os
 import time
 from typing import Any, Callable, List, NamedTuple, Optional
 
-from fjd.alarm import Backoff
+from fjd.alarm import Backoff, LONGEST
 from fjd.errors import BadJob
 from fjd.files import PASSING
 from fjd.job import Job, read_job, why_not_started
@@ -34,6 +34,7 @@ class Task(NamedTuple):
     start: float = 0.0
     entry: Optional[Entry] = None
     is_recorded: bool = False
+    is_logged: bool = False
 
 
 class Worker:
@@ -50,6 +51,7 @@ class Worker:
         self.say = say
         self.clock = clock
         self.environ = without_job(os.environ)
+        self.environ["FJD_DIR"] = os.path.dirname(project.root)
         self.interval = interval
         self.backoff = Backoff(interval)
         self.ledger = Ledger(project, worker)
@@ -129,7 +131,7 @@ class Worker:
     def heed_orders_if_due(self) -> None:
         now = self.clock.monotonic()
         if now >= self.next_orders and self.order != NOW:
-            self.next_orders = now + self.interval
+            self.next_orders = now + min(self.interval, LONGEST)
             orders = self.project.orders()
             words = {o.word for o in orders if o.worker == self.id}
             self.order = max(words | {self.order})  # "now" beats "drain"
@@ -140,6 +142,9 @@ class Worker:
         if self.order == NOW:
             for name in self.project.given(self.id) or []:
                 self.project.give_back_unbegun(self.id, name)
+        for run in self.project.running():
+            if run.worker == self.id:  # Its way back failed: no room, say.
+                self.project.requeue(run, run.attempt)
         if self.project.remove_pod(self.id):
             self.project.drop_orders(self.id)
             self.project.strike("workers", self.id)
@@ -241,7 +246,7 @@ class Worker:
             self.processes.end_tree(task.run.attempt)
             self.task = None
             return self.give_back(task, "its worker was told to leave")
-        longest = ECHO if self.log.terminal.is_open else self.interval
+        longest = ECHO if self.log.terminal.is_open else LONGEST
         return min(longest, self.interval)
 
     # How a job ends
@@ -265,11 +270,14 @@ class Worker:
         """Record the end, name the log, and only then rename."""
         entry = task.entry
         assert entry
+        failure = f"{entry.job}: {entry.how}"
         if not task.is_recorded:
             self.ledger.write(entry)
-            self.task = task._replace(is_recorded=True)
-        failure = f"{entry.job}: {entry.how}"
-        self.log.keep(entry.attempt, failure if entry.event == FAILED else "")
+            task = self.task = task._replace(is_recorded=True)
+        if not task.is_logged:
+            note = failure if entry.event == FAILED else ""
+            self.log.keep(entry.attempt, note)
+            self.task = task._replace(is_logged=True)
         if not self.project.end(task.run, entry.event):
             self.ledger.write(entry._replace(event=SUPERSEDED))
         self.task = None

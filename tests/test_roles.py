@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from helpers import Clock, jobs_in, ledger
+from helpers import Clock, jobs_in, ledger, log_of
 
 from fjd.dispatcher import Dispatcher
 from fjd.liveness import BEAT, MISSED, enrol, myself
@@ -390,6 +390,68 @@ def test_what_a_dead_worker_printed_is_kept(
     with open(project.job_log(attempt)) as log:
         assert log.read() == "hello\n"
     worker.processes.end_tree(attempt)
+
+
+def test_empty_log_of_a_dead_worker_is_removed(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.step()
+    work(worker, lambda: worker.task)
+    dispatcher.reclaimer.bury(worker.id)
+    assert os.listdir(project.path("joblogs")) == []
+    worker.processes.end_tree(worker.task.run.attempt)
+
+
+def full(*arguments):
+    raise OSError(28, "No space left on device")
+
+
+def test_fired_worker_gives_its_job_back_also_without_room(
+    project, put, new_worker, new_dispatcher, monkeypatch,
+):
+    """It counts for nothing: the worker did not die."""
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.step()
+    work(worker, lambda: worker.task)
+    monkeypatch.setattr(worker.ledger, "write", full)
+    worker.order = "now"
+    with pytest.raises(OSError):
+        worker.step()
+    work(worker, lambda: worker.has_left)
+    assert [Attempt.parse(n).n for n in project.waiting()] == [1]
+    assert project.running() == []
+
+
+def test_end_that_has_to_be_tried_again_keeps_the_log(
+    project, put, new_worker, new_dispatcher, monkeypatch,
+):
+    put("job1", "[control]\nexecutable: echo hello; exit 4 #\n")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.step()
+    work(worker, lambda: worker.task)
+    monkeypatch.setattr(project, "end", full)
+    with pytest.raises(OSError):
+        work(worker, lambda: False)
+    monkeypatch.undo()
+    work(worker, lambda: not worker.task)
+    assert log_of(project, "job1") == "hello\n[fjd-worker] job1: exit 4\n"
+    assert [row["event"] for row in ledger(project)] == ["failed"]
+
+
+def test_orders_do_not_wait_for_the_interval(
+    project, put, new_worker, new_dispatcher, clock,
+):
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    worker.interval = 600.0
+    dispatcher.step()
+    work(worker, lambda: worker.task)
+    assert worker.step() <= 1.0
+    worker.order = "now"
+    work(worker, lambda: worker.has_left)
 
 
 def test_new_job_during_the_farewell_is_counted_as_left(
