@@ -26,7 +26,7 @@ def started(tmp_path):
             time.sleep(0.005)
         return processes
     yield started
-    processes.end_tree(RUN.attempt, grace=0.0)
+    processes.end_tree(RUN.attempt, grace=0.2)
 
 
 def pids(name):
