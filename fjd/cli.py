@@ -46,17 +46,16 @@ def default_project() -> str:
     return os.environ.get("FJD_PROJECT") or "default"
 
 
-def add_project(parser: argparse.ArgumentParser) -> None:
+def add_project(parser: argparse.ArgumentParser, **how: Any) -> None:
     parser.add_argument(
-        "--project", metavar="P",
+        "--project", metavar="P", **how,
         help="the project's name (default: $FJD_PROJECT, else default)",
     )
 
 
 def add_interval(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--interval", metavar="S", type=seconds,
-        default=LONGEST,
+        "--interval", metavar="S", type=seconds, default=LONGEST,
         help="look for something to do at least every S seconds (default: 1)",
     )
 

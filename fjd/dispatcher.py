@@ -14,7 +14,7 @@ from fjd.names import (
     Announcement, Attempt, made_up, printable, queue_order, why_bad,
 )
 from fjd.outcome import Outcome
-from fjd.project import DRAIN, Project, YOUNG
+from fjd.project import DRAIN, Project
 from fjd.reclaim import Reclaimer
 
 LISTING_SHARE = 20  # listing the queue may take one part in so many of time
@@ -139,6 +139,7 @@ class Dispatcher:
             return self.rebalance(idle)
         if not asking:
             self.tell_alone()
+            return 0
         self.tell_found(len(idle))
         share = self.share()
         return sum(
@@ -191,8 +192,7 @@ class Dispatcher:
             written = self.project.last_write(name)
         except OSError:
             return False  # The worker finds out what is wrong with it.
-        age = self.project.beat("dispatchers", self.id) - written
-        return abs(age) < YOUNG
+        return self.project.is_young("dispatchers", self.id, written)
 
     def reject(self, name: str, attempt: Attempt) -> None:
         """A name that no worker can work with: the job fails here."""
@@ -205,13 +205,16 @@ class Dispatcher:
         if not idle:
             return 0
         busy = {run.worker for run in self.project.running()}
+        pods = {
+            worker: sorted(self.project.given(worker) or [], key=queue_order)
+            for worker in busy
+        }
         moved = 0
         for worker in set(idle) - busy:
-            pods = {w: self.project.given(w) or [] for w in busy}
             fullest = max(pods, key=lambda w: len(pods[w]), default="")
             if not pods.get(fullest):
                 break
-            last = max(pods[fullest], key=queue_order)
+            last = pods[fullest].pop()
             attempt = Attempt.parse(last)._replace(stamp=self.stamps.new())
             moved += self.project.reassign(last, fullest, worker, attempt)
         return moved

@@ -47,6 +47,8 @@ class JobLog:
     def keep(self, attempt: str, note: str = "") -> None:
         """Name the log after its attempt, if there is anything in it."""
         if self.descriptor is None:
+            if not note:
+                return
             self.open()
         assert self.descriptor is not None
         if note:

@@ -110,6 +110,9 @@ class Project:
         """All that has begun and not ended."""
         return self.parsed("running", Running)
 
+    def runs_of(self, worker: str) -> List[Running]:
+        return [run for run in self.running() if run.worker == worker]
+
     def orders(self) -> List[Order]:
         return self.parsed("orders", Order)
 
@@ -137,6 +140,10 @@ class Project:
         path = self.path(kind, member)
         self.files.touch(path)
         return self.files.status(path).st_mtime
+
+    def is_young(self, kind: str, member: str, written: float) -> bool:
+        """Whether that was just now; a beat of the member asks the server."""
+        return abs(self.beat(kind, member) - written) < YOUNG
 
     def strike(self, kind: str, member: str) -> None:
         self.files.remove(self.path(kind, member))

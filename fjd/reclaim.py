@@ -20,7 +20,9 @@ from fjd.ledger import Entry, FAILED, Ledger, LOST, SUPERSEDED
 from fjd.liveness import (
     BEAT, Identity, identity_in, myself, parse_record, Watch,
 )
-from fjd.names import Attempt, host_of, new_token, printable, Running, Stamps
+from fjd.names import (
+    Attempt, host_of, new_id, new_token, printable, Running, Stamps,
+)
 from fjd.process import Processes
 from fjd.project import Project
 
@@ -77,9 +79,8 @@ class Reclaimer:
         return identity.is_here(self.here) and not identity.is_running()
 
     def bury(self, worker: str) -> None:
-        for run in self.project.running():
-            if run.worker == worker:
-                self.reclaim(run)
+        for run in self.project.runs_of(worker):
+            self.reclaim(run)
         self.project.keep_draft_logs(worker, "")
         for name in self.project.given(worker) or []:
             self.project.give_back_unbegun(worker, name)
@@ -135,8 +136,10 @@ class Reclaimer:
 
 
 def new_reclaimer(
-    project: Project, name: str, say: Callable[[str], None],
+    project: Project, say: Callable[[str], None], name: str = "",
 ) -> Reclaimer:
-    """That of this process, whose lines go into the ledger of that name."""
-    stamps = Stamps(new_token(time.time()))
-    return Reclaimer(project, name, myself(), stamps, Processes(), say)
+    """That of this process; its ledger has that name, or a new id."""
+    here, now = myself(), time.time()
+    name = name or new_id(here.host, now, here.pid)
+    stamps = Stamps(new_token(now))
+    return Reclaimer(project, name, here, stamps, Processes(), say)

@@ -17,7 +17,7 @@ from fjd.ledger import DONE, Entry, FAILED, GIVEN_BACK, Ledger, SUPERSEDED
 from fjd.liveness import BEAT
 from fjd.names import Announcement, Attempt, host_of, queue_order, Running
 from fjd.process import job_environment, without_job
-from fjd.project import NOW, Project, YOUNG
+from fjd.project import NOW, Project
 from fjd.terminal import Terminal
 
 HANDFUL = 0.25  # seconds that a handful of short jobs should last
@@ -105,7 +105,7 @@ class Worker:
         except FileNotFoundError:
             return self.end_life()
         self.ledger.sync()
-        mine = [r for r in self.project.running() if r.worker == self.id]
+        mine = self.project.runs_of(self.id)
         if not self.task:
             for run in mine[:1]:
                 self.run(run)  # NFS: a begin that happened late.
@@ -142,9 +142,9 @@ class Worker:
         if self.order == NOW:
             for name in self.project.given(self.id) or []:
                 self.project.give_back_unbegun(self.id, name)
-        for run in self.project.running():
-            if run.worker == self.id:  # Its way back failed: no room, say.
-                self.project.requeue(run, run.attempt)
+        for run in self.project.runs_of(self.id):
+            # Its way back failed, for want of room perhaps.
+            self.project.requeue(run, run.attempt)
         if self.project.remove_pod(self.id):
             self.project.drop_orders(self.id)
             self.project.strike("workers", self.id)
@@ -202,15 +202,11 @@ class Worker:
             return 0.0  # RACE: given to another worker, or cancelled.
         except BadJob as error:
             bad, written = str(error), error.written
-        if written and self.is_young(written):
+        if written and self.project.is_young("workers", self.id, written):
             task = Task(run, start=self.clock.time())
             return self.give_back(task, "perhaps half written")
         self.say(f"Worker {self.id}: I found a job.")
         return self.spawn(run, job) if job else self.fail(run, bad)
-
-    def is_young(self, written: float) -> bool:
-        """Whether that was just now, by the server's clock."""
-        return abs(self.project.beat("workers", self.id) - written) < YOUNG
 
     def spawn(self, run: Running, job: Job) -> float:
         name = Attempt.parse(run.attempt).job

@@ -114,48 +114,36 @@ def test_job_has_the_directory_and_environment_of_hire(
     assert int((place / "nice").read_text()) == max(9, os.nice(0))
 
 
-def test_screen_shows_the_workers_lines_and_what_its_job_prints_live(
-    project, put, tmp_path,
+def shown(kind, name, copy):
+    """What a person who attaches to that session sees."""
+    if kind == "tmux":
+        return run(["tmux", "-L", name, "capture-pane", "-p"]).stdout
+    run(["screen", "-S", name, "-X", "hardcopy", str(copy)])
+    return copy.read_text()
+
+
+@pytest.mark.parametrize("kind", ["screen", "tmux"])
+def test_session_shows_the_workers_lines_and_what_its_job_prints_live(
+    project, put, tmp_path, kind,
 ):
     put("job1", f"[control]\nexecutable: echo hello; cat '{tmp_path}/gate' #")
     os.mkfifo(str(tmp_path / "gate"))
-    ok("fjd-recruiter", "--session", "screen", "hire", "1")
+    ok("fjd-recruiter", "--session", kind, "hire", "1")
     name = f"default.{host()}.1"
-    assert name in screens()
+    assert (name in screens()) == (kind == "screen")
     dispatcher = start("fjd-dispatcher")
-    copy = tmp_path / "hardcopy"
 
     def is_shown():
-        run(["screen", "-S", name, "-X", "hardcopy", str(copy)])
-        text = copy.read_text()
+        text = shown(kind, name, tmp_path / "hardcopy")
         assert "[fjd-worker] Started with ID " in text
         assert ": I found a job." in text
-        assert "hello" in text.splitlines()[2]
+        assert text.splitlines()[2].strip() == "hello"
         return True
 
     wait_until(is_shown)
     (tmp_path / "gate").write_text("")
     finish(dispatcher)
     wait_until(lambda: name not in screens())
-
-
-def test_tmux_shows_the_workers_lines_and_what_its_job_prints_live(
-    project, put, tmp_path,
-):
-    put("job1", f"[control]\nexecutable: echo hello; cat '{tmp_path}/gate' #")
-    os.mkfifo(str(tmp_path / "gate"))
-    ok("fjd-recruiter", "--session", "tmux", "hire", "1")
-    name = f"default.{host()}.1"
-    dispatcher = start("fjd-dispatcher")
-
-    def is_shown():
-        text = run(["tmux", "-L", name, "capture-pane", "-p"]).stdout
-        assert ": I found a job." in text and "\nhello\n" in text
-        return True
-
-    wait_until(is_shown)
-    (tmp_path / "gate").write_text("")
-    finish(dispatcher)
 
 
 def test_terminal_that_nobody_reads_does_not_hold_up_a_worker(project, put):

@@ -65,6 +65,18 @@ def work(worker, until):
         worker.step()
 
 
+@pytest.fixture
+def begun(put, new_worker, new_dispatcher):
+    """begun(text): a worker that has begun that job, and its dispatcher."""
+    def begun(text):
+        put("job1", text)
+        worker, dispatcher = new_worker(), new_dispatcher()
+        dispatcher.step()
+        work(worker, lambda: worker.task)
+        return worker, dispatcher
+    return begun
+
+
 def test_worker_asks_for_one_job_until_it_knows_how_long_they_take(
     project, put, new_worker, new_dispatcher, clock,
 ):
@@ -225,13 +237,10 @@ def test_long_queue_is_not_listed_for_every_pass(project, put, clock):
 
 
 def test_worker_whose_pod_is_gone_ends_and_its_job_with_it(
-    project, put, new_worker, new_dispatcher, clock,
+    project, begun, clock,
 ):
     """It was taken for dead, and its job given to somebody else."""
-    put("job1", "[control]\nexecutable: sleep 1234 #\n")
-    worker, dispatcher = new_worker(), new_dispatcher()
-    dispatcher.step()
-    work(worker, lambda: worker.task)
+    worker, dispatcher = begun("[control]\nexecutable: sleep 1234 #\n")
     dispatcher.reclaimer.bury(worker.id)
     clock.now += BEAT
     worker.step()
@@ -242,14 +251,9 @@ def test_worker_whose_pod_is_gone_ends_and_its_job_with_it(
     assert [Attempt.parse(n).n for n in project.waiting()] == [2]
 
 
-def test_late_end_of_a_lost_job_is_superseded(
-    project, put, new_worker, new_dispatcher, clock,
-):
+def test_late_end_of_a_lost_job_is_superseded(project, begun):
     """The worker was only stopped: one attempt's result counts."""
-    put("job1", TRUE)
-    worker, dispatcher = new_worker(), new_dispatcher()
-    dispatcher.step()
-    work(worker, lambda: worker.task)
+    worker, dispatcher = begun(TRUE)
     dispatcher.reclaimer.processes.end_tree = lambda attempt: None
     dispatcher.reclaimer.bury(worker.id)
     work(worker, lambda: not worker.task)
@@ -374,13 +378,10 @@ def test_burial_leaves_a_pod_that_a_job_came_into(
     assert [name.split("~")[0] for name in project.waiting()] == ["job1"]
 
 
-def test_what_a_dead_worker_printed_is_kept(
-    project, put, new_worker, new_dispatcher, clock,
-):
-    put("job1", "[control]\nexecutable: echo hello; exec sleep 1234 #\n")
-    worker, dispatcher = new_worker(), new_dispatcher()
-    dispatcher.step()
-    work(worker, lambda: worker.task)
+def test_what_a_dead_worker_printed_is_kept(project, begun):
+    worker, dispatcher = begun(
+        "[control]\nexecutable: echo hello; exec sleep 1234 #\n",
+    )
     attempt = worker.task.run.attempt
     draft = project.draft_log(worker.id, 1)
     deadline = time.monotonic() + 10
@@ -392,13 +393,8 @@ def test_what_a_dead_worker_printed_is_kept(
     worker.processes.end_tree(attempt)
 
 
-def test_empty_log_of_a_dead_worker_is_removed(
-    project, put, new_worker, new_dispatcher,
-):
-    put("job1", "[control]\nexecutable: sleep 1234 #\n")
-    worker, dispatcher = new_worker(), new_dispatcher()
-    dispatcher.step()
-    work(worker, lambda: worker.task)
+def test_empty_log_of_a_dead_worker_is_removed(project, begun):
+    worker, dispatcher = begun("[control]\nexecutable: sleep 1234 #\n")
     dispatcher.reclaimer.bury(worker.id)
     assert os.listdir(project.path("joblogs")) == []
     worker.processes.end_tree(worker.task.run.attempt)
@@ -409,13 +405,10 @@ def full(*arguments):
 
 
 def test_fired_worker_gives_its_job_back_also_without_room(
-    project, put, new_worker, new_dispatcher, monkeypatch,
+    project, begun, monkeypatch,
 ):
     """It counts for nothing: the worker did not die."""
-    put("job1", "[control]\nexecutable: sleep 1234 #\n")
-    worker, dispatcher = new_worker(), new_dispatcher()
-    dispatcher.step()
-    work(worker, lambda: worker.task)
+    worker, dispatcher = begun("[control]\nexecutable: sleep 1234 #\n")
     monkeypatch.setattr(worker.ledger, "write", full)
     worker.order = "now"
     with pytest.raises(OSError):
@@ -426,12 +419,9 @@ def test_fired_worker_gives_its_job_back_also_without_room(
 
 
 def test_end_that_has_to_be_tried_again_keeps_the_log(
-    project, put, new_worker, new_dispatcher, monkeypatch,
+    project, begun, monkeypatch,
 ):
-    put("job1", "[control]\nexecutable: echo hello; exit 4 #\n")
-    worker, dispatcher = new_worker(), new_dispatcher()
-    dispatcher.step()
-    work(worker, lambda: worker.task)
+    worker, dispatcher = begun("[control]\nexecutable: echo hello; exit 4 #\n")
     monkeypatch.setattr(project, "end", full)
     with pytest.raises(OSError):
         work(worker, lambda: False)
