@@ -155,7 +155,7 @@ def write_line(line: str) -> None:
 
 
 def patiently(
-    step: Callable[[], float], say: Callable[[str], None], root: str,
+    step: Callable[[], float], say: Callable[[str], None], project: Project,
 ) -> Callable[[], float]:
     """A step that is tried again while the home is full or does not answer.
 
@@ -168,8 +168,8 @@ def patiently(
         try:
             wait = step()
         except OSError as error:
-            if not os.path.isdir(root):
-                raise FjdError(f"{root}: it was removed")
+            if not project.files.is_directory(project.root):
+                raise FjdError(f"{project.root}: it was removed")
             why = f"{error.filename or 'a file'}: {error.strerror}"
             if why != said:
                 said = why

@@ -148,6 +148,10 @@ def remove(path: str) -> None:
         pass  # RACE: who buries a worker removes its files, too.
 
 
+def is_directory(path: str) -> bool:
+    return os.path.isdir(path)
+
+
 def make_directory(path: str) -> bool:
     """Make a directory for this user only; False if it is there."""
     try:
@@ -182,9 +186,23 @@ def open_own(path: str) -> int:
     return by_path(path, lambda: os.open(path, flags, 0o600))
 
 
+def length(descriptor: int) -> int:
+    """Bytes in an open file."""
+    return os.fstat(descriptor).st_size
+
+
+def sync(descriptor: int) -> None:
+    """See that a power loss takes nothing of what was written."""
+    os.fsync(descriptor)
+
+
+def close(descriptor: int) -> None:
+    os.close(descriptor)
+
+
 def append(descriptor: int, line: bytes) -> None:
     """Write a whole line or nothing (ENOSPC)."""
-    before = os.fstat(descriptor).st_size
+    before = length(descriptor)
     if os.write(descriptor, line) != len(line):
         os.ftruncate(descriptor, before)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -39,7 +39,7 @@ class JobLog:
     def echo(self) -> None:
         """Show on the terminal what has come since the last time."""
         if self.terminal.is_open and self.descriptor is not None:
-            size = os.fstat(self.descriptor).st_size
+            size = self.project.files.length(self.descriptor)
             self.shown = max(self.shown, size - MOST_SHOWN)
             data = os.pread(self.descriptor, MOST_SHOWN, self.shown)
             self.shown += self.terminal.write(data)
@@ -55,9 +55,9 @@ class JobLog:
             line = os.fsencode(f"[fjd-worker] {note}\n")
             self.project.files.append(self.descriptor, line)
         self.echo()
-        if os.fstat(self.descriptor).st_size:
+        if self.project.files.length(self.descriptor):
             self.project.files.move(self.draft, self.project.job_log(attempt))
         else:
             self.project.files.remove(self.draft)
-        os.close(self.descriptor)
+        self.project.files.close(self.descriptor)
         self.descriptor = None

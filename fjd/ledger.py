@@ -97,5 +97,5 @@ class Ledger:
 
     def sync(self) -> None:
         if not self.is_synced and self.descriptor is not None:
-            os.fsync(self.descriptor)
+            self.project.files.sync(self.descriptor)
             self.is_synced = True

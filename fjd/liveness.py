@@ -14,7 +14,7 @@ MISSED times.  So a server that freezes kills nobody.
 import os
 import socket
 import time
-from typing import Dict, NamedTuple, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from fjd.names import new_id, safe_host
 from fjd.project import Project
@@ -37,14 +37,13 @@ class Identity(NamedTuple):
         lines += [f"session: {session}", f"beat: {BEAT:g}", ""]
         return "\n".join(lines)
 
-    def is_here(self, here: "Identity") -> bool:
-        return self[:3] == here[:3]
-
-    def is_running(self) -> bool:
-        """Ask only on its own host."""
-        if not self.start:
-            return is_pid(self.pid)
-        return start_time(self.pid) == self.start
+    def sees(self, other: "Identity") -> Optional[bool]:
+        """Whether a process of our host is alive; None: of another host."""
+        if other[:3] != self[:3]:
+            return None
+        if not other.start:
+            return is_pid(other.pid)
+        return start_time(other.pid) == other.start
 
 
 def myself() -> Identity:
@@ -60,12 +59,14 @@ def myself() -> Identity:
     return Identity(host, boot, pidns, pid, start_time(pid))
 
 
-def enrol(project: Project, kind: str, session: str = "none") -> str:
-    """Put this process's record into workers/ or dispatchers/: its id."""
-    identity = myself()
+def enrol(
+    project: Project, kind: str, me: Identity, session: str = "none",
+    clock: Any = time,
+) -> str:
+    """Put a process's record into workers/ or dispatchers/: its new id."""
     while True:
-        member = new_id(identity.host, time.time(), identity.pid)
-        if project.enrol(kind, member, identity.record(session)):
+        member = new_id(me.host, clock.time(), me.pid)
+        if project.enrol(kind, member, me.record(session)):
             return member
 
 

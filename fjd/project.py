@@ -222,7 +222,7 @@ class Project:
         return self.path("jobqueue", name)
 
     def is_directory(self, name: str) -> bool:
-        return os.path.isdir(self.waiting_job(name))
+        return self.files.is_directory(self.waiting_job(name))
 
     def fail(self, source: str, attempt: str) -> bool:
         """A job that nobody will run; False if somebody else did this."""

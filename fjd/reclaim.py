@@ -75,8 +75,7 @@ class Reclaimer:
 
     def is_gone(self, keys: Dict[str, str]) -> bool:
         """Whether that process was on this host, and has ended."""
-        identity = identity_in(keys)
-        return identity.is_here(self.here) and not identity.is_running()
+        return self.here.sees(identity_in(keys)) is False
 
     def bury(self, worker: str) -> None:
         for run in self.project.runs_of(worker):

@@ -39,8 +39,7 @@ class Recruiter:
         for worker in self.project.names("workers"):
             record = self.project.record("workers", worker)
             keys = parse_record(record[1] if record else "")
-            identity = identity_in(keys)
-            if identity.is_here(self.here) and identity.is_running():
+            if self.here.sees(identity_in(keys)):
                 found[worker] = keys
         return found
 

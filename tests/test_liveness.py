@@ -29,27 +29,27 @@ def test_this_process_runs():
     me = myself()
     assert me.pid == os.getpid() and me.host == safe_host(os.uname()[1])
     assert me.boot and me.pidns and int(me.start) > 0
-    assert me.is_running() and me.is_here(myself())
+    assert myself().sees(me) is True
 
 
 def test_neither_a_zombie_nor_what_has_ended_runs(child):
     it = myself()._replace(pid=child.pid, start=start_time(child.pid))
     unsure = it._replace(start="")  # as where there is no /proc
-    assert it.is_running() and unsure.is_running()
+    assert myself().sees(it) and myself().sees(unsure)
     child.stdin.close()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    assert not it.is_running()
+    assert myself().sees(it) is False
     child.wait()
-    assert not it.is_running() and not unsure.is_running()
+    assert myself().sees(it) is myself().sees(unsure) is False
 
 
 def test_a_pid_that_is_used_again_is_another_process():
-    assert not myself()._replace(start="1").is_running()
+    assert myself().sees(myself()._replace(start="1")) is False
 
 
 @pytest.mark.parametrize("key", ["host", "boot", "pidns"])
 def test_another_host_boot_or_namespace_is_elsewhere(key):
-    assert not myself()._replace(**{key: "other"}).is_here(myself())
+    assert myself().sees(myself()._replace(**{key: "other"})) is None
 
 
 def test_a_record_says_who_wrote_it():
@@ -62,7 +62,7 @@ def test_a_record_says_who_wrote_it():
 
 @pytest.mark.parametrize("record", ["", "\n:\nhost", "pid: x\nbeat: 10\n"])
 def test_what_is_no_record_is_about_nobody_here(record):
-    assert not identity_of(record).is_here(myself())
+    assert myself().sees(identity_of(record)) is None
 
 
 def test_a_record_cut_short_makes_nobody_look_dead():
@@ -70,12 +70,12 @@ def test_a_record_cut_short_makes_nobody_look_dead():
     me = myself()
     record = me.record("none")
     seen = [identity_of(record[:cut]) for cut in range(len(record))]
-    assert [it for it in seen if it.is_here(me) and not it.is_running()] == []
+    assert False not in [me.sees(it) for it in seen]
 
 
 @pytest.mark.parametrize("kind", ["workers", "dispatchers"])
 def test_members_are_enrolled_under_new_ids(project, kind):
-    members = [enrol(project, kind) for _ in range(3)]
+    members = [enrol(project, kind, myself()) for _ in range(3)]
     assert project.names(kind) == sorted(set(members))
     assert host_of(members[0]) == myself().host
     assert identity_of(project.record(kind, members[0])[1]) == myself()

@@ -27,7 +27,7 @@ def clock():
 @pytest.fixture
 def new_worker(project, clock):
     def new_worker():
-        name = enrol(project, "workers")
+        name = enrol(project, "workers", myself())
         worker = Worker(
             project, name, Processes(), Terminal(), lambda text: None, 1.0,
             clock,
@@ -45,7 +45,7 @@ def said():
 @pytest.fixture
 def new_dispatcher(project, clock, said):
     def new_dispatcher(here=None, **how):
-        name = enrol(project, "dispatchers")
+        name = enrol(project, "dispatchers", myself())
         reclaimer = Reclaimer(
             project, name, here or myself(), Stamps(new_token(time.time())),
             Processes(), said.append,
