@@ -8,6 +8,7 @@ Settings come from an option, else from a variable, else from a default:
 import argparse
 import errno
 import os
+import re
 import signal
 import stat
 import sys
@@ -23,6 +24,7 @@ from fjd.terminal import Terminal
 
 HOME_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 SIGNALLED = 128
+YES = ("y", "yes")
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,6 +60,12 @@ def add_interval(parser: argparse.ArgumentParser) -> None:
         "--interval", metavar="S", type=seconds, default=LONGEST,
         help="look for something to do at least every S seconds (default: 1)",
     )
+
+
+def positive(text: str) -> int:
+    if not re.fullmatch("[1-9][0-9]{0,8}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
 
 
 def seconds(text: str) -> float:
@@ -152,6 +160,15 @@ def write_line(line: str) -> None:
     except OSError:
         # Nobody reads it any more, nor what Python would flush at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def is_agreed(question: str) -> bool:
+    """Ask a person; without a terminal the answer is no."""
+    try:
+        is_person = sys.stdin.isatty() and sys.stdout.isatty()
+        return is_person and input(f"{question} [y/N] ").lower() in YES
+    except (AttributeError, EOFError, KeyboardInterrupt):
+        return False  # There is no stdin at all, or nobody wants to answer.
 
 
 def patiently(

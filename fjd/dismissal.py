@@ -1,26 +1,38 @@
-"""Telling all workers to leave, and seeing that they do."""
-from typing import List, Set
+"""Telling workers to leave, and seeing that they do."""
+from typing import Iterable, List, Set
 
-from fjd.names import Order, Stamps
+from fjd.names import host_of, is_same_host, Order, Stamps
 from fjd.project import Project
 
 
 class Dismissal:
-    """Orders that reach every worker, also those that appear meanwhile."""
+    """Orders that reach every worker, also those that appear meanwhile.
 
-    def __init__(self, project: Project, stamps: Stamps, word: str) -> None:
+    If hosts are named, then every worker of these.
+    """
+
+    def __init__(
+        self, project: Project, stamps: Stamps, word: str,
+        hosts: Iterable[str] = (),
+    ) -> None:
         self.project = project
         self.stamps = stamps
         self.word = word
+        self.hosts = hosts
         self.told: Set[str] = set()
 
     def remaining(self) -> List[str]:
         """The workers that have not left yet; each has been told."""
-        pods = self.project.pods()
-        for worker in pods:
+        workers = [w for w in self.project.pods() if self.is_meant(w)]
+        for worker in workers:
             if worker not in self.told:
                 self.tell(worker)
-        return pods
+        return workers
+
+    def is_meant(self, worker: str) -> bool:
+        host = host_of(worker)
+        names = [name for name in self.hosts if is_same_host(name, host)]
+        return bool(names or not self.hosts)
 
     def tell(self, worker: str) -> None:
         self.project.order(Order(worker, self.stamps.new(), self.word))

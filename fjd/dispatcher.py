@@ -9,13 +9,14 @@ from typing import Any, Callable, List, Optional, Set
 
 from fjd.alarm import Backoff
 from fjd.dismissal import Dismissal
-from fjd.liveness import BEAT
+from fjd.liveness import BEAT, is_late
 from fjd.names import (
     Announcement, Attempt, made_up, printable, queue_order, why_bad,
 )
 from fjd.outcome import Outcome
-from fjd.project import DRAIN, Project
+from fjd.project import DRAIN, NOW, Project
 from fjd.reclaim import Reclaimer
+from fjd.succession import STANDBY, Succession
 
 LISTING_SHARE = 20  # listing the queue may take one part in so many of time
 SWEEP = 1.0         # seconds between two looks for dead workers
@@ -51,15 +52,15 @@ class Queue:
 
 
 class Dispatcher:
-    """One dispatcher of a project; its record must be enrolled first."""
+    """One dispatcher of a project; it stands by until it takes over."""
 
     def __init__(
-        self, project: Project, dispatcher: str, reclaimer: Reclaimer,
+        self, project: Project, succession: Succession, reclaimer: Reclaimer,
         outcome: Outcome, say: Callable[[str], None], interval: float,
-        clock: Any = time, keep_running: bool = False,
+        keep_running: bool = False, clock: Any = time,
     ) -> None:
         self.project = project
-        self.id = dispatcher
+        self.succession = succession
         self.reclaimer = reclaimer
         self.outcome = outcome
         self.stamps = reclaimer.stamps
@@ -86,6 +87,8 @@ class Dispatcher:
 
     def act(self) -> float:
         self.sweep_if_due()
+        if self.succession.role == STANDBY:
+            return self.stand_by()
         if self.is_ending:
             self.has_ended = not self.dismissal.remaining()
             return self.backoff.longer()
@@ -99,6 +102,26 @@ class Dispatcher:
             return 0.0
         return self.backoff.longer()
 
+    def give_out_once(self) -> None:
+        """Give back what the dead had, and what waits to who asks."""
+        self.succession.take_over()
+        self.reclaimer.sweep()
+        while self.pair():
+            pass
+
+    def stand_by(self) -> float:
+        """Take over when nobody else is at work."""
+        if self.succession.rival():
+            return SWEEP
+        self.succession.take_over()
+        self.say(f'Started on project "{self.project.name}"')
+        return 0.0
+
+    def fire(self) -> None:
+        """Tell all workers to leave at once, and end when they have."""
+        self.dismissal = Dismissal(self.project, self.stamps, NOW)
+        self.is_ending = True
+
     def left(self) -> int:
         """How many jobs are there after all workers have left."""
         return len(self.project.running()) + len(self.project.waiting())
@@ -109,14 +132,8 @@ class Dispatcher:
         now = self.clock.monotonic()
         if now < self.next_beat:
             return
-        is_late = bool(self.next_beat) and now > self.next_beat + BEAT / 2
+        self.succession.beat(is_late(now, self.next_beat))
         self.next_beat = now + BEAT
-        try:
-            self.project.beat("dispatchers", self.id)
-        except FileNotFoundError:  # We were taken for dead, which is no harm.
-            record = self.reclaimer.here.record("none")
-            self.project.enrol("dispatchers", self.id, record)
-        self.reclaimer.watch.beat(is_late)
         self.ledger.sync()
         for failed in self.outcome.update() if self.keep_running else []:
             self.say(f"Failed: {failed}")
@@ -192,7 +209,8 @@ class Dispatcher:
             written = self.project.last_write(name)
         except OSError:
             return False  # The worker finds out what is wrong with it.
-        return self.project.is_young("dispatchers", self.id, written)
+        member = self.succession.id
+        return self.project.is_young("dispatchers", member, written)
 
     def reject(self, name: str, attempt: Attempt) -> None:
         """A name that no worker can work with: the job fails here."""

@@ -36,6 +36,12 @@ class Unavailable(FjdError):
     exit_code = os.EX_UNAVAILABLE
 
 
+class Busy(FjdError):
+    """Somebody else is at it."""
+
+    exit_code = os.EX_TEMPFAIL
+
+
 class NotYours(FjdError):
     """The project directory belongs to another user."""
 

@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import stat
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from fjd import config
 from fjd.errors import BadJob
@@ -17,6 +17,9 @@ NICENESS = 9
 WRITE_BUFFER = 4096  # bytes; what is longer may come in several writes
 SECTIONS = ("control", "fjd")
 PROGRAM = (b"#!", b"\x7fELF")
+COMMENT = re.compile(
+    rb"^#[ \t]*fjd:[ \t]*([a-z]+)[ \t]*=[ \t]*(.*?)\s*$", re.M)
+SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 LARGEST = 1 << 24  # bytes of an INI file
 SHELL_SYNTAX = re.compile(
     r"[|&;<>()$`\\*?\[\]#~{}!\n]|^\s*[A-Za-z_][A-Za-z0-9_]*=",
@@ -31,8 +34,9 @@ BUILTINS = frozenset(
 
 
 class Job(NamedTuple):
-    """How to run it: arguments, the command as written, niceness.
+    """How to run it: arguments, and the command as written.
 
+    timeout is in seconds, 0.0 for none; directory "" is that of the worker.
     written is when a file that may not be complete was last written to, in
     the server's seconds; 0.0 for one that one write(2) brought whole.
     """
@@ -40,6 +44,9 @@ class Job(NamedTuple):
     argv: List[str]
     command: str
     niceness: int = NICENESS
+    timeout: float = 0.0
+    retries: int = 0
+    directory: str = ""
     written: float = 0.0
 
 
@@ -60,6 +67,14 @@ def read_job(files: Any, path: str) -> Job:
     return job._replace(written=status.st_mtime) if is_long else job
 
 
+def retries_of(files: Any, path: str) -> int:
+    """How often that job wants to be tried again."""
+    try:
+        return read_job(files, path).retries
+    except (FileNotFoundError, BadJob):
+        return 0
+
+
 def read_start(files: Any, path: str) -> Tuple[os.stat_result, bytes]:
     try:
         return files.read(path, WRITE_BUFFER)
@@ -78,7 +93,7 @@ def parse(mode: int, data: bytes, path: str) -> Job:
     if not stat.S_ISREG(mode):
         raise BadJob(f"it is {kind_of_file(mode)}, not a file")
     if data.startswith(PROGRAM) and mode & 0o111:
-        return Job([path], first_line(data))
+        return with_keys(Job([path], first_line(data)), keys_in(data))
     if data.startswith(b"#!"):
         raise BadJob("it begins with #! but may not be executed (chmod +x)")
     return parse_job(data, path)
@@ -106,7 +121,7 @@ def job_of_section(keys: dict, section: str, path: str) -> Job:
     command = keys.get("executable")
     if not command:
         raise BadJob(f"no 'executable' in section [{section}]")
-    return Job(arguments(command, path), command, niceness(keys.get("nice")))
+    return with_keys(Job(arguments(command, path), command), keys)
 
 
 def arguments(command: str, path: str) -> List[str]:
@@ -121,12 +136,47 @@ def arguments(command: str, path: str) -> List[str]:
         raise BadJob(f"executable: {error} in: {command}")
 
 
+def keys_in(script: bytes) -> Dict[str, str]:
+    """What its lines `# fjd: key=value` say."""
+    lines = COMMENT.findall(script) if script.startswith(b"#!") else []
+    return {os.fsdecode(key): os.fsdecode(value) for key, value in lines}
+
+
+def with_keys(job: Job, keys: Mapping[str, Optional[str]]) -> Job:
+    """The job as its keys have it; those that fjd does not know are its own.
+    """
+    return job._replace(
+        niceness=niceness(keys.get("nice")),
+        timeout=timeout(keys.get("timeout")),
+        retries=retries(keys.get("retries")),
+        directory=os.path.expanduser(keys.get("directory") or ""),
+    )
+
+
 def niceness(text: Optional[str]) -> int:
     if text is None:
         return NICENESS
     is_number = re.fullmatch(r"[+-]?[0-9]{1,2}", text)
     if not is_number or not -20 <= int(text) <= 19:
         raise BadJob(f"nice: a number from -20 to 19, not {text!r}")
+    return int(text)
+
+
+def timeout(text: Optional[str]) -> float:
+    """Seconds, as timeout(1) has them."""
+    if text is None:
+        return 0.0
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd]?)", text)
+    if not match:
+        raise BadJob(f"timeout: a number of seconds, or 10m, 2h, not {text!r}")
+    return float(match.group(1)) * SECONDS[match.group(2)]
+
+
+def retries(text: Optional[str]) -> int:
+    if text is None:
+        return 0
+    if not re.fullmatch("[0-9]{1,6}", text):
+        raise BadJob(f"retries: a number from 0 to 999999, not {text!r}")
     return int(text)
 
 
@@ -145,9 +195,11 @@ def kind_of_file(mode: int) -> str:
     return next((text for is_it, text in kinds if is_it(mode)), "a socket")
 
 
-def why_not_started(error: OSError, argv: List[str]) -> str:
+def why_not_started(error: OSError, job: Job) -> str:
     """The reason in words why execve(2) refused; names the command."""
-    program = argv[0]
+    if job.directory and not os.path.isdir(job.directory):
+        return f"directory: there is no directory {job.directory}"
+    program = job.argv[0]
     if error.errno not in (errno.ENOENT, errno.ENOTDIR):
         return f"cannot run {program}: {error.strerror}"
     if "/" not in program:

@@ -9,9 +9,11 @@ event is one of
 
     done        ended with exit status 0
     failed      ended otherwise, could not be run, or was lost too often
+    retried     failed, and waits again as its key `retries` wants it
     given-back  begun, and put back into the queue; does not count
     lost        its worker died
     superseded  ended after the job had been given to somebody else
+    cleaned     removed from done/ or failed/, by whoever asked for that
 
 job, attempt, host and worker say who and where; start and end are seconds
 since 1970 by the host's own clock; status is `exit N`, `signal N` or `-`; cpu
@@ -23,13 +25,14 @@ mean.
 """
 import os
 import re
-from typing import NamedTuple, Optional
+from typing import List, NamedTuple, Optional, Tuple
 
 from fjd.names import printable
 from fjd.project import Project
 
 DONE, FAILED, LOST = "done", "failed", "lost"
-GIVEN_BACK, SUPERSEDED = "given-back", "superseded"
+RETRIED, GIVEN_BACK, SUPERSEDED = "retried", "given-back", "superseded"
+CLEANED = "cleaned"
 
 
 class Entry(NamedTuple):
@@ -54,8 +57,8 @@ class Entry(NamedTuple):
 
     @property
     def how(self) -> str:
-        """For people: exit 1, signal 9, or why it could not be run."""
-        return self.status if self.status != "-" else self.reason
+        """For people: why it could not be run, or exit 1, signal 9."""
+        return self.reason or self.status
 
 
 HEADER = "\t".join(Entry._fields) + "\n"
@@ -65,6 +68,8 @@ PLAIN = {escaped: character for character, escaped in ESCAPES}
 
 def unescape(text: str) -> str:
     """What escape() was given, as text."""
+    if "\\" not in text:
+        return text
     return re.sub(r"\\[\\tnr]", lambda found: PLAIN[found.group()], text)
 
 
@@ -73,6 +78,27 @@ def escape(value: object) -> str:
     for character, escaped in ESCAPES:
         text = text.replace(character, escaped)
     return text
+
+
+def read_entries(
+    project: Project, path: str, offset: int = 0,
+) -> Tuple[List[Entry], int]:
+    """The whole lines from an offset on, and where the next one begins."""
+    try:
+        _, data = project.files.read(path, offset=offset)
+    except FileNotFoundError:
+        return [], offset  # RACE: its user has removed it.
+    whole = data[:data.rfind(b"\n") + 1]
+    rows = [
+        line.split("\t")[:len(Entry._fields)]
+        for line in os.fsdecode(whole).split("\n")[:-1]
+        if line + "\n" != HEADER
+    ]
+    entries = [
+        Entry(*map(unescape, fields))  # type: ignore
+        for fields in rows if len(fields) == len(Entry._fields)
+    ]
+    return entries, offset + len(whole)
 
 
 class Ledger:

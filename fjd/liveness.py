@@ -109,18 +109,31 @@ def is_pid(pid: int) -> bool:
     return True
 
 
+def is_late(now: float, due: float) -> bool:
+    """Whether a beat comes so late that its process or the server hung."""
+    return bool(due) and now > due + BEAT / 2
+
+
 class Watch:
     """Tells from heartbeats who is dead, in the observer's own beats."""
 
     def __init__(self) -> None:
         self.beats = 0
+        self.next_beat = 0.0
         self.seen: Dict[str, Tuple[float, int]] = {}
 
-    def beat(self, is_late: bool) -> None:
-        """The observer has beaten; a late one starts every count anew."""
-        self.beats += 1
-        if is_late:
+    def tick(self, now: float) -> None:
+        """To be called, by a monotonic clock, before each look at members.
+
+        Of these ticks one every BEAT seconds is a beat of the observer's; a
+        late one starts every count anew.
+        """
+        if now < self.next_beat:
+            return
+        if is_late(now, self.next_beat):
             self.seen.clear()
+        self.next_beat = now + BEAT
+        self.beats += 1
 
     def is_silent(self, member: str, mtime: float, period: float) -> bool:
         """Whether mtime has not changed for too many beats."""

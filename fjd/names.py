@@ -143,6 +143,12 @@ def host_of(member: str) -> str:
     return member.rpartition("_")[0]
 
 
+def is_same_host(one: str, other: str) -> bool:
+    """Whether two names mean one host: node2 and node2.example.org do."""
+    one, other = sorted((safe_host(one), safe_host(other)), key=len)
+    return one == other or other.startswith(one + ".")
+
+
 def is_project(name: str) -> bool:
     return bool(PROJECT.fullmatch(name)) and len(name) <= LONGEST_JOB_NAME
 

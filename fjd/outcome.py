@@ -1,9 +1,8 @@
 """How it went: what the ledgers of all workers say since a moment."""
-import os
 import shlex
-from typing import Dict, Iterator, List
+from typing import Dict, List
 
-from fjd.ledger import DONE, Entry, FAILED, HEADER, LOST, SUPERSEDED, unescape
+from fjd.ledger import DONE, Entry, FAILED, LOST, read_entries, SUPERSEDED
 from fjd.names import printable
 from fjd.project import Project
 
@@ -38,18 +37,10 @@ class Outcome:
         new = [self.failed[name] for name in self.failed if name not in before]
         return [entry.told for entry in new]
 
-    def new_entries(self, path: str) -> Iterator[Entry]:
+    def new_entries(self, path: str) -> List[Entry]:
         offset = self.offsets.get(path, 0)
-        try:
-            _, data = self.project.files.read(path, offset=offset)
-        except FileNotFoundError:
-            return  # RACE: its user has removed it.
-        whole = data[:data.rfind(b"\n") + 1]
-        self.offsets[path] = offset + len(whole)
-        for line in os.fsdecode(whole).split("\n")[:-1]:
-            fields = line.split("\t")[:len(Entry._fields)]
-            if len(fields) == len(Entry._fields) and line + "\n" != HEADER:
-                yield Entry(*map(unescape, fields))  # type: ignore
+        entries, self.offsets[path] = read_entries(self.project, path, offset)
+        return entries
 
     def count(self, entry: Entry) -> None:
         if entry.event == DONE:

@@ -12,11 +12,11 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import (
-    Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple,
-    Optional, Set,
+    Any, Callable, Dict, Iterable, Iterator, Mapping, NamedTuple, Optional,
+    Set,
 )
 
-from fjd.job import NICENESS
+from fjd.job import Job, NICENESS
 from fjd.names import Running
 
 GRACE = 5.0  # seconds between TERM and KILL
@@ -76,25 +76,25 @@ class Processes:
         self.keeper.submit(os.getpid).result()  # Now the thread is there.
         os.nice(max(0, NICENESS - os.nice(0)))
 
-    def start(
-        self, argv: List[str], environ: Dict[str, str], log: int, nice: int,
-    ) -> None:
+    def start(self, job: Job, environ: Dict[str, str], log: int) -> None:
         """OSError if execve(2) refuses."""
         def spawn() -> subprocess.Popen:
             return subprocess.Popen(
-                argv, env=environ, stdin=subprocess.DEVNULL, stdout=log,
+                job.argv, env=environ, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True,
+                cwd=job.directory or None,
             )
-        if nice == NICENESS:
+        if job.niceness == NICENESS:
             self.child = spawn()
             return
         try:
-            self.child = self.keeper.submit(at_niceness, nice, spawn).result()
+            started = self.keeper.submit(at_niceness, job.niceness, spawn)
+            self.child = started.result()
         except RuntimeError as error:  # No thread can be started just now.
             raise BlockingIOError(errno.EAGAIN, str(error))
 
     def poll(self) -> Optional[Ending]:
-        """How the job ended; None while it runs."""
+        """How the job ended, told once; None while it runs."""
         assert self.child is not None
         pid, status, usage = os.wait4(self.child.pid, os.WNOHANG)
         if not pid:
@@ -103,6 +103,7 @@ class Processes:
         if os.WIFSIGNALED(status):
             code = -os.WTERMSIG(status)
         self.child.returncode = code
+        self.child = None
         return Ending(code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 
     def end_tree(self, attempt: str, grace: float = GRACE) -> None:
@@ -124,8 +125,6 @@ class Processes:
                 kill(pids - told, signal.SIGTERM)
                 told |= pids
             time.sleep(0.02)
-        if self.child:
-            self.child.poll()  # No zombie.
 
 
 def at_niceness(nice: int, spawn: Callable) -> subprocess.Popen:

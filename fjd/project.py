@@ -141,6 +141,15 @@ class Project:
         self.files.touch(path)
         return self.files.status(path).st_mtime
 
+    def server_time(self, token: str) -> float:
+        """What the file server's clock says, in its seconds."""
+        draft = self.path("workers", f".{token}")
+        self.files.create(draft)
+        try:
+            return self.files.status(draft).st_mtime
+        finally:
+            self.files.remove(draft)
+
     def is_young(self, kind: str, member: str, written: float) -> bool:
         """Whether that was just now; a beat of the member asks the server."""
         return abs(self.beat(kind, member) - written) < YOUNG

@@ -14,9 +14,11 @@ it meanwhile makes that fail, and the next pass gives the job back.  The
 record goes last, so that a burial cut short is taken up again.
 """
 import time
+from math import inf
 from typing import Any, Callable, Dict, List, Set, Tuple
 
-from fjd.ledger import Entry, FAILED, Ledger, LOST, SUPERSEDED
+from fjd.job import retries_of
+from fjd.ledger import Entry, FAILED, Ledger, LOST
 from fjd.liveness import (
     BEAT, Identity, identity_in, myself, parse_record, Watch,
 )
@@ -24,9 +26,7 @@ from fjd.names import (
     Attempt, host_of, new_id, new_token, printable, Running, Stamps,
 )
 from fjd.process import Processes
-from fjd.project import Project
-
-MOST_LOSSES = 3
+from fjd.project import NOW, Project
 
 
 class Reclaimer:
@@ -34,7 +34,8 @@ class Reclaimer:
 
     def __init__(
         self, project: Project, name: str, here: Identity, stamps: Stamps,
-        processes: Any, say: Callable[[str], None], clock: Any = time,
+        processes: Any, say: Callable[[str], None], most_losses: float = inf,
+        clock: Any = time,
     ) -> None:
         self.project = project
         self.here = here
@@ -42,13 +43,17 @@ class Reclaimer:
         self.ledger = Ledger(project, name)
         self.processes = processes
         self.say = say
+        self.most_losses = most_losses
         self.clock = clock
         self.watch = Watch()
+        self.owed: List[Entry] = []  # lines about what has been moved
 
     def sweep(self) -> None:
         """Bury every dead worker, and strike every dead dispatcher."""
+        self.settle()
+        self.watch.tick(self.clock.monotonic())
         mentioned = self.mentioned()
-        for worker in mentioned.union(self.project.names("workers")):
+        for worker in sorted(mentioned.union(self.project.names("workers"))):
             if self.is_dead("workers", worker):
                 self.bury(worker)
         for dispatcher in self.project.names("dispatchers"):
@@ -78,8 +83,9 @@ class Reclaimer:
         return self.here.sees(identity_in(keys)) is False
 
     def bury(self, worker: str) -> None:
+        orders = {o.word for o in self.project.orders() if o.worker == worker}
         for run in self.project.runs_of(worker):
-            self.reclaim(run)
+            self.reclaim(run, was_fired=NOW in orders)
         self.project.keep_draft_logs(worker, "")
         for name in self.project.given(worker) or []:
             self.project.give_back_unbegun(worker, name)
@@ -91,7 +97,7 @@ class Reclaimer:
                 self.project.withdraw(announcement)
         self.project.strike("workers", worker)
 
-    def reclaim(self, run: Running) -> None:
+    def reclaim(self, run: Running, was_fired: bool) -> None:
         """Give back a job that had begun, or give it up after too many.
 
         The processes of a job whose worker lives on are left to that worker,
@@ -103,42 +109,67 @@ class Reclaimer:
             self.processes.end_tree(run.attempt)
         self.project.keep_draft_logs(run.worker, run.attempt)
         lost = Attempt.parse(run.attempt)
-        after = Attempt(lost.job, lost.n + 1, self.stamps.new())
+        n = lost.n if was_fired else lost.n + 1
+        after = Attempt(lost.job, n, self.stamps.new())
         reason = f"worker {run.worker} died"
-        self.record(LOST, lost, reason, run.worker)
-        self.say(f"{printable(lost.job)}: {reason}.")
-        if lost.n < MOST_LOSSES:
-            self.project.requeue(run, after.name)
-        else:
-            reason = f"given up: {lost.n} workers died while it ran"
+        self.ledger.write(self.entry(LOST, lost, reason, run.worker))
+        if n > lost.n and self.is_last(run, lost.n):
+            reason = f"given up after {lost.n} attempts: its workers died"
             self.fail(self.project.job_file(run), after, reason, run.worker)
+        else:
+            self.project.requeue(run, after.name)
+        self.say(f"{printable(lost.job)}: {reason}.")
+
+    def is_last(self, run: Running, n: int) -> bool:
+        """Whether a job that has lost its worker has had enough attempts."""
+        path = self.project.job_file(run)
+        return n >= self.most_losses \
+            and n > retries_of(self.project.files, path)
 
     def fail(
         self, source: str, attempt: Attempt, reason: str, worker: str = "",
     ) -> None:
-        """Move a job that nobody will run to failed/, under a new name."""
-        self.record(FAILED, attempt, reason, worker)
-        self.project.write_log(attempt, reason)
-        if not self.project.fail(source, attempt.name):
-            # RACE: another dispatcher did the same, under its own stamp.
-            self.project.remove_log(attempt)
-            self.record(SUPERSEDED, attempt, reason, worker)
+        """Move a job that nobody will run to failed/, under a new name.
 
-    def record(
+        Nobody has run that attempt, so nobody but us knows its name, and
+        the line about it comes after the move: who finds us dead in between
+        could not tell that there is one too many.
+        """
+        self.project.write_log(attempt, reason)
+        is_moved = False
+        try:
+            is_moved = self.project.fail(source, attempt.name)
+        finally:
+            if not is_moved:
+                # RACE: another dispatcher did the same, under its own stamp.
+                self.project.remove_log(attempt)
+        if is_moved:
+            self.owed.append(self.entry(FAILED, attempt, reason, worker))
+            self.settle()
+
+    def settle(self) -> None:
+        """Write the lines that are owed; the disk may have been full."""
+        while self.owed:
+            self.ledger.write(self.owed[0])
+            del self.owed[0]
+
+    def entry(
         self, event: str, attempt: Attempt, reason: str, worker: str,
-    ) -> None:
+    ) -> Entry:
         now = self.clock.time()
-        self.ledger.write(Entry(
+        return Entry(
             event, attempt.job, attempt.name, host_of(worker), worker,
             now, now, reason=reason,
-        ))
+        )
 
 
 def new_reclaimer(
-    project: Project, say: Callable[[str], None], name: str = "",
+    project: Project, say: Callable[[str], None], most_losses: float = inf,
 ) -> Reclaimer:
-    """That of this process; its ledger has that name, or a new id."""
+    """That of this process; its ledger has an id of its own."""
     here, now = myself(), time.time()
-    name = name or new_id(here.host, now, here.pid)
+    name = new_id(here.host, now, here.pid)
     stamps = Stamps(new_token(now))
-    return Reclaimer(project, name, here, stamps, Processes(), say)
+    return Reclaimer(
+        project, name, here, stamps, Processes(), say, most_losses,
+    )

@@ -4,19 +4,22 @@ Workers are found by what they say of themselves in workers/, never by the
 names of sessions, and told to leave through orders/, so that it does not
 matter where and how they were started.
 """
+import signal
 import time
-from typing import Any, Callable, Dict, List
+from math import inf
+from typing import Any, Callable, Dict, Iterable, List
 
 from fjd.alarm import Backoff
 from fjd.dismissal import Dismissal
 from fjd.errors import NotHired
 from fjd.liveness import identity_in, parse_record
-from fjd.project import DRAIN, Project
+from fjd.project import DRAIN, NOW, Project
 from fjd.reclaim import Reclaimer
 
 SILENT = "no answer; try another --session"
 HESITATION = 1.0  # seconds that a worker may still take that complains
 PATIENCE = 30.0  # seconds for workers to come up, or to leave
+LAST_PATIENCE = 15.0  # seconds to leave for those who were made to
 
 
 class Recruiter:
@@ -101,24 +104,40 @@ class Recruiter:
                 ))
             self.clock.sleep(backoff.longer() if names else 0)
 
-    def fire(self, word: str) -> None:
-        """Tell all workers to leave, and wait until they have."""
-        self.reclaimer.sweep()
-        backoff = Backoff(0.5)
-        deadline = self.clock.monotonic() + PATIENCE
-        dismissal = Dismissal(self.project, self.stamps, word)
-        while dismissal.remaining():
-            if self.clock.monotonic() > deadline:
-                raise NotHired(
-                    f"{', '.join(dismissal.remaining())}: did not leave"
-                    f" within {PATIENCE:.0f} seconds",
-                )
-            self.clock.sleep(backoff.longer())
-            self.reclaimer.sweep()
+    def fire(self, word: str, hosts: Iterable[str], sessions: Any) -> None:
+        """Tell all workers (of those hosts) to leave, and see that they do.
+
+        Who should leave now and does not, is ended, if it lives here.
+        """
+        dismissal = Dismissal(self.project, self.stamps, word, hosts)
+        self.wait_until_left(dismissal, PATIENCE if word == NOW else inf)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self.end(dismissal.remaining(), sessions, number)
+            self.wait_until_left(dismissal, LAST_PATIENCE)
+        if dismissal.remaining():
+            workers = ", ".join(dismissal.remaining())
+            raise NotHired(f"{workers}: did not leave")
         self.say(
             f"Fired {len(dismissal.told)} workers in project"
             f' "{self.project.name}".',
         )
+
+    def wait_until_left(self, dismissal: Dismissal, seconds: float) -> None:
+        backoff = Backoff(0.5)
+        deadline = self.clock.monotonic() + seconds
+        self.reclaimer.sweep()
+        while dismissal.remaining() and self.clock.monotonic() < deadline:
+            self.clock.sleep(backoff.longer())
+            self.reclaimer.sweep()
+
+    def end(self, workers: List[str], sessions: Any, number: int) -> None:
+        """End those of them that live here, with their sessions."""
+        records = self.records()
+        for worker in workers:
+            if worker in records:
+                self.say(f"{worker} does not leave: ending it.")
+                keys = records[worker]
+                sessions.end(keys["session"], identity_in(keys).pid, number)
 
 
 def session_of(keys: Dict[str, str]) -> str:

@@ -5,12 +5,14 @@ Neither the user's .screenrc nor .tmux.conf is read, for what they start
 would keep a session alive without its worker.
 """
 import shutil
+import signal
 import subprocess
 import sys
 from typing import Any, Callable, Dict, List
 
 from fjd.errors import Unavailable
-from fjd.process import SESSION, without_job
+from fjd.names import is_project
+from fjd.process import kill, SESSION, without_job
 
 SCREEN, TMUX, PROCESS = "screen", "tmux", "process"
 KINDS = (SCREEN, TMUX, PROCESS)
@@ -49,6 +51,17 @@ class Sessions:
                 if len(self.kinds) == 1:
                     raise
                 self.fall_back(str(error))
+
+    def end(self, session: str, pid: int, number: int) -> None:
+        """End a worker and its session, which a record names."""
+        kind, _, name = session.partition(" ")
+        if kind in ENDERS and is_project(name):
+            try:
+                call(*(word.format(name) for word in ENDERS[kind]))
+            except Unavailable:
+                pass  # It has no session any more.
+        kill([pid], number)
+        kill([pid], signal.SIGCONT)  # A stopped one would not hear it.
 
     def fall_back(self, why: str) -> None:
         self.kinds.pop(0)
@@ -123,4 +136,8 @@ def start_process(
     )
 
 
+ENDERS = {
+    SCREEN: (SCREEN, "-S", "{}", "-X", "quit"),
+    TMUX: (TMUX, "-L", "{}", "kill-server"),
+}
 STARTERS = {SCREEN: start_screen, TMUX: start_tmux, PROCESS: start_process}

@@ -5,7 +5,9 @@ thing.  Files, clock and processes come in from outside.
 """
 import errno
 import os
+import signal
 import time
+from math import inf
 from typing import Any, Callable, List, NamedTuple, Optional
 
 from fjd.alarm import Backoff, LONGEST
@@ -13,10 +15,14 @@ from fjd.errors import BadJob
 from fjd.files import PASSING
 from fjd.job import Job, read_job, why_not_started
 from fjd.joblog import JobLog
-from fjd.ledger import DONE, Entry, FAILED, GIVEN_BACK, Ledger, SUPERSEDED
+from fjd.ledger import (
+    DONE, Entry, FAILED, GIVEN_BACK, Ledger, RETRIED, SUPERSEDED,
+)
 from fjd.liveness import BEAT
-from fjd.names import Announcement, Attempt, host_of, queue_order, Running
-from fjd.process import job_environment, without_job
+from fjd.names import (
+    Announcement, Attempt, host_of, new_token, queue_order, Running, Stamps,
+)
+from fjd.process import Ending, job_environment, without_job
 from fjd.project import NOW, Project
 from fjd.terminal import Terminal
 
@@ -24,14 +30,19 @@ HANDFUL = 0.25  # seconds that a handful of short jobs should last
 LARGEST_HANDFUL = 256
 SMOOTH = 0.3    # how much the last job counts in the average
 ECHO = 0.1      # seconds between two looks at what a job prints
+KILLED = Ending(-signal.SIGKILL)
 
 
 class Task(NamedTuple):
-    """The job that is running; entry tells its end, once it has ended."""
+    """The job that is running; entry tells its end, once it has ended.
+
+    start is by the host's clock, limit by its monotonic one.
+    """
 
     run: Running
-    command: str = ""
-    start: float = 0.0
+    start: float
+    job: Job = Job([], "")
+    limit: float = inf
     entry: Optional[Entry] = None
     is_recorded: bool = False
     is_logged: bool = False
@@ -54,6 +65,7 @@ class Worker:
         self.environ["FJD_DIR"] = os.path.dirname(project.root)
         self.interval = interval
         self.backoff = Backoff(interval)
+        self.stamps = Stamps(new_token(clock.time()))
         self.ledger = Ledger(project, worker)
         self.log = JobLog(project, worker, terminal)
         self.task: Optional[Task] = None           # what runs
@@ -115,7 +127,8 @@ class Worker:
 
     def drop(self, task: Task) -> None:
         """Others were given the job, or its user removed it."""
-        self.processes.end_tree(task.run.attempt)
+        if not task.entry:
+            self.end_processes(task)
         self.ledger.write(self.entry(task, SUPERSEDED, reason="taken away"))
         self.log.keep(task.run.attempt)
         self.task = None
@@ -194,33 +207,33 @@ class Worker:
 
     def run(self, run: Running) -> float:
         """Run a job if it is ours: whoever can open it, holds it."""
-        job, bad = None, ""
+        task, bad = Task(run, self.clock.time()), ""
         try:
             job = read_job(self.project.files, self.project.job_file(run))
-            written = job.written
+            task, written = task._replace(job=job), job.written
         except FileNotFoundError:
             return 0.0  # RACE: given to another worker, or cancelled.
         except BadJob as error:
             bad, written = str(error), error.written
         if written and self.project.is_young("workers", self.id, written):
-            task = Task(run, start=self.clock.time())
             return self.give_back(task, "perhaps half written")
         self.say(f"Worker {self.id}: I found a job.")
-        return self.spawn(run, job) if job else self.fail(run, bad)
+        return self.fail(task, bad) if bad else self.spawn(task)
 
-    def spawn(self, run: Running, job: Job) -> float:
+    def spawn(self, task: Task) -> float:
+        run, job = task.run, task.job
         name = Attempt.parse(run.attempt).job
         environ = job_environment(self.environ, self.project.name, name, run)
-        task = Task(run, job.command, self.clock.time())
         log = self.log.open()
         try:
-            self.processes.start(job.argv, environ, log, job.niceness)
+            self.processes.start(job, environ, log)
         except OSError as error:
             if error.errno in PASSING + (errno.ETXTBSY,):
                 self.give_back(task, str(error.strerror))
                 return self.interval
-            return self.fail(run, why_not_started(error, job.argv))
-        self.task = task
+            return self.fail(task, why_not_started(error, job))
+        limit = self.clock.monotonic() + (job.timeout or inf)
+        self.task = task._replace(limit=limit)
         return 0.0
 
     def attend(self, task: Task) -> float:
@@ -230,35 +243,54 @@ class Worker:
             self.log.echo()
             if not ending:
                 return self.while_running(task)
-            task = self.task = task._replace(entry=self.entry(
-                task, FAILED if ending.status else DONE, status=ending.text,
-                cpu=ending.cpu, peak=ending.peak,
-            ))
+            task = self.ended(task, ending)
         self.commit(task)
         return 0.0
 
     def while_running(self, task: Task) -> float:
+        left = task.limit - self.clock.monotonic()
         if self.order == NOW:
-            self.processes.end_tree(task.run.attempt)
+            self.end_processes(task)
             self.task = None
             return self.give_back(task, "its worker was told to leave")
+        if left <= 0:
+            ending = self.end_processes(task)
+            self.ended(task, ending, f"timeout after {task.job.timeout:g} s")
+            return 0.0
         longest = ECHO if self.log.terminal.is_open else LONGEST
-        return min(longest, self.interval)
+        return min(longest, self.interval, left)
 
     # How a job ends
+
+    def end_processes(self, task: Task) -> Ending:
+        """End all that the job began; what cannot be killed is left."""
+        self.processes.end_tree(task.run.attempt)
+        return self.processes.poll() or KILLED
+
+    def ended(self, task: Task, ending: Ending, reason: str = "") -> Task:
+        is_well = not (ending.status or reason)
+        self.task = task._replace(entry=self.entry(
+            task, DONE if is_well else self.failure(task), status=ending.text,
+            cpu=ending.cpu, peak=ending.peak, reason=reason,
+        ))
+        return self.task
+
+    def failure(self, task: Task) -> str:
+        """What becomes of a job that has failed."""
+        n = Attempt.parse(task.run.attempt).n
+        return RETRIED if n <= task.job.retries else FAILED
 
     def entry(self, task: Task, event: str, **more: Any) -> Entry:
         attempt = task.run.attempt
         return Entry(
             event, Attempt.parse(attempt).job, attempt, host_of(self.id),
-            self.id, task.start, self.clock.time(), command=task.command,
+            self.id, task.start, self.clock.time(), command=task.job.command,
             **more,
         )
 
-    def fail(self, run: Running, reason: str) -> float:
+    def fail(self, task: Task, reason: str) -> float:
         """A job that could not be run."""
-        task = Task(run, start=self.clock.time())
-        entry = self.entry(task, FAILED, reason=reason)
+        entry = self.entry(task, self.failure(task), reason=reason)
         self.task = task._replace(entry=entry)
         return 0.0
 
@@ -271,17 +303,25 @@ class Worker:
             self.ledger.write(entry)
             task = self.task = task._replace(is_recorded=True)
         if not task.is_logged:
-            note = failure if entry.event == FAILED else ""
+            note = "" if entry.event == DONE else failure
             self.log.keep(entry.attempt, note)
             self.task = task._replace(is_logged=True)
-        if not self.project.end(task.run, entry.event):
+        if entry.event == RETRIED:
+            self.try_again(task)
+        elif not self.project.end(task.run, entry.event):
             self.ledger.write(entry._replace(event=SUPERSEDED))
         self.task = None
         self.pace += (min(entry.end - entry.start, 1.0) - self.pace) * SMOOTH
         self.say(f"Worker {self.id}: Finished my job.")
-        if entry.event == FAILED:
+        if entry.event != DONE:
             self.say(f"Worker {self.id}: It failed: {failure}")
             self.ledger.sync()
+
+    def try_again(self, task: Task) -> None:
+        """A job that failed waits again, behind the first attempts."""
+        before = Attempt.parse(task.run.attempt)
+        after = Attempt(before.job, before.n + 1, self.stamps.new())
+        self.project.requeue(task.run, after.name)
 
     def give_back(self, task: Task, reason: str) -> float:
         """A begun job waits again; it counts for nothing."""

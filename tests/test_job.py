@@ -10,11 +10,14 @@ from hypothesis import given, settings, strategies as st
 
 from fjd import files
 from fjd.errors import BadJob
-from fjd.job import Job, NICENESS, parse_job, read_job, why_not_started
+from fjd.job import (
+    Job, NICENESS, parse_job, read_job, retries_of, why_not_started,
+)
 
 CONTROL = b"[control]\n"
 pieces = st.sampled_from([
-    CONTROL, b"[fjd]", b"[DEFAULT]\n", b"executable", b"nice", b" = ", b":",
+    CONTROL, b"[fjd]", b"[DEFAULT]\n", b"executable", b"nice", b"timeout",
+    b"retries", b"directory", b"fjd:", b"1", b" = ", b":",
     b"\n", b"\n ", b"\r\n", b"\t", b"a", b"'", b'"', b"%", b"$", b"#", b"-9",
     b"]", b"\0", b"\xff", b"\xc2\x85", b"\xef\xbb\xbf", b"\x7fELF",
 ])
@@ -172,7 +175,7 @@ def test_an_executable_ini_file_stays_one():
 def test_a_long_file_is_read_whole_and_may_be_half_written():
     text = b"# " + b"x" * 5000 + b"\n[control]\nexecutable = a"
     job = read_job(files, write(text))
-    assert job == Job(["a", "job"], "a", NICENESS, 1000.0)
+    assert job == Job(["a", "job"], "a", written=1000.0)
     assert read_job(files, write(b"#!" + text, 0o700)).written == 1000.0
 
 
@@ -186,9 +189,66 @@ def test_what_cannot_be_started_has_its_reason(argv, reason):
     write(b"#!/no/such -x\n", 0o700)
     with pytest.raises(OSError) as error:
         subprocess.call(argv)
-    assert why_not_started(error.value, argv) == reason
+    assert why_not_started(error.value, Job(argv, "")) == reason
 
 
 def test_a_program_that_was_taken_away_has_its_reason_too():
     error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-    assert why_not_started(error, ["./job"]) == "command not found: ./job"
+    assert why_not_started(error, Job(["./job"], "")) == "command not found: ./job"
+
+
+def test_a_directory_that_is_not_there_is_the_reason():
+    error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    job = Job(["true"], "true", directory="no such")
+    assert why_not_started(error, job) == (
+        "directory: there is no directory no such"
+    )
+
+
+@pytest.mark.parametrize("text, seconds", [
+    ("90", 90.0), ("0.5", 0.5), ("3s", 3.0), ("10m", 600.0), ("2h", 7200.0),
+    ("1d", 86400.0), ("0", 0.0),
+])
+def test_a_timeout_has_the_units_of_timeout_1(text, seconds):
+    job = job_of(f"[control]\nexecutable = a\ntimeout = {text}")
+    assert job.timeout == seconds
+
+
+@pytest.mark.parametrize("key, text, reason", [
+    ("timeout", "10 m", "a number of seconds, or 10m, 2h, not '10 m'"),
+    ("timeout", "", "a number of seconds, or 10m, 2h, not ''"),
+    ("timeout", "-1", "a number of seconds, or 10m, 2h, not '-1'"),
+    ("retries", "-1", "a number from 0 to 999999, not '-1'"),
+    ("retries", "many", "a number from 0 to 999999, not 'many'"),
+])
+def test_a_key_that_makes_no_sense_is_bad(key, text, reason):
+    with pytest.raises(BadJob) as error:
+        job_of(f"[control]\nexecutable = a\n{key} = {text}")
+    assert str(error.value) == f"{key}: {reason}"
+
+
+def test_keys_of_a_script_are_in_comments():
+    script = write(
+        b"#!/bin/sh\n# fjd: timeout=10m\n#fjd:retries = 2\n"
+        b"# fjd: directory=/a b\n # fjd: nice=3\n# fjd: mine=x\n", 0o700,
+    )
+    assert read_job(files, script) == Job(
+        ["job"], "#!/bin/sh", timeout=600.0, retries=2, directory="/a b",
+    )
+
+
+def test_a_bad_key_of_a_script_is_bad():
+    script = write(b"#!/bin/sh\n# fjd: retries=x\n", 0o700)
+    assert why_bad(script).startswith("retries: a number from 0")
+
+
+def test_a_directory_may_begin_with_a_tilde(home):
+    job = job_of("[control]\nexecutable = a\ndirectory = ~/x")
+    assert job.directory == f"{home}/x"
+
+
+def test_retries_of_a_job_that_cannot_be_read_are_none():
+    assert retries_of(files, "nothing") == 0
+    assert retries_of(files, write(b"scrap")) == 0
+    text = CONTROL + b"executable = a\nretries = 4"
+    assert retries_of(files, write(text)) == 4

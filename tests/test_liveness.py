@@ -88,7 +88,7 @@ def beats_until_silent(watch, mtime=1.0, period=BEAT):
     for beats in range(100):
         if watch.is_silent("w", mtime, period):
             return beats
-        watch.beat(is_late=False)
+        watch.tick(watch.next_beat + 0.1)
     raise AssertionError("w lives on")
 
 
@@ -110,8 +110,15 @@ def test_a_late_beat_starts_all_counts_anew():
     """A server that froze has kept all others from beating, too."""
     watch = Watch()
     assert beats_until_silent(watch) == MISSED
-    watch.beat(is_late=True)
+    watch.tick(watch.next_beat + BEAT)
     assert beats_until_silent(watch) == MISSED
+
+
+def test_ticks_between_two_beats_do_not_count():
+    watch = Watch()
+    for tick in range(10 * MISSED):
+        watch.tick(100.0 + tick * BEAT / 10)
+        assert not watch.is_silent("w", 1.0, BEAT)
 
 
 def test_each_member_has_a_count_of_its_own():

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from fjd.job import Job
 from fjd.liveness import start_time
 from fjd.names import Running
 from fjd.process import Processes, job_environment, without_job
@@ -19,7 +20,7 @@ def started(tmp_path):
     def started(script):
         environ = job_environment(os.environ, "default", "job1", RUN)
         log = os.open(str(tmp_path / "log"), os.O_RDWR | os.O_CREAT)
-        processes.start(["/bin/sh", "-c", script], environ, log, 9)
+        processes.start(Job(["/bin/sh", "-c", script], script), environ, log)
         os.close(log)
         deadline = time.monotonic() + 10
         while not os.path.exists("ready") and time.monotonic() < deadline:

@@ -12,6 +12,7 @@ from fjd.names import Announcement, Attempt, Running, Stamps, new_token
 from fjd.outcome import Outcome
 from fjd.process import Processes
 from fjd.reclaim import Reclaimer
+from fjd.succession import Succession
 from fjd.terminal import Terminal
 from fjd.worker import Worker
 
@@ -45,14 +46,16 @@ def said():
 @pytest.fixture
 def new_dispatcher(project, clock, said):
     def new_dispatcher(here=None, **how):
-        name = enrol(project, "dispatchers", myself())
+        here = here or myself()
+        succession = Succession(project, here)
+        succession.take_over()
         reclaimer = Reclaimer(
-            project, name, here or myself(), Stamps(new_token(time.time())),
-            Processes(), said.append,
+            project, succession.id, here, Stamps(new_token(time.time())),
+            Processes(), said.append, 3, clock,
         )
         return Dispatcher(
-            project, name, reclaimer, Outcome(project), said.append, 1.0,
-            clock, **how,
+            project, succession, reclaimer, Outcome(project), said.append,
+            1.0, clock=clock, **how,
         )
     return new_dispatcher
 
@@ -245,7 +248,7 @@ def test_worker_whose_pod_is_gone_ends_and_its_job_with_it(
     clock.now += BEAT
     worker.step()
     assert worker.has_left and worker.was_buried
-    assert worker.processes.child.poll() is not None
+    assert worker.processes.child is None
     events = sorted(row["event"] for row in ledger(project))
     assert events == ["lost", "superseded"]
     assert [Attempt.parse(n).n for n in project.waiting()] == [2]
@@ -350,7 +353,7 @@ def test_job_that_lost_three_workers_is_given_up(
     assert failed.n == 4
     with open(project.job_log(failed.name)) as log:
         assert log.read() == (
-            "[fjd] job1: given up: 3 workers died while it ran\n"
+            "[fjd] job1: given up after 3 attempts: its workers died\n"
         )
     events = sorted(row["event"] for row in ledger(project))
     assert events == ["failed", "lost", "lost", "lost"]

@@ -1,0 +1,69 @@
+"""Which dispatcher is at work: one a project is enough.
+
+This saves work and decides nothing: two at a time harm nothing, and whoever
+cannot tell goes on.  A dispatcher first enrols as one that stands by, which
+the others do not count, looks for one that is at work, and enrols anew when
+it takes over.
+
+At work is who runs on this host, or may run on another, and has shown a sign
+of life lately.  Both times are the file server's: the other's, and that of
+our own last beat in time.  So after a server has frozen, nobody looks old.
+"""
+import time
+from typing import Any
+
+from fjd.liveness import BEAT, enrol, Identity, identity_in, parse_record
+from fjd.project import Project
+
+STANDBY = "standby"
+FRESH = 2.5  # of its periods: how old a sign of life may be
+
+
+class Succession:
+    """The place of one dispatcher among others."""
+
+    def __init__(
+        self, project: Project, here: Identity, clock: Any = time,
+    ) -> None:
+        self.project = project
+        self.here = here
+        self.clock = clock
+        self.role = STANDBY
+        self.enrol()
+
+    def enrol(self) -> None:
+        self.id = enrol(
+            self.project, "dispatchers", self.here, self.role, self.clock)
+        self.beaten = self.project.beat("dispatchers", self.id)
+
+    def beat(self, is_late: bool) -> None:
+        """Show a sign of life."""
+        try:
+            beaten = self.project.beat("dispatchers", self.id)
+        except FileNotFoundError:
+            return self.enrol()  # We were taken for dead, which is no harm.
+        if not is_late:
+            self.beaten = beaten
+
+    def rival(self) -> str:
+        """Another dispatcher that is at work; "" if there is none."""
+        others = set(self.project.names("dispatchers")) - {self.id}
+        return next(filter(self.is_at_work, sorted(others)), "")
+
+    def is_at_work(self, other: str) -> bool:
+        record = self.project.record("dispatchers", other)
+        keys = parse_record(record[1] if record else "")
+        if not record or keys.get("session", STANDBY) == STANDBY:
+            return False
+        age = self.beaten - record[0]
+        is_fresh = age < FRESH * float(keys.get("beat", BEAT))
+        return is_fresh and self.here.sees(identity_in(keys)) is not False
+
+    def take_over(self) -> None:
+        """Be the one that is at work."""
+        before, self.role = self.id, "none"
+        self.enrol()
+        self.project.strike("dispatchers", before)
+
+    def leave(self) -> None:
+        self.project.strike("dispatchers", self.id)
