@@ -194,7 +194,8 @@ def test_what_cannot_be_started_has_its_reason(argv, reason):
 
 def test_a_program_that_was_taken_away_has_its_reason_too():
     error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-    assert why_not_started(error, Job(["./job"], "")) == "command not found: ./job"
+    job = Job(["./job"], "./job")
+    assert why_not_started(error, job) == "command not found: ./job"
 
 
 def test_a_directory_that_is_not_there_is_the_reason():

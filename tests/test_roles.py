@@ -8,11 +8,13 @@ from helpers import Clock, jobs_in, ledger, log_of
 
 from fjd.dispatcher import Dispatcher
 from fjd.liveness import BEAT, MISSED, enrol, myself
-from fjd.names import Announcement, Attempt, Running, Stamps, new_token
+from fjd.names import (
+    Announcement, Attempt, Order, Running, Stamps, new_token,
+)
 from fjd.outcome import Outcome
 from fjd.process import Processes
 from fjd.reclaim import Reclaimer
-from fjd.succession import Succession
+from fjd.succession import STANDBY, Succession
 from fjd.terminal import Terminal
 from fjd.worker import Worker
 
@@ -339,15 +341,7 @@ def test_job_that_lost_three_workers_is_given_up(
     put("job1", TRUE)
     dispatcher = new_dispatcher()
     for number in range(3):
-        worker = f"gone_{number}.000000-1"
-        project.make_pod(worker)
-        project.assign(
-            project.waiting()[0], worker,
-            Attempt.parse(project.waiting()[0])._replace(
-                stamp=dispatcher.stamps.new()),
-        )
-        project.begin(Running(project.given(worker)[0], worker))
-        dispatcher.reclaimer.sweep()
+        lose_worker(project, dispatcher, number)
     assert jobs_in(project, "failed") == ["job1"]
     failed = Attempt.parse(os.listdir(project.path("failed"))[0])
     assert failed.n == 4
@@ -476,3 +470,254 @@ def test_strange_file_in_a_directory_of_ours_stops_nothing(
             worker.step()
         clock.now += 1.0
     assert jobs_in(project, "done") == ["job1"]
+
+
+# Keys of a job
+
+def work_off(worker, dispatcher, count):
+    """Until so many attempts have ended, one way or another."""
+    deadline = time.monotonic() + 10
+    while len(ledger(worker.project)) < count:
+        assert time.monotonic() < deadline
+        dispatcher.step()
+        worker.step()
+
+
+def test_failed_job_is_tried_again_behind_the_others(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", "[control]\nexecutable: echo no; exit 4 #\nretries: 2\n")
+    put("job2", TRUE)
+    put("job3", TRUE)
+    work_off(new_worker(), new_dispatcher(), 5)
+    rows = ledger(project)
+    assert [(row["event"], row["job"]) for row in rows] == [
+        ("retried", "job1"), ("done", "job2"), ("done", "job3"),
+        ("retried", "job1"), ("failed", "job1"),
+    ]
+    attempts = [Attempt.parse(row["attempt"]) for row in rows]
+    assert [a.n for a in attempts if a.job == "job1"] == [1, 2, 3]
+    assert jobs_in(project, "failed") == ["job1"]
+    for row in rows:
+        if row["job"] == "job1":
+            with open(project.job_log(row["attempt"])) as log:
+                assert log.read() == "no\n[fjd-worker] job1: exit 4\n"
+
+
+def test_job_that_cannot_be_started_is_tried_again_too(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", "[control]\nexecutable: ./late\nretries: 1\n")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    work_off(worker, dispatcher, 1)
+    with open("late", "w") as script:
+        script.write("#!/bin/sh\n")
+    os.chmod("late", 0o700)
+    work_off(worker, dispatcher, 2)
+    assert jobs_in(project, "done") == ["job1"]
+
+
+def test_job_that_takes_too_long_is_ended_and_failed(
+    project, begun, clock,
+):
+    worker, dispatcher = begun(
+        "[control]\nexecutable: trap 'exit 0' TERM; touch ready;"
+        " while :; do sleep 0.01; done #\ntimeout: 5m\n",
+    )
+    deadline = time.monotonic() + 10
+    while not os.path.exists("ready") and time.monotonic() < deadline:
+        pass
+    clock.now += 299.0
+    assert 0 < worker.step() <= 1.0
+    assert worker.task and not worker.task.entry
+    clock.now += 1.0
+    work(worker, lambda: not worker.task)
+    row = ledger(project)[0]
+    assert (row["event"], row["status"], row["reason"]) == (
+        "failed", "exit 0", "timeout after 300 s",
+    )
+    assert log_of(project, "job1") == (
+        "[fjd-worker] job1: timeout after 300 s\n"
+    )
+
+
+def test_worker_looks_again_when_a_timeout_comes(begun, clock):
+    worker, dispatcher = begun(
+        "[control]\nexecutable: sleep 1234 #\ntimeout: 0.25\n",
+    )
+    assert worker.step() == 0.25
+    clock.now += 1
+    work(worker, lambda: not worker.task)
+
+
+def test_directory_of_a_job(project, put, new_worker, new_dispatcher, home):
+    (home / "a place").mkdir()
+    put("job1", "[control]\nexecutable: pwd -P #\ndirectory: a place\n")
+    work_off(new_worker(), new_dispatcher(), 1)
+    assert log_of(project, "job1") == f"{os.path.realpath('a place')}\n"
+
+
+# Losses
+
+def lose_worker(project, dispatcher, number, order=""):
+    """A worker takes the only job that waits, and dies."""
+    worker = f"gone_{number}.000000-1"
+    project.make_pod(worker)
+    name = project.waiting()[0]
+    attempt = Attempt.parse(name)._replace(stamp=dispatcher.stamps.new())
+    project.assign(name, worker, attempt)
+    project.begin(Running(attempt.name, worker))
+    if order:
+        project.order(Order(worker, dispatcher.stamps.new(), order))
+    dispatcher.reclaimer.sweep()
+
+
+def test_job_with_retries_may_lose_as_many_workers(
+    project, put, new_dispatcher,
+):
+    put("job1", TRUE + "retries: 4\n")
+    dispatcher = new_dispatcher()
+    for number in range(4):
+        lose_worker(project, dispatcher, number)
+    assert [Attempt.parse(n).n for n in project.waiting()] == [5]
+    lose_worker(project, dispatcher, 4)
+    assert jobs_in(project, "failed") == ["job1"]
+
+
+def test_most_losses_can_be_set(project, put, new_dispatcher):
+    put("job1", TRUE)
+    dispatcher = new_dispatcher()
+    dispatcher.reclaimer.most_losses = 1
+    lose_worker(project, dispatcher, 1)
+    assert jobs_in(project, "failed") == ["job1"]
+
+
+def test_loss_of_a_fired_worker_counts_for_nothing(
+    project, put, new_dispatcher,
+):
+    put("job1", TRUE)
+    dispatcher = new_dispatcher()
+    for number in range(5):
+        lose_worker(project, dispatcher, number, "now")
+    assert [Attempt.parse(n).n for n in project.waiting()] == [1]
+    lose_worker(project, dispatcher, 5, "drain")
+    assert [Attempt.parse(n).n for n in project.waiting()] == [2]
+
+
+def test_giving_up_without_room_is_done_later_and_recorded_once(
+    project, put, new_dispatcher, monkeypatch,
+):
+    put("job1", TRUE)
+    dispatcher = new_dispatcher()
+    reclaimer = dispatcher.reclaimer
+    reclaimer.most_losses = 1
+    monkeypatch.setattr(project, "fail", full)
+    with pytest.raises(OSError):
+        lose_worker(project, dispatcher, 1)
+    assert os.listdir(project.path("joblogs")) == []
+    monkeypatch.undo()
+    real = reclaimer.ledger.write
+
+    def write(entry):
+        if entry.event == "failed":
+            full()
+        real(entry)
+
+    monkeypatch.setattr(reclaimer.ledger, "write", write)
+    with pytest.raises(OSError):
+        reclaimer.sweep()
+    monkeypatch.undo()
+    reclaimer.sweep()
+    events = [row["event"] for row in ledger(project)]
+    assert events == ["lost", "lost", "failed"]
+    assert jobs_in(project, "failed") == ["job1"]
+
+
+# Names used again, and jobs taken away
+
+def test_namesake_of_a_running_job_is_a_job_of_its_own(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", "[control]\nexecutable: echo first; sleep 0.2 #\n")
+    workers = [new_worker(), new_worker()]
+    dispatcher = new_dispatcher()
+    dispatcher.step()
+    deadline = time.monotonic() + 10
+    while not project.running():
+        workers[0].step()
+        workers[1].step()
+    put("job1", "[control]\nexecutable: echo second; exit 1 #\n")
+    while len(ledger(project)) < 2 or project.running():
+        assert time.monotonic() < deadline
+        dispatcher.step()
+        workers[0].step()
+        workers[1].step()
+    assert jobs_in(project, "done") == jobs_in(project, "failed") == ["job1"]
+    assert sorted(row["event"] for row in ledger(project)) == [
+        "done", "failed",
+    ]
+
+
+def test_job_removed_while_it_waits_is_cancelled(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", TRUE)
+    put("job2", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.queue.look()
+    os.unlink(project.path("jobqueue", "job1"))
+    work_off(worker, dispatcher, 1)
+    assert [row["job"] for row in ledger(project)] == ["job2"]
+
+
+def test_job_removed_from_a_pod_is_cancelled(
+    project, put, new_worker, new_dispatcher,
+):
+    for number in range(3):
+        put(f"job{number}", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    worker.pace = 0.01
+    worker.withdraw()
+    worker.announce()
+    dispatcher.step()
+    given = sorted(project.given(worker.id))
+    assert len(given) == 3
+    worker.look_in_pod()
+    os.unlink(project.given_job(worker.id, given[1]))
+    work(worker, lambda: len(jobs_in(project, "done")) == 2)
+    worker.step()
+    assert jobs_in(project, "done") == ["job0", "job2"]
+    assert [row["job"] for row in ledger(project)] == ["job0", "job2"]
+
+
+# Several dispatchers
+
+def test_standby_takes_over_when_the_other_has_gone(
+    project, put, new_worker, new_dispatcher, clock, said,
+):
+    put("job1", TRUE)
+    new_worker()
+    first = new_dispatcher()
+    second = new_dispatcher()
+    second.succession.role = STANDBY
+    second.step()
+    assert project.waiting() == ["job1"]
+    first.succession.leave()
+    clock.now += second.step()
+    assert second.succession.role != STANDBY
+    second.step()
+    assert project.waiting() == []
+
+
+def test_one_pass_gives_out_what_there_is_and_leaves_the_workers(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", TRUE)
+    put("job2", TRUE)
+    lost = Attempt("job3", 1, Stamps(new_token(1.0)).new()).name
+    open(project.path("running", f"{lost}@{GONE}"), "w").close()
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.give_out_once()
+    assert [Attempt.parse(n).job for n in project.given(worker.id)] == ["job1"]
+    assert len(project.waiting()) == 2
+    assert project.running() == project.orders() == []
