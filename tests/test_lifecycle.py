@@ -47,6 +47,16 @@ def records(project):
     }
 
 
+def active(project):
+    """The dispatchers that are at work."""
+    found = []
+    for name in project.names("dispatchers"):
+        record = project.record("dispatchers", name)
+        if record and "session: none\n" in record[1]:
+            found.append(name)
+    return found
+
+
 def sessions(project):
     return sorted(keys["session"] for keys in records(project).values())
 
@@ -454,11 +464,16 @@ def test_dispatcher_that_is_killed_is_followed_by_one_that_goes_on(
 def test_two_dispatchers_harm_nothing(project, put):
     for number in range(60):
         put(f"job{number}", "[control]\nexecutable: true\n")
+    first = start("fjd-dispatcher", "--keep-running")
+    record = wait_until(lambda: active(project))[0]
+    project.strike("dispatchers", record)  # Now nobody knows of it.
+    second = start("fjd-dispatcher", "--keep-running")
+    wait_until(lambda: active(project))
     ok("fjd-recruiter", "hire", "3")
-    both = [start("fjd-dispatcher") for _ in range(2)]
-    for dispatcher in both:
-        finish(dispatcher)
-        assert dispatcher.returncode == 0
+    wait_until(lambda: len(jobs_in(project, "done")) == 60)
+    for dispatcher in (first, second):
+        dispatcher.send_signal(signal.SIGINT)
+        assert "Started on project" in finish(dispatcher)
     assert len(jobs_in(project, "done")) == 60
     assert sorted(row["event"] for row in ledger(project)) == ["done"] * 60
 
@@ -553,3 +568,140 @@ def test_long_job_file_waits_until_it_is_a_second_old(project, put):
     assert "[fjd-dispatcher] 1 done, 0 failed" in ok("fjd-dispatcher")
     done = [row for row in ledger(project) if row["event"] == "done"]
     assert float(done[0]["start"]) - begun >= 1.0
+
+
+# More than one dispatcher
+
+@pytest.fixture
+def dispatcher(project):
+    """One that is active."""
+    dispatcher = start("fjd-dispatcher", "--keep-running")
+    wait_until(lambda: active(project))
+    yield dispatcher
+    if dispatcher.poll() is None:
+        dispatcher.kill()
+    finish(dispatcher)
+
+
+def test_second_dispatcher_says_who_is_active_and_leaves(project, dispatcher):
+    result = fjd("fjd-dispatcher")
+    assert result.returncode == 75
+    assert result.stderr == (
+        f"fjd-dispatcher: error: dispatcher {active(project)[0]} is active in"
+        ' project "default"\n    try: --standby, to take over when it has'
+        " ended\n"
+    )
+    assert project.names("dispatchers") == active(project)
+
+
+@pytest.mark.parametrize("option", ["--quiet", "--once"])
+def test_second_dispatcher_leaves_silently_if_so_told(dispatcher, option):
+    assert ok("fjd-dispatcher", option) == []
+
+
+def test_standby_takes_over_from_a_dispatcher_that_is_killed(
+    project, put, dispatcher,
+):
+    standby = start("fjd-dispatcher", "--standby")
+    wait_until(lambda: len(project.names("dispatchers")) == 2)
+    dispatcher.kill()
+    dispatcher.wait()
+    put("job1", "[control]\nexecutable: true\n")
+    ok("fjd-recruiter", "hire", "1")
+    assert finish(standby).splitlines()[1:] == [
+        '[fjd-dispatcher] Started on project "default"',
+        "[fjd-dispatcher] Found 1 job(s) and 1 worker(s)...",
+        "[fjd-dispatcher] No (more) jobs.", fired(1),
+        "[fjd-dispatcher] 1 done, 0 failed",
+    ]
+
+
+def test_one_pass_is_enough_for_who_has_cron(project, put):
+    put("job1", "[control]\nexecutable: true\n")
+    ok("fjd-recruiter", "hire", "1")
+    assert ok("fjd-dispatcher", "--once") == [
+        "[fjd-dispatcher] Found 1 job(s) and 1 worker(s)...",
+    ]
+    wait_until(lambda: jobs_in(project, "done") == ["job1"])
+    assert len(project.pods()) == 1 and project.names("dispatchers") == []
+
+
+# Firing
+
+def test_fire_of_a_host_leaves_the_others_alone(project):
+    ok("fjd-recruiter", "hire", "2")
+    assert ok("fjd-recruiter", "fire", "no-such-host") == [fired(0)]
+    assert ok("fjd-recruiter", "fire", "--", "$(touch x)", "-C") == [fired(0)]
+    assert len(project.pods()) == 2
+    assert ok("fjd-recruiter", "fire", host(), "lab7") == [fired(2)]
+
+
+def test_fire_drain_lets_jobs_end(project, put, tmp_path):
+    put("job1", f"[control]\nexecutable: cat {tmp_path}/gate; echo done #")
+    os.mkfifo(str(tmp_path / "gate"))
+    ok("fjd-recruiter", "hire", "2")
+    ok("fjd-dispatcher", "--once")
+    wait_until(lambda: project.running())
+    fire = start("fjd-recruiter", "fire", "--drain", "localhost")
+    wait_until(lambda: len(project.pods()) == 1)
+    (tmp_path / "gate").write_text("")
+    assert finish(fire) == fired(2) + "\n"
+    assert log_of(project, "job1") == "done\n"
+    assert jobs_in(project, "done") == ["job1"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_worker_that_does_not_leave_is_ended_and_its_job_given_back(
+    project, put, kind, monkeypatch,
+):
+    """Stopped, it hears of nothing; ended, it gives its job back."""
+    from fjd import recruiter
+    from fjd.project import NOW
+    from fjd.reclaim import new_reclaimer
+    from fjd.session import Sessions
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    ok("fjd-recruiter", "--session", kind, "hire", "1")
+    ok("fjd-dispatcher", "--once")
+    worker = wait_until(lambda: project.running())[0].worker
+    pid = int(records(project)[worker]["pid"])
+    os.kill(pid, signal.SIGSTOP)
+    monkeypatch.setattr(recruiter, "PATIENCE", 0.1)
+    said = []
+    hand = recruiter.Recruiter(
+        project, new_reclaimer(project, said.append), said.append,
+    )
+    hand.fire(NOW, [], Sessions("", said.append))
+    assert said[0] == f"{worker} does not leave: ending it."
+    assert said[-1] == 'Fired 1 workers in project "default".'
+    assert [name[:7] for name in project.waiting()] == ["job1~1."]
+    from fjd.liveness import start_time
+    wait_until(lambda: start_time(pid) == "")
+
+
+def answer(dispatcher_output, text):
+    """Wait for the question, and type the answer."""
+    seen = b""
+    while b"[y/N]" not in seen:
+        seen += os.read(dispatcher_output, 1000)
+    os.write(dispatcher_output, text)
+
+
+@pytest.mark.parametrize("text, is_fired", [(b"y\n", True), (b"\n", False)])
+def test_dispatcher_asks_on_a_terminal_whether_to_fire(
+    project, put, text, is_fired,
+):
+    import pty
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    ok("fjd-recruiter", "hire", "1")
+    ours, theirs = pty.openpty()
+    dispatcher = subprocess.Popen(
+        command("fjd-dispatcher"), stdin=theirs, stdout=theirs, stderr=theirs,
+    )
+    wait_until(lambda: project.running())
+    dispatcher.send_signal(signal.SIGINT)
+    answer(ours, text)
+    assert dispatcher.wait(20) == 130
+    os.close(ours)
+    os.close(theirs)
+    assert len(project.pods()) == (0 if is_fired else 1)
+    assert len(project.waiting()) == (1 if is_fired else 0)
