@@ -24,6 +24,7 @@ from fjd.terminal import Terminal
 
 HOME_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 SIGNALLED = 128
+MOST_LOSSES = 3
 YES = ("y", "yes")
 
 
@@ -59,6 +60,14 @@ def add_interval(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interval", metavar="S", type=seconds, default=LONGEST,
         help="look for something to do at least every S seconds (default: 1)",
+    )
+
+
+def add_max_losses(parser: argparse.ArgumentParser, **how: Any) -> None:
+    parser.add_argument(
+        "--max-losses", metavar="N", type=positive, **how,
+        help="give up a job when N workers have died while they ran it"
+        f" (default: {MOST_LOSSES})",
     )
 
 

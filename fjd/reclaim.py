@@ -14,7 +14,6 @@ it meanwhile makes that fail, and the next pass gives the job back.  The
 record goes last, so that a burial cut short is taken up again.
 """
 import time
-from math import inf
 from typing import Any, Callable, Dict, List, Set, Tuple
 
 from fjd.job import retries_of
@@ -34,7 +33,7 @@ class Reclaimer:
 
     def __init__(
         self, project: Project, name: str, here: Identity, stamps: Stamps,
-        processes: Any, say: Callable[[str], None], most_losses: float = inf,
+        processes: Any, say: Callable[[str], None], most_losses: int,
         clock: Any = time,
     ) -> None:
         self.project = project
@@ -164,7 +163,7 @@ class Reclaimer:
 
 
 def new_reclaimer(
-    project: Project, say: Callable[[str], None], most_losses: float = inf,
+    project: Project, say: Callable[[str], None], most_losses: int,
 ) -> Reclaimer:
     """That of this process; its ledger has an id of its own."""
     here, now = myself(), time.time()

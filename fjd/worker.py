@@ -53,11 +53,12 @@ class Worker:
 
     def __init__(
         self, project: Project, worker: str, processes: Any,
-        terminal: Terminal, say: Callable[[str], None], interval: float,
-        clock: Any = time,
+        neighbours: Any, terminal: Terminal, say: Callable[[str], None],
+        interval: float, clock: Any = time,
     ) -> None:
         self.project = project
         self.id = worker
+        self.neighbours = neighbours
         self.processes = processes
         self.say = say
         self.clock = clock
@@ -86,6 +87,7 @@ class Worker:
     def step(self) -> float:
         """Look, decide, do one thing; seconds until the next look."""
         self.beat_if_due()
+        self.neighbours.look_if_due()
         wait = 0.0 if self.has_left else self.act()
         return max(0.0, min(wait, self.next_beat - self.clock.monotonic()))
 

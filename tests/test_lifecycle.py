@@ -507,6 +507,19 @@ def test_worker_that_is_killed_loses_nothing(
         assert start_time(int((tmp_path / "pid").read_text())) == ""
 
 
+def test_worker_that_is_killed_is_missed_by_another_worker(project, put):
+    """No dispatcher has to be there for that."""
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    ok("fjd-recruiter", "hire", "2")
+    ok("fjd-dispatcher", "--once")
+    worker = wait_until(lambda: project.running())[0].worker
+    os.kill(int(records(project)[worker]["pid"]), signal.SIGKILL)
+    wait_until(project.waiting, timeout=2)
+    assert [name[:7] for name in project.waiting()] == ["job1~2."]
+    assert [row["event"] for row in ledger(project)] == ["lost"]
+    wait_until(lambda: worker not in project.names("workers"))
+
+
 def test_job_that_is_removed_while_it_runs_is_ended(
     project, put, monkeypatch,
 ):
@@ -668,7 +681,7 @@ def test_worker_that_does_not_leave_is_ended_and_its_job_given_back(
     monkeypatch.setattr(recruiter, "PATIENCE", 0.1)
     said = []
     hand = recruiter.Recruiter(
-        project, new_reclaimer(project, said.append), said.append,
+        project, new_reclaimer(project, said.append, 3), said.append,
     )
     hand.fire(NOW, [], Sessions("", said.append))
     assert said[0] == f"{worker} does not leave: ending it."

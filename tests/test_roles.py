@@ -8,6 +8,7 @@ from helpers import Clock, jobs_in, ledger, log_of
 
 from fjd.dispatcher import Dispatcher
 from fjd.liveness import BEAT, MISSED, enrol, myself
+from fjd.neighbours import Neighbours
 from fjd.names import (
     Announcement, Attempt, Order, Running, Stamps, new_token,
 )
@@ -28,12 +29,17 @@ def clock():
 
 
 @pytest.fixture
-def new_worker(project, clock):
+def new_worker(project, clock, said):
     def new_worker():
         name = enrol(project, "workers", myself())
+        reclaimer = Reclaimer(
+            project, f"{name}0", myself(), Stamps(new_token(time.time())),
+            Processes(), said.append, 3, clock,
+        )
+        neighbours = Neighbours(project, name, reclaimer, clock)
         worker = Worker(
-            project, name, Processes(), Terminal(), lambda text: None, 1.0,
-            clock,
+            project, name, Processes(), neighbours, Terminal(),
+            lambda text: None, 1.0, clock,
         )
         worker.start()
         return worker
@@ -522,7 +528,7 @@ def test_job_that_takes_too_long_is_ended_and_failed(
 ):
     worker, dispatcher = begun(
         "[control]\nexecutable: trap 'exit 0' TERM; touch ready;"
-        " while :; do sleep 0.01; done #\ntimeout: 5m\n",
+        " while :; do :; done #\ntimeout: 5m\n",
     )
     deadline = time.monotonic() + 10
     while not os.path.exists("ready") and time.monotonic() < deadline:

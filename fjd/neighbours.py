@@ -1,0 +1,61 @@
+"""The workers of one host look after each other.
+
+Who dies is found by its pid within two seconds, and nearly for nothing: the
+eldest worker of a host lists the others and looks at all of them; each of
+those looks at the eldest only, and one is the next eldest when it has died.
+"""
+import time
+from typing import Any, Dict
+
+from fjd.liveness import Identity, identity_in, parse_record
+from fjd.names import host_of
+from fjd.project import Project
+from fjd.reclaim import Reclaimer
+
+PERIOD = 1.0  # seconds between two looks
+
+
+class Neighbours:
+    """What one worker knows of the others on its host."""
+
+    def __init__(
+        self, project: Project, worker: str, reclaimer: Reclaimer,
+        clock: Any = time,
+    ) -> None:
+        self.project = project
+        self.worker = worker
+        self.reclaimer = reclaimer
+        self.here = reclaimer.here
+        self.clock = clock
+        self.known: Dict[str, Identity] = {}
+        self.next_look = 0.0
+
+    def look_if_due(self) -> None:
+        now = self.clock.monotonic()
+        if now >= self.next_look:
+            self.next_look = now + PERIOD
+            self.look()
+
+    def look(self) -> None:
+        """Bury those who have died, if that falls to us."""
+        eldest = min(self.known, default=self.worker)
+        if eldest != self.worker and self.here.sees(self.known[eldest]):
+            return
+        self.meet()
+        for worker, identity in sorted(self.known.items()):
+            if self.here.sees(identity) is False:
+                self.reclaimer.bury(worker)
+
+    def meet(self) -> None:
+        """Learn who is here now."""
+        names = self.project.names("workers")
+        known, self.known = self.known, {}
+        for name in names:
+            if host_of(name) == self.here.host:
+                identity = known.get(name) or self.identity_of(name)
+                if self.here.sees(identity) is not None:
+                    self.known[name] = identity
+
+    def identity_of(self, worker: str) -> Identity:
+        record = self.project.record("workers", worker)
+        return identity_in(parse_record(record[1] if record else ""))
