@@ -281,8 +281,11 @@ class Project:
         return self.path("screenlogs", f"{session.rpartition(' ')[2]}.err")
 
     def claim_session(self, session: str) -> bool:
-        """Start its log; False if somebody else uses that name."""
-        return self.files.create(self.session_log(session))
+        """Start its log; False if somebody else uses that name.
+
+        Not an empty one: on a full disk the worker could not say why.
+        """
+        return self.files.create(self.session_log(session), "\n")
 
     def open_session(self, session: str) -> None:
         """A worker has come up: its log ends."""
