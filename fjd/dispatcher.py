@@ -83,10 +83,10 @@ class Dispatcher:
         """Look, and do what there is to do; seconds until the next look."""
         self.beat_if_due()
         wait = self.act()
+        self.sweep_if_due()
         return max(0.0, min(wait, self.next_beat - self.clock.monotonic()))
 
     def act(self) -> float:
-        self.sweep_if_due()
         if self.succession.role == STANDBY:
             return self.stand_by()
         if self.is_ending:

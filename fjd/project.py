@@ -253,14 +253,14 @@ class Project:
 
     def keep_draft_logs(self, worker: str, attempt: str) -> None:
         """What a dead worker's log holds was printed by the attempt that it
-        ran; an empty one goes.
+        ran; an empty one goes, and that of a job which its user removed.
         """
         for name in self.files.drafts(self.path("joblogs"), f".{worker}."):
             draft = self.path("joblogs", name)
-            if not self.files.size(draft):
-                self.files.remove(draft)
-            elif attempt:
+            if attempt and self.files.size(draft):
                 self.files.move(draft, self.job_log(attempt))
+            else:
+                self.files.remove(draft)
 
     def write_log(self, attempt: Attempt, reason: str) -> None:
         """The log of an attempt that nobody ran."""

@@ -28,12 +28,12 @@ class Succession:
         self.project = project
         self.here = here
         self.clock = clock
-        self.role = STANDBY
-        self.enrol()
+        self.enrol(STANDBY)
 
-    def enrol(self) -> None:
+    def enrol(self, role: str) -> None:
         self.id = enrol(
-            self.project, "dispatchers", self.here, self.role, self.clock)
+            self.project, "dispatchers", self.here, role, self.clock)
+        self.role = role
         self.beaten = self.project.beat("dispatchers", self.id)
 
     def beat(self, is_late: bool) -> None:
@@ -41,7 +41,8 @@ class Succession:
         try:
             beaten = self.project.beat("dispatchers", self.id)
         except FileNotFoundError:
-            return self.enrol()  # We were taken for dead, which is no harm.
+            # We were taken for dead, which is no harm.
+            return self.enrol(self.role)
         if not is_late:
             self.beaten = beaten
 
@@ -61,8 +62,8 @@ class Succession:
 
     def take_over(self) -> None:
         """Be the one that is at work."""
-        before, self.role = self.id, "none"
-        self.enrol()
+        before = self.id
+        self.enrol("none")
         self.project.strike("dispatchers", before)
 
     def leave(self) -> None:

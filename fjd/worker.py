@@ -87,8 +87,9 @@ class Worker:
     def step(self) -> float:
         """Look, decide, do one thing; seconds until the next look."""
         self.beat_if_due()
-        self.neighbours.look_if_due()
         wait = 0.0 if self.has_left else self.act()
+        if not self.has_left:
+            self.neighbours.look_if_due()
         return max(0.0, min(wait, self.next_beat - self.clock.monotonic()))
 
     def act(self) -> float:
