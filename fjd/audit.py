@@ -11,7 +11,7 @@ from fjd.ledger import (
     CLEANED, DONE, FAILED, LOST, read_entries, RETRIED, SUPERSEDED,
 )
 from fjd.liveness import (
-    BEAT, Identity, identity_in, MISSED, parse_record,
+    Identity, identity_in, MISSED, parse_record, period_in,
 )
 from fjd.names import Attempt, printable
 from fjd.project import Project
@@ -111,7 +111,7 @@ def dead_workers(project: Project, here: Identity, token: str) -> Set[str]:
     for worker in project.pods():
         record = project.record("workers", worker)
         keys = parse_record(record[1] if record else "")
-        silence = MISSED * float(keys.get("beat", BEAT))
+        silence = MISSED * period_in(keys)
         if not record or here.sees(identity_in(keys)) is False \
                 or now - record[0] > silence:
             dead.add(worker)

@@ -87,6 +87,14 @@ def identity_in(keys: Dict[str, str]) -> Identity:
     )
 
 
+def period_in(keys: Dict[str, str]) -> float:
+    """Seconds between two beats of whom a record is about."""
+    try:
+        return float(keys["beat"])
+    except (KeyError, ValueError):
+        return BEAT
+
+
 def start_time(pid: int) -> str:
     """When a process began, in ticks after boot; "" if it has ended."""
     try:

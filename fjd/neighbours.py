@@ -42,9 +42,10 @@ class Neighbours:
         if eldest != self.worker and self.here.sees(self.known[eldest]):
             return
         self.meet()
-        for worker, identity in sorted(self.known.items()):
-            if self.here.sees(identity) is False:
-                self.reclaimer.bury(worker)
+        self.reclaimer.bury([
+            worker for worker, identity in sorted(self.known.items())
+            if self.here.sees(identity) is False
+        ])
 
     def meet(self) -> None:
         """Learn who is here now."""

@@ -106,8 +106,8 @@ class Processes:
         self.child = None
         return Ending(code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 
-    def end_tree(self, attempt: str, grace: float = GRACE) -> None:
-        """End what is left of an attempt here: TERM, grace, KILL.
+    def end_trees(self, attempts: Set[str], grace: float = GRACE) -> None:
+        """End what is left of these attempts here: TERM, grace, KILL.
 
         Gives up on what cannot be killed (state D) after twice the grace.
         """
@@ -115,7 +115,7 @@ class Processes:
         begun = time.monotonic()
         told: Set[int] = set()
         while True:
-            pids = set(members(attempt, leader))
+            pids = set(members(attempts, leader))
             waited = time.monotonic() - begun
             if not pids or waited > 2 * grace:
                 break
@@ -139,9 +139,9 @@ def at_niceness(nice: int, spawn: Callable) -> subprocess.Popen:
         return thread.submit(act).result()
 
 
-def members(attempt: str, leader: int) -> Iterator[int]:
-    """The living processes of an attempt: by environment, or by session."""
-    mark = os.fsencode(f"FJD_ATTEMPT={attempt}")
+def members(attempts: Set[str], leader: int) -> Iterator[int]:
+    """The living processes of attempts: by environment, or by session."""
+    marks = {os.fsencode(f"FJD_ATTEMPT={attempt}") for attempt in attempts}
     try:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
@@ -152,10 +152,10 @@ def members(attempt: str, leader: int) -> Iterator[int]:
                 state, _, _, session = file.read().rpartition(b")")[2].split(
                     None, 4)[:4]
             with open(f"/proc/{pid}/environ", "rb") as file:
-                environ = file.read().split(b"\0")
+                environ = set(file.read().split(b"\0"))
         except OSError:
             continue  # RACE: it has ended; or it is somebody else's.
-        is_member = mark in environ or int(session) == leader
+        is_member = marks & environ or int(session) == leader
         if is_member and state not in b"ZX":
             yield pid
 

@@ -14,12 +14,12 @@ it meanwhile makes that fail, and the next pass gives the job back.  The
 record goes last, so that a burial cut short is taken up again.
 """
 import time
-from typing import Any, Callable, Dict, List, Set, Tuple
+from typing import Any, Callable, List, Set, Tuple
 
 from fjd.job import retries_of
 from fjd.ledger import Entry, FAILED, Ledger, LOST
 from fjd.liveness import (
-    BEAT, Identity, identity_in, myself, parse_record, Watch,
+    Identity, identity_in, myself, parse_record, period_in, Watch,
 )
 from fjd.names import (
     Attempt, host_of, new_id, new_token, printable, Running, Stamps,
@@ -52,9 +52,8 @@ class Reclaimer:
         self.settle()
         self.watch.tick(self.clock.monotonic())
         mentioned = self.mentioned()
-        for worker in sorted(mentioned.union(self.project.names("workers"))):
-            if self.is_dead("workers", worker):
-                self.bury(worker)
+        known = sorted(mentioned.union(self.project.names("workers")))
+        self.bury([w for w in known if self.is_dead("workers", w)])
         for dispatcher in self.project.names("dispatchers"):
             if self.is_dead("dispatchers", dispatcher):
                 self.project.strike("dispatchers", dispatcher)
@@ -73,15 +72,34 @@ class Reclaimer:
         if record is None:
             return True
         mtime, keys = record[0], parse_record(record[1])
-        period = float(keys.get("beat", BEAT))
-        return self.is_gone(keys) \
-            or self.watch.is_silent(member, mtime, period)
+        return self.here.sees(identity_in(keys)) is False \
+            or self.watch.is_silent(member, mtime, period_in(keys))
 
-    def is_gone(self, keys: Dict[str, str]) -> bool:
-        """Whether that process was on this host, and has ended."""
+    def bury(self, workers: List[str]) -> None:
+        """Give back what the dead had, and remove what tells of them."""
+        self.end_processes([w for w in workers if self.is_gone(w)])
+        for worker in workers:
+            self.bury_one(worker)
+
+    def is_gone(self, worker: str) -> bool:
+        """Whether a worker was a process of this host, and has ended."""
+        record = self.project.record("workers", worker)
+        keys = parse_record(record[1] if record else "")
         return self.here.sees(identity_in(keys)) is False
 
-    def bury(self, worker: str) -> None:
+    def end_processes(self, workers: List[str]) -> None:
+        """End what is left here of the jobs of these workers.
+
+        The processes of a job whose worker lives on are left to that worker,
+        which finds out with its next heartbeat that the job was taken away:
+        ended from here, they would make it say that the job failed.
+        """
+        runs = self.project.running() if workers else []
+        attempts = {run.attempt for run in runs if run.worker in workers}
+        if attempts:
+            self.processes.end_trees(attempts)
+
+    def bury_one(self, worker: str) -> None:
         orders = {o.word for o in self.project.orders() if o.worker == worker}
         for run in self.project.runs_of(worker):
             self.reclaim(run, was_fired=NOW in orders)
@@ -97,15 +115,7 @@ class Reclaimer:
         self.project.strike("workers", worker)
 
     def reclaim(self, run: Running, was_fired: bool) -> None:
-        """Give back a job that had begun, or give it up after too many.
-
-        The processes of a job whose worker lives on are left to that worker,
-        which finds out with its next heartbeat that the job was taken away:
-        ended from here, they would make it say that the job failed.
-        """
-        record = self.project.record("workers", run.worker)
-        if record and self.is_gone(parse_record(record[1])):
-            self.processes.end_tree(run.attempt)
+        """Give back a job that had begun, or give it up after too many."""
         self.project.keep_draft_logs(run.worker, run.attempt)
         lost = Attempt.parse(run.attempt)
         n = lost.n if was_fired else lost.n + 1

@@ -12,7 +12,9 @@ our own last beat in time.  So after a server has frozen, nobody looks old.
 import time
 from typing import Any
 
-from fjd.liveness import BEAT, enrol, Identity, identity_in, parse_record
+from fjd.liveness import (
+    enrol, Identity, identity_in, parse_record, period_in,
+)
 from fjd.project import Project
 
 STANDBY = "standby"
@@ -57,7 +59,7 @@ class Succession:
         if not record or keys.get("session", STANDBY) == STANDBY:
             return False
         age = self.beaten - record[0]
-        is_fresh = age < FRESH * float(keys.get("beat", BEAT))
+        is_fresh = age < FRESH * period_in(keys)
         return is_fresh and self.here.sees(identity_in(keys)) is not False
 
     def take_over(self) -> None:

@@ -267,7 +267,7 @@ class Worker:
 
     def end_processes(self, task: Task) -> Ending:
         """End all that the job began; what cannot be killed is left."""
-        self.processes.end_tree(task.run.attempt)
+        self.processes.end_trees({task.run.attempt})
         return self.processes.poll() or KILLED
 
     def ended(self, task: Task, ending: Ending, reason: str = "") -> Task:

@@ -1,6 +1,5 @@
 """A disk that is full for a while: said in one line, and nothing is lost."""
 import os
-import signal
 
 import pytest
 

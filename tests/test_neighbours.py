@@ -29,9 +29,10 @@ class Burials(list):
         self.project = project
         self.here = here
 
-    def bury(self, worker):
-        self.append(worker)
-        self.project.strike("workers", worker)
+    def bury(self, workers):
+        self.extend(workers)
+        for worker in workers:
+            self.project.strike("workers", worker)
 
 
 @pytest.fixture

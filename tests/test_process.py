@@ -27,7 +27,7 @@ def started(tmp_path):
             time.sleep(0.005)
         return processes
     yield started
-    processes.end_tree(RUN.attempt, grace=0.2)
+    processes.end_trees({RUN.attempt}, grace=0.2)
 
 
 def pids(name):
@@ -41,7 +41,7 @@ def test_tree_is_ended_with_one_term_for_each(started):
         "trap 'echo term >> terms; sleep 0.3; exit' TERM\n"
         "touch ready; while :; do sleep 0.01; done",
     )
-    processes.end_tree(RUN.attempt)
+    processes.end_trees({RUN.attempt})
     with open("terms") as file:
         assert file.read() == "term\n"
 
@@ -50,7 +50,7 @@ def test_what_does_not_heed_term_is_killed(started):
     processes = started(
         "trap '' TERM; echo $$ > pids; touch ready; while :; do :; done",
     )
-    processes.end_tree(RUN.attempt, grace=0.2)
+    processes.end_trees({RUN.attempt}, grace=0.2)
     assert start_time(pids("pids")[0]) == ""
 
 
@@ -59,7 +59,7 @@ def test_children_in_sessions_of_their_own_are_ended_too(started):
         "setsid sh -c 'echo $$ >> pids; touch ready; exec sleep 1234' &\n"
         "echo $$ >> pids; wait",
     )
-    processes.end_tree(RUN.attempt)
+    processes.end_trees({RUN.attempt})
     assert [start_time(pid) for pid in pids("pids")] == ["", ""]
 
 
@@ -68,14 +68,14 @@ def test_children_that_cleared_their_environment_are_ended_too(started):
         "env -i sh -c 'echo $$ >> pids; touch ready; exec sleep 1234' &\n"
         "wait",
     )
-    processes.end_tree(RUN.attempt)
+    processes.end_trees({RUN.attempt})
     assert start_time(pids("pids")[0]) == ""
 
 
 def test_processes_of_others_are_left_alone(started):
     processes = started("echo $$ > pids; touch ready; exec sleep 1234")
     other = Running(RUN.attempt[:-1] + "11", RUN.worker)
-    Processes().end_tree(other.attempt)
+    Processes().end_trees({other.attempt})
     assert processes.poll() is None
 
 

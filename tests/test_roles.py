@@ -114,7 +114,7 @@ def test_heartbeat_does_not_depend_on_the_interval(
     assert 0 < worker.step() <= BEAT
     dispatcher.backoff.next = 1000.0
     assert 0 < dispatcher.step() <= BEAT
-    worker.processes.end_tree(worker.task.run.attempt)
+    worker.processes.end_trees({worker.task.run.attempt})
 
 
 def test_announcement_that_failed_is_made_again(
@@ -252,7 +252,7 @@ def test_worker_whose_pod_is_gone_ends_and_its_job_with_it(
 ):
     """It was taken for dead, and its job given to somebody else."""
     worker, dispatcher = begun("[control]\nexecutable: sleep 1234 #\n")
-    dispatcher.reclaimer.bury(worker.id)
+    dispatcher.reclaimer.bury([worker.id])
     clock.now += BEAT
     worker.step()
     assert worker.has_left and worker.was_buried
@@ -265,8 +265,8 @@ def test_worker_whose_pod_is_gone_ends_and_its_job_with_it(
 def test_late_end_of_a_lost_job_is_superseded(project, begun):
     """The worker was only stopped: one attempt's result counts."""
     worker, dispatcher = begun(TRUE)
-    dispatcher.reclaimer.processes.end_tree = lambda attempt: None
-    dispatcher.reclaimer.bury(worker.id)
+    dispatcher.reclaimer.processes.end_trees = lambda attempts: None
+    dispatcher.reclaimer.bury([worker.id])
     work(worker, lambda: not worker.task)
     assert jobs_in(project, "done") == []
     events = [row["event"] for row in ledger(project)]
@@ -312,7 +312,7 @@ def test_silent_worker_of_another_host_loses_its_job_after_some_beats(
         clock.now += BEAT
     assert project.running() == project.pods() == []
     assert [Attempt.parse(n).n for n in project.waiting()] == [2]
-    worker.processes.end_tree(worker.task.run.attempt)
+    worker.processes.end_trees({worker.task.run.attempt})
 
 
 def test_observer_that_was_late_itself_buries_nobody(
@@ -390,17 +390,17 @@ def test_what_a_dead_worker_printed_is_kept(project, begun):
     deadline = time.monotonic() + 10
     while not os.path.getsize(draft) and time.monotonic() < deadline:
         pass
-    dispatcher.reclaimer.bury(worker.id)
+    dispatcher.reclaimer.bury([worker.id])
     with open(project.job_log(attempt)) as log:
         assert log.read() == "hello\n"
-    worker.processes.end_tree(attempt)
+    worker.processes.end_trees({attempt})
 
 
 def test_empty_log_of_a_dead_worker_is_removed(project, begun):
     worker, dispatcher = begun("[control]\nexecutable: sleep 1234 #\n")
-    dispatcher.reclaimer.bury(worker.id)
+    dispatcher.reclaimer.bury([worker.id])
     assert os.listdir(project.path("joblogs")) == []
-    worker.processes.end_tree(worker.task.run.attempt)
+    worker.processes.end_trees({worker.task.run.attempt})
 
 
 def full(*arguments):
