@@ -2,7 +2,7 @@
 PYTHON ?= python3
 HERE = $(dir $(lastword $(MAKEFILE_LIST)))
 
-.PHONY: help example sweep test lint clean
+.PHONY: help example sweep test chaos lint clean
 
 help:  ## say what there is to make (this)
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' "$(HERE)Makefile" | expand -t 20
@@ -17,6 +17,10 @@ sweep:  ## fit a curve twelve times, in the project sweep
 
 test:  ## run all tests on PYTHON, which get what they need into .test/
 	@"$(HERE)tests/run" "$(PYTHON)"
+
+chaos:  ## kill workers and dispatchers while 2,000 jobs run (JOBS=, SEED=)
+	@"$(PYTHON)" "$(HERE)tests/chaos" $(if $(JOBS),--jobs "$(JOBS)") \
+		$(if $(SEED),--seed "$(SEED)")
 
 lint:  ## look at the code with flake8 and, where it is there, shellcheck
 	@"$(HERE)tests/lint" "$(PYTHON)"
