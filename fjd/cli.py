@@ -137,6 +137,13 @@ def teller(role: str, quiet: bool = False) -> Callable[[str], None]:
     return say
 
 
+def keep_last_words(project: Project, worker: str) -> None:
+    """Let what goes wrong with a hired worker be seen in its screenlog."""
+    log = files.open_own(project.worker_log(worker))
+    os.dup2(log, sys.stderr.fileno())
+    os.close(log)
+
+
 def worker_teller(project: Project, worker: str, terminal: Terminal) \
         -> Callable[[str], None]:
     """The same for a worker, in its screenlog as well."""

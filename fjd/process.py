@@ -106,16 +106,21 @@ class Processes:
         self.child = None
         return Ending(code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 
-    def end_trees(self, attempts: Set[str], grace: float = GRACE) -> None:
+    def end_trees(
+        self, attempts: Set[str], logs: Iterable[str] = (),
+        grace: float = GRACE,
+    ) -> None:
         """End what is left of these attempts here: TERM, grace, KILL.
 
+        Those that print into one of the logs belong to them as well.
         Gives up on what cannot be killed (state D) after twice the grace.
         """
         leader = self.child.pid if self.child else -1
         begun = time.monotonic()
         told: Set[int] = set()
+        paths = set(map(os.path.realpath, logs))
         while True:
-            pids = set(members(attempts, leader))
+            pids = set(members(attempts, leader, paths))
             waited = time.monotonic() - begun
             if not pids or waited > 2 * grace:
                 break
@@ -139,8 +144,15 @@ def at_niceness(nice: int, spawn: Callable) -> subprocess.Popen:
         return thread.submit(act).result()
 
 
-def members(attempts: Set[str], leader: int) -> Iterator[int]:
-    """The living processes of attempts: by environment, or by session."""
+def members(
+    attempts: Set[str], leader: int, logs: Set[str],
+) -> Iterator[int]:
+    """The living processes of attempts: by environment, session or log.
+
+    A process that is only being started still has its worker's environment
+    (execve(2) of a file on a slow server may take a while), but has its
+    stdout already.
+    """
     marks = {os.fsencode(f"FJD_ATTEMPT={attempt}") for attempt in attempts}
     try:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
@@ -155,9 +167,18 @@ def members(attempts: Set[str], leader: int) -> Iterator[int]:
                 environ = set(file.read().split(b"\0"))
         except OSError:
             continue  # RACE: it has ended; or it is somebody else's.
-        is_member = marks & environ or int(session) == leader
+        is_member = marks & environ or int(session) == leader \
+            or stdout_of(pid) in logs
         if is_member and state not in b"ZX":
             yield pid
+
+
+def stdout_of(pid: int) -> str:
+    """The path of the file that a process prints into."""
+    try:
+        return os.readlink(f"/proc/{pid}/fd/1")
+    except OSError:
+        return ""
 
 
 def kill(pids: Iterable[int], number: int) -> None:

@@ -251,12 +251,15 @@ class Project:
         """Where the k-th log of a worker is while its job runs."""
         return self.path("joblogs", f".{worker}.{k}.log")
 
+    def draft_logs(self, worker: str) -> List[str]:
+        names = self.files.drafts(self.path("joblogs"), f".{worker}.")
+        return [self.path("joblogs", name) for name in names]
+
     def keep_draft_logs(self, worker: str, attempt: str) -> None:
         """What a dead worker's log holds was printed by the attempt that it
         ran; an empty one goes, and that of a job which its user removed.
         """
-        for name in self.files.drafts(self.path("joblogs"), f".{worker}."):
-            draft = self.path("joblogs", name)
+        for draft in self.draft_logs(worker):
             if attempt and self.files.size(draft):
                 self.files.move(draft, self.job_log(attempt))
             else:
@@ -298,6 +301,12 @@ class Project:
         except FileNotFoundError:
             return None
         return text.decode(errors="replace").strip().rpartition("\n")[2]
+
+    def forget_sessions(self) -> None:
+        """Remove what recruiters left that were killed while they hired."""
+        for name in self.names("screenlogs"):
+            if name.endswith(".err"):
+                self.files.remove(self.path("screenlogs", name))
 
     def ledger_file(self, writer: str) -> str:
         return self.path("ledger", f"{writer}.tsv")

@@ -97,7 +97,8 @@ class Reclaimer:
         runs = self.project.running() if workers else []
         attempts = {run.attempt for run in runs if run.worker in workers}
         if attempts:
-            self.processes.end_trees(attempts)
+            logs = [p for w in workers for p in self.project.draft_logs(w)]
+            self.processes.end_trees(attempts, logs)
 
     def bury_one(self, worker: str) -> None:
         orders = {o.word for o in self.project.orders() if o.worker == worker}

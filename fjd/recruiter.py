@@ -114,6 +114,8 @@ class Recruiter:
         for number in (signal.SIGTERM, signal.SIGKILL):
             self.end(dismissal.remaining(), sessions, number)
             self.wait_until_left(dismissal, LAST_PATIENCE)
+        if not hosts:
+            self.project.forget_sessions()
         if dismissal.remaining():
             workers = ", ".join(dismissal.remaining())
             raise NotHired(f"{workers}: did not leave")

@@ -718,3 +718,22 @@ def test_dispatcher_asks_on_a_terminal_whether_to_fire(
     os.close(theirs)
     assert len(project.pods()) == (0 if is_fired else 1)
     assert len(project.waiting()) == (1 if is_fired else 0)
+
+
+# What is left behind
+
+def test_what_goes_wrong_with_a_hired_worker_is_in_its_screenlog(project):
+    for kind in KINDS:
+        ok("fjd-recruiter", "--session", kind, "hire", "1")
+        worker, keys = records(project).popitem()
+        assert os.path.realpath(f"/proc/{keys['pid']}/fd/2") == \
+            os.path.realpath(project.worker_log(worker))
+        ok("fjd-recruiter", "fire")
+
+
+def test_fire_removes_what_a_recruiter_left_that_was_killed(project):
+    assert project.claim_session(f"default.{host()}.1")
+    ok("fjd-recruiter", "hire", "1")
+    assert sessions(project)[0].endswith(f"default.{host()}.2")
+    ok("fjd-recruiter", "fire")
+    assert [n for n in project.names("screenlogs") if "err" in n] == []

@@ -1,5 +1,7 @@
 """Starting and ending the processes of a job."""
 import os
+import signal
+import subprocess
 import time
 
 import pytest
@@ -70,6 +72,16 @@ def test_children_that_cleared_their_environment_are_ended_too(started):
     )
     processes.end_trees({RUN.attempt})
     assert start_time(pids("pids")[0]) == ""
+
+
+def test_a_job_that_is_only_being_started_is_ended_too(tmp_path):
+    """Until execve(2) it has the environment of its worker."""
+    (tmp_path / "link").symlink_to(tmp_path)
+    log = str(tmp_path / "link" / "log")
+    with open(log, "wb") as file:
+        young = subprocess.Popen(["sleep", "1234"], stdout=file, env={})
+    Processes().end_trees({RUN.attempt}, [log])
+    assert young.wait() == -signal.SIGTERM
 
 
 def test_processes_of_others_are_left_alone(started):
