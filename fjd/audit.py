@@ -5,7 +5,7 @@ Jobs move while this looks.  So it looks in the order against which they go
 and says nothing that a second look does not find again.
 """
 from collections import defaultdict
-from typing import Dict, Iterator, List, Set, Tuple
+from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from fjd.ledger import (
     CLEANED, DONE, FAILED, LOST, read_entries, RETRIED, SUPERSEDED,
@@ -89,11 +89,10 @@ class Look:
         return name in self.begun or name in self.excused
 
 
-def audit(project: Project, here: Identity, token: str) \
-        -> Tuple[Look, List[str]]:
+def audit(project: Project, here: Identity) -> Tuple[Look, List[str]]:
     """What there is, and a line for everything that must not be."""
     look = Look(project)
-    dead = dead_workers(project, here, token)
+    dead = dead_workers(project, here)
     found = set(look.findings(dead))
     if found:
         look = Look(project)
@@ -101,18 +100,28 @@ def audit(project: Project, here: Identity, token: str) \
     return look, sorted(f"{printable(name)}: {why}" for name, why in found)
 
 
-def dead_workers(project: Project, here: Identity, token: str) -> Set[str]:
+def dead_workers(project: Project, here: Identity) -> Set[str]:
     """Those in whose pods nothing may be left.
 
-    Of other hosts: by sign of life and now, both in the server's time.
+    Of other hosts: who has been silent since long before the last sign of
+    life of anybody, both in the file server's time.
     """
-    now = project.server_time(token)
-    dead = set()
-    for worker in project.pods():
-        record = project.record("workers", worker)
-        keys = parse_record(record[1] if record else "")
-        silence = MISSED * period_in(keys)
-        if not record or here.sees(identity_in(keys)) is False \
-                or now - record[0] > silence:
-            dead.add(worker)
-    return dead
+    records = {
+        name: project.record(kind, name)
+        for kind in ("workers", "dispatchers") for name in project.names(kind)
+    }
+    now = max((record[0] for record in records.values() if record), default=0)
+    return {
+        worker for worker in project.pods()
+        if is_dead(records.get(worker), here, now)
+    }
+
+
+def is_dead(
+    record: Optional[Tuple[float, str]], here: Identity, now: float,
+) -> bool:
+    if not record:
+        return True
+    keys = parse_record(record[1])
+    is_silent = now - record[0] > MISSED * period_in(keys)
+    return is_silent or here.sees(identity_in(keys)) is False

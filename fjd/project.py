@@ -141,15 +141,6 @@ class Project:
         self.files.touch(path)
         return self.files.status(path).st_mtime
 
-    def server_time(self, token: str) -> float:
-        """What the file server's clock says, in its seconds."""
-        draft = self.path("workers", f".{token}")
-        self.files.create(draft)
-        try:
-            return self.files.status(draft).st_mtime
-        finally:
-            self.files.remove(draft)
-
     def is_young(self, kind: str, member: str, written: float) -> bool:
         """Whether that was just now; a beat of the member asks the server."""
         return abs(self.beat(kind, member) - written) < YOUNG
@@ -269,9 +260,6 @@ class Project:
         """The log of an attempt that nobody ran."""
         line = f"[fjd] {attempt.job}: {reason}\n"
         self.files.create(self.job_log(attempt.name), line)
-
-    def remove_log(self, attempt: Attempt) -> None:
-        self.files.remove(self.job_log(attempt.name))
 
     def job_log(self, attempt: str) -> str:
         return self.path("joblogs", f"{attempt}.log")

@@ -141,26 +141,21 @@ class Reclaimer:
     ) -> None:
         """Move a job that nobody will run to failed/, under a new name.
 
-        Nobody has run that attempt, so nobody but us knows its name, and
-        the line about it comes after the move: who finds us dead in between
-        could not tell that there is one too many.
+        Nobody has run that attempt, so nobody but us knows its name: its
+        log and the line about it come after the move.  Who finds us dead in
+        between could not tell that there is one too many.
         """
-        self.project.write_log(attempt, reason)
-        is_moved = False
-        try:
-            is_moved = self.project.fail(source, attempt.name)
-        finally:
-            if not is_moved:
-                # RACE: another dispatcher did the same, under its own stamp.
-                self.project.remove_log(attempt)
-        if is_moved:
+        # RACE: if it is gone, another dispatcher did the same.
+        if self.project.fail(source, attempt.name):
             self.owed.append(self.entry(FAILED, attempt, reason, worker))
             self.settle()
 
     def settle(self) -> None:
-        """Write the lines that are owed; the disk may have been full."""
+        """Write the logs and lines that are owed; the disk was full."""
         while self.owed:
-            self.ledger.write(self.owed[0])
+            entry = self.owed[0]
+            self.project.write_log(Attempt.parse(entry.attempt), entry.reason)
+            self.ledger.write(entry)
             del self.owed[0]
 
     def entry(

@@ -160,6 +160,7 @@ class Worker:
                 self.project.give_back_unbegun(self.id, name)
         for run in self.project.runs_of(self.id):
             # Its way back failed, for want of room perhaps.
+            self.project.keep_draft_logs(self.id, run.attempt)
             self.project.requeue(run, run.attempt)
         if self.project.remove_pod(self.id):
             self.project.drop_orders(self.id)

@@ -1,0 +1,299 @@
+"""Scenarios that come to all steps of all roles.
+
+Each starts the one command that is tested, and does to the files what others
+would do: functions of a Stage.  A step that a kill is to be tried at should
+come in the first of its role's scenarios that has it as surely as the code
+does.
+"""
+import os
+import time
+
+from helpers import wait_until
+from stage import OFTEN
+
+from fjd.names import Announcement, Attempt, Running, new_id
+from fjd.reclaim import new_reclaimer
+
+HOLD = "while test -e hold; do sleep 0.02; done"
+FLAKY = """[control]
+retries: 1
+executable: echo "$FJD_ATTEMPT" >> runs; test -e x || { touch x; exit 1; } #
+"""
+
+
+# What others have left
+
+def the_dead(stage):
+    """All that dead workers may leave, and a dispatcher."""
+    one, two, three = stage.puppet(), stage.puppet(), stage.puppet()
+    stage.put("job1")
+    stage.put("job2")
+    stage.give(one)
+    stage.begin(one)
+    for worker, text in ((one, "hello\n"), (two, ""), (three, "")):
+        draft = stage.project.draft_log(worker, 1)
+        stage.project.files.create(draft, text)
+    stage.order(one, "drain")
+    stage.project.announce(Announcement(one, 1, 1))
+    record = stage.project.record("workers", one)[1]
+    dispatcher = new_id("lab", time.time(), 1)
+    stage.project.enrol("dispatchers", dispatcher, record)
+    lost_often(stage, two)
+    stage.kill_puppets()
+
+
+def lost_often(stage, worker):
+    """A job that has lost two workers, and now runs in a third."""
+    stage.put("job3", place="failed")
+    attempt = Attempt("job3", 3, stage.stamps.new())
+    stage.project.assign("job3", worker, attempt)
+    stage.begin(worker)
+
+
+def removed_while_given_up(stage):
+    """A plan: somebody removes a job that is being given up."""
+    lost_often(stage, stage.puppet())
+    stage.kill_puppets()
+    stage.expected["job3"] = ["failed", ""]
+    running = stage.project.path("running", "*")
+    return {"remove": ["fail fail move", running]}
+
+
+# Scenarios of a worker
+
+def works(stage):
+    """What prints, fails, cannot be run, and is tried again; it leaves."""
+    stage.put("job1", "echo hello")
+    stage.put("job2", "exit 1", "failed")
+    stage.put("job3", "", "failed", text="nonsense")
+    stage.put("job4", text=FLAKY)
+    stage.put("job5")
+    stage.test("fjd-worker", *OFTEN)
+    worker = stage.worker()
+    stage.give(worker)
+    stage.order(worker, "drain")
+    stage.wait_for_end()
+
+
+def is_hired(stage):
+    """What it says on stderr has a file, until it has come up."""
+    stage.project.claim_session("default.lab.1")
+    stage.environ["FJD_SESSION_NAME"] = "process default.lab.1"
+    stage.test("fjd-worker", *OFTEN)
+    stage.order(stage.worker(), "now")
+    stage.wait_for_end()
+
+
+def holds_jobs(stage, **plan):
+    """A worker that runs a job, and has another one in its pod."""
+    stage.put("job1", f"echo hello; {HOLD}")
+    stage.test("fjd-worker", *OFTEN, **plan)
+    worker = stage.worker()
+    stage.give(worker)
+    stage.wait(lambda: stage.runs_job("job1"))
+    stage.put("job2")
+    stage.give(worker)
+    return worker
+
+
+def is_fired(stage):
+    stage.order(holds_jobs(stage), "now")
+    stage.wait_for_end()
+
+
+def is_signalled(stage):
+    holds_jobs(stage)
+    stage.tested.terminate()
+    stage.wait_for_end()
+
+
+def is_fired_and_the_disk_is_full(stage):
+    worker = holds_jobs(stage, full="give_back write append")
+    stage.order(worker, "now")
+    stage.wait_for_end()
+
+
+def is_robbed_of_its_job(stage):
+    """Its user removes the file of the job that runs."""
+    stage.put("job0")
+    holds_jobs(stage, beat=0.05)
+    stage.expected["job1"] = ["done", ""]
+    stage.wait(lambda: stage.is_beyond("beat_if_due sync sync"))
+    os.unlink(stage.project.job_file(stage.project.running()[0]))
+    stage.wait(lambda: stage.is_beyond("drop keep move"))
+    stage.order(stage.worker(), "now")
+    stage.wait_for_end()
+
+
+def is_buried(stage):
+    """It finds out by a heartbeat, while its job runs."""
+    bury(stage, holds_jobs(stage, beat=0.05))
+
+
+def is_buried_and_its_job_ends(stage):
+    """It finds out when it commits the end of its job."""
+    bury(stage, holds_jobs(stage), stage.release)
+
+
+def bury(stage, worker, then=lambda: None):
+    """Take a worker for dead that is not; it starts anew."""
+    new_reclaimer(stage.project, lambda text: None, 3).bury([worker])
+    then()
+    stage.wait(lambda: worker not in stage.project.pods() != [])
+    stage.order(stage.worker(), "now")
+    stage.wait_for_end()
+
+
+def is_given_half_a_job(stage):
+    stage.put_half("job1", "failed")
+    stage.test("fjd-worker", *OFTEN)
+    worker = stage.worker()
+    stage.give(worker)
+    stage.wait(stage.project.waiting)
+    stage.order(worker, "now")
+    stage.wait_for_end()
+
+
+def buries_its_neighbours(stage):
+    the_dead(stage)
+    stage.test("fjd-worker", *OFTEN)
+    leaves_when_it_is_alone(stage)
+
+
+def leaves_when_it_is_alone(stage):
+    worker = stage.worker()
+    stage.wait(lambda: stage.project.pods() == [worker])
+    stage.order(worker, "now")
+    stage.wait_for_end()
+
+
+def gives_up_a_neighbours_job_that_is_removed(stage):
+    plan = removed_while_given_up(stage)
+    stage.test("fjd-worker", *OFTEN, **plan)
+    leaves_when_it_is_alone(stage)
+
+
+# Scenarios of a dispatcher
+
+def pairs(stage):
+    """A worker gets jobs, and leaves; a job with a bad name fails."""
+    for job in ("job1", "-job2", "job3"):
+        stage.put(job)
+    del stage.expected["-job2"]
+    stage.expected["_job2"] = ["failed"]
+    stage.start("fjd-worker", *OFTEN)
+    wait_until(stage.project.announcements)
+    stage.test("fjd-dispatcher", *OFTEN)
+    stage.wait_for_end()
+
+
+def rebalances(stage):
+    """An idle worker gets what waits behind the job of a busy one."""
+    busy, idle = stage.puppet(), stage.puppet()
+    stage.put("job1")
+    stage.put("job2")
+    stage.give(busy)
+    stage.begin(busy)
+    stage.project.announce(Announcement(idle, 1, 1))
+    stage.test("fjd-dispatcher", *OFTEN)
+    stage.wait(lambda: stage.is_beyond("rebalance reassign move"))
+
+
+def is_given_a_job_back(stage):
+    worker = stage.puppet()
+    stage.put("job1")
+    stage.project.announce(Announcement(worker, 1, 1))
+    stage.test("fjd-dispatcher", *OFTEN)
+    stage.wait(lambda: stage.project.given(worker))
+    run = Running(stage.project.given(worker)[0], worker)
+    stage.project.begin(run)
+    stage.project.requeue(run, run.attempt)
+    stage.wait(lambda: stage.is_beyond("is_unfinished is_young touch"))
+
+
+def is_taken_for_dead(stage):
+    """It finds out by a heartbeat, and enrols anew."""
+    stage.put("job1")
+    stage.test("fjd-dispatcher", *OFTEN, beat=0.05)
+    stage.wait(lambda: stage.is_beyond("take_over strike remove"))
+    before = stage.project.names("dispatchers")
+    stage.project.strike("dispatchers", before[0])
+    stage.wait(lambda: stage.project.names("dispatchers") not in ([], before))
+
+
+def buries(stage):
+    the_dead(stage)
+    stage.test("fjd-dispatcher", *OFTEN, beat=0.05)
+    stage.wait(lambda: stage.is_beyond("beat_if_due sync sync"))
+
+
+def gives_up_a_job_that_is_removed(stage):
+    stage.test("fjd-dispatcher", *OFTEN, **removed_while_given_up(stage))
+    stage.wait_for_end()
+
+
+# Scenarios of a recruiter
+
+def hires(stage):
+    stage.put("job1")
+    stage.test("fjd-recruiter", "--session", "process", "hire", "1")
+    stage.wait_for_end()
+
+
+def hires_fewer(stage):
+    stage.put("job1")
+    stage.puppet()
+    stage.puppet()
+    stage.test("fjd-recruiter", "--session", "process", "hire", "1")
+    stage.wait_for_end()
+
+
+def fires(stage):
+    stage.project.claim_session("default.lab.1")
+    stage.put("job1", HOLD)
+    stage.start("fjd-worker", *OFTEN)
+    wait_until(stage.project.announcements)
+    worker = stage.project.pods()[0]
+    stage.give(worker)
+    wait_until(stage.runs)
+    stage.put("job2")
+    stage.give(worker)
+    stage.test("fjd-recruiter", "fire")
+    stage.wait_for_end()
+
+
+def fires_the_dead(stage):
+    the_dead(stage)
+    stage.test("fjd-recruiter", "fire")
+    stage.wait_for_end()
+
+
+def fires_whose_job_is_removed(stage):
+    stage.test("fjd-recruiter", "fire", **removed_while_given_up(stage))
+    stage.wait_for_end()
+
+
+# Scenarios of fjd
+
+def audits(stage):
+    stage.put("job1")
+    stage.test("fjd", "audit")
+    stage.wait_for_end()
+
+
+SCENARIOS = {
+    "worker": [
+        works, is_hired, is_fired, is_signalled, is_fired_and_the_disk_is_full,
+        is_robbed_of_its_job, is_buried, is_buried_and_its_job_ends,
+        is_given_half_a_job, buries_its_neighbours,
+        gives_up_a_neighbours_job_that_is_removed,
+    ],
+    "dispatcher": [
+        buries, pairs, rebalances, is_given_a_job_back, is_taken_for_dead,
+        gives_up_a_job_that_is_removed,
+    ],
+    "recruiter": [
+        fires_the_dead, fires, fires_whose_job_is_removed, hires_fewer, hires,
+    ],
+    "fjd": [audits],
+}
