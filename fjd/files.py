@@ -91,10 +91,19 @@ def is_there(path: str) -> bool:
     try:
         read(path, 0)
     except FileNotFoundError:
-        return os.path.islink(path)
-    except OSError:
-        pass  # It is there, and cannot be opened: a socket, not readable ...
+        return is_link(path)
+    except OSError as error:
+        if error.errno in PASSING:
+            raise
+        # It is there, and cannot be opened: a socket, not readable ...
     return True
+
+
+def is_link(path: str) -> bool:
+    try:
+        return stat.S_ISLNK(by_path(path, lambda: os.lstat(path)).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def create(path: str, text: str = "") -> bool:
@@ -105,12 +114,13 @@ def create(path: str, text: str = "") -> bool:
     except FileExistsError:
         return False
     try:
-        append(descriptor, os.fsencode(text))
+        try:
+            append(descriptor, os.fsencode(text))
+        finally:
+            os.close(descriptor)  # NFS: a full disk shows here at the latest.
     except OSError:
         os.unlink(path)
         raise
-    finally:
-        os.close(descriptor)
     return True
 
 

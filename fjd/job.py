@@ -79,7 +79,7 @@ def read_start(files: Any, path: str) -> Tuple[os.stat_result, bytes]:
     try:
         return files.read(path, WRITE_BUFFER)
     except FileNotFoundError:
-        if files.is_there(path):
+        if files.is_link(path):
             raise BadJob("it is a link that leads nowhere")
         raise
     except OSError as error:

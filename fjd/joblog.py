@@ -59,5 +59,8 @@ class JobLog:
             self.project.files.move(self.draft, self.project.job_log(attempt))
         else:
             self.project.files.remove(self.draft)
-        self.project.files.close(self.descriptor)
-        self.descriptor = None
+        descriptor, self.descriptor = self.descriptor, None
+        try:
+            self.project.files.close(descriptor)
+        except OSError:
+            pass  # NFS: there was no room; the log is short, the end counts.

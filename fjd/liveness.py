@@ -127,7 +127,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.beats = 0
-        self.next_beat = 0.0
+        self.last = self.next_beat = 0.0
         self.seen: Dict[str, Tuple[float, int]] = {}
 
     def tick(self, now: float) -> None:
@@ -136,10 +136,11 @@ class Watch:
         Of these ticks one every BEAT seconds is a beat of the observer's; a
         late one starts every count anew.
         """
+        if is_late(now, self.last and self.last + BEAT):
+            self.seen.clear()
+        self.last = now
         if now < self.next_beat:
             return
-        if is_late(now, self.next_beat):
-            self.seen.clear()
         self.next_beat = now + BEAT
         self.beats += 1
 

@@ -143,7 +143,14 @@ class Project:
 
     def is_young(self, kind: str, member: str, written: float) -> bool:
         """Whether that was just now; a beat of the member asks the server."""
-        return abs(self.beat(kind, member) - written) < YOUNG
+        return abs(self.beat(kind, member) - written) <= YOUNG
+
+    def is_unfinished(self, run: Running, written: float) -> bool:
+        """Whether more may come into a job file, or has come since it was
+        read, which may take a while.
+        """
+        return self.is_young("workers", run.worker, written) \
+            or self.files.status(self.job_file(run)).st_mtime != written
 
     def strike(self, kind: str, member: str) -> None:
         self.files.remove(self.path(kind, member))

@@ -117,12 +117,15 @@ class Reclaimer:
 
     def reclaim(self, run: Running, was_fired: bool) -> None:
         """Give back a job that had begun, or give it up after too many."""
+        if not self.project.is_running(run):
+            return  # RACE: it has ended, or somebody else did this.
         self.project.keep_draft_logs(run.worker, run.attempt)
         lost = Attempt.parse(run.attempt)
         n = lost.n if was_fired else lost.n + 1
         after = Attempt(lost.job, n, self.stamps.new())
         reason = f"worker {run.worker} died"
         self.ledger.write(self.entry(LOST, lost, reason, run.worker))
+        self.ledger.sync()
         if n > lost.n and self.is_last(run, lost.n):
             reason = f"given up after {lost.n} attempts: its workers died"
             self.fail(self.project.job_file(run), after, reason, run.worker)

@@ -122,7 +122,7 @@ class Worker:
         self.ledger.sync()
         mine = self.project.runs_of(self.id)
         if not self.task:
-            for run in mine[:1]:
+            for run in mine[:1] if self.order != NOW else []:
                 self.run(run)  # NFS: a begin that happened late.
         elif self.task.run not in mine:
             if not self.project.is_running(self.task.run):
@@ -130,11 +130,12 @@ class Worker:
 
     def drop(self, task: Task) -> None:
         """Others were given the job, or its user removed it."""
-        if not task.entry:
-            self.end_processes(task)
-        self.ledger.write(self.entry(task, SUPERSEDED, reason="taken away"))
-        self.log.keep(task.run.attempt)
+        if task.entry:
+            return self.commit(task)  # NFS: it may have ended well.
+        self.end_processes(task)
         self.task = None
+        self.log.keep(task.run.attempt)
+        self.ledger.write(self.entry(task, SUPERSEDED, reason="taken away"))
 
     def end_life(self) -> None:
         """We were taken for dead: all we had is in other hands."""
@@ -162,6 +163,7 @@ class Worker:
             # Its way back failed, for want of room perhaps.
             self.project.keep_draft_logs(self.id, run.attempt)
             self.project.requeue(run, run.attempt)
+        self.project.keep_draft_logs(self.id, "")
         if self.project.remove_pod(self.id):
             self.project.drop_orders(self.id)
             self.project.strike("workers", self.id)
@@ -185,9 +187,9 @@ class Worker:
         return min(max(wanted, 1), LARGEST_HANDFUL)
 
     def withdraw(self) -> None:
-        if self.out:
-            self.project.withdraw(self.out)
-            self.out = None
+        out, self.out = self.out, None  # NFS: gone, perhaps, if this fails.
+        if out:
+            self.project.withdraw(out)
 
     def look_in_pod(self) -> None:
         given = self.project.given(self.id)
@@ -219,7 +221,7 @@ class Worker:
             return 0.0  # RACE: given to another worker, or cancelled.
         except BadJob as error:
             bad, written = str(error), error.written
-        if written and self.project.is_young("workers", self.id, written):
+        if written and self.project.is_unfinished(run, written):
             return self.give_back(task, "perhaps half written")
         self.say(f"Worker {self.id}: I found a job.")
         return self.fail(task, bad) if bad else self.spawn(task)
