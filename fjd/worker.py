@@ -159,11 +159,11 @@ class Worker:
         if self.order == NOW:
             for name in self.project.given(self.id) or []:
                 self.project.give_back_unbegun(self.id, name)
-        for run in self.project.runs_of(self.id):
-            # Its way back failed, for want of room perhaps.
-            self.project.keep_draft_logs(self.id, run.attempt)
+        # What failed on its way back, for want of room perhaps.
+        runs = self.project.runs_of(self.id)
+        self.project.keep_draft_logs(self.id, runs[0].attempt if runs else "")
+        for run in runs:
             self.project.requeue(run, run.attempt)
-        self.project.keep_draft_logs(self.id, "")
         if self.project.remove_pod(self.id):
             self.project.drop_orders(self.id)
             self.project.strike("workers", self.id)

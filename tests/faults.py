@@ -30,7 +30,7 @@ LAYERS = ("project.py", "joblog.py", "ledger.py")  # their functions are steps
 # What changes nothing; whatever else of the module os is used, does.
 HARMLESS = {
     "O_NOCTTY", "O_NONBLOCK", "O_RDONLY", "close", "fsencode", "fstat",
-    "listdir", "open", "path", "pread", "stat_result", "strerror",
+    "listdir", "lstat", "open", "path", "pread", "stat_result", "strerror",
 }
 
 
