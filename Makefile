@@ -1,8 +1,9 @@
 # Nothing here calls apt or asks for root.
 PYTHON ?= python3
+SEEDS ?= 10000
 HERE = $(dir $(lastword $(MAKEFILE_LIST)))
 
-.PHONY: help example sweep test chaos lint clean
+.PHONY: help example sweep test simulate chaos lint clean
 
 help:  ## say what there is to make (this)
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' "$(HERE)Makefile" | expand -t 20
@@ -17,6 +18,9 @@ sweep:  ## fit a curve twelve times, in the project sweep
 
 test:  ## run all tests on PYTHON, which get what they need into .test/
 	@"$(HERE)tests/run" "$(PYTHON)"
+
+simulate:  ## simulate SEEDS clusters, and see that no job is ever lost
+	@"$(HERE)tests/run" "$(PYTHON)" tests/simulate --seeds "$(SEEDS)"
 
 chaos:  ## kill workers and dispatchers while 2,000 jobs run (JOBS=, SEED=)
 	@"$(PYTHON)" "$(HERE)tests/chaos" $(if $(JOBS),--jobs "$(JOBS)") \

@@ -1,0 +1,71 @@
+"""Five mistakes in the protocol, each of which was once a good idea.
+
+A simulation that does not find them would not find others either.
+"""
+from unittest.mock import patch
+
+from fjd.dispatcher import Dispatcher
+from fjd.names import Attempt
+from fjd.project import Project
+
+
+def onto_a_name_that_may_be_taken():
+    """What was not begun waits again under the name that its user gave."""
+    def give_back(project, worker, name):
+        job = Attempt.parse(name).job
+        project.files.move(
+            project.given_job(worker, name), project.waiting_job(job))
+    return patch.object(Project, "give_back_unbegun", give_back)
+
+
+def dispatcher_removes_announcements():
+    """Who has got a job does not ask for one any more."""
+    real = Dispatcher.fill
+
+    def fill(dispatcher, worker, room):
+        moved = real(dispatcher, worker, room)
+        for announcement in dispatcher.project.announcements():
+            if moved and announcement.worker == worker:
+                dispatcher.project.withdraw(announcement)
+        return moved
+    return patch.object(Dispatcher, "fill", fill)
+
+
+def trust_in_exists():
+    """If it is there already, then the first try had done it."""
+    def commit(project, source, target):
+        exists = project.files.os.path.exists
+        return exists(target) or project.files.move(source, target) \
+            or exists(target)
+    return patch.object(Project, "commit", commit)
+
+
+def end_that_does_not_ask():
+    """The job has ended, so out of running/ with it."""
+    def end(project, run, place):
+        job = Attempt.parse(run.attempt).job
+        target = project.path(place, run.attempt)
+        for found in project.running():
+            if Attempt.parse(found.attempt).job == job:
+                project.commit(project.job_file(found), target)
+        return True
+    return patch.object(Project, "end", end)
+
+
+def rmtree_of_a_pod():
+    """What is in the pod of the dead has been given back."""
+    def remove_pod(project, worker):
+        for name in project.given(worker) or []:
+            project.files.remove(project.given_job(worker, name))
+        return project.files.remove_directory(project.path("jobpods", worker))
+    return patch.object(Project, "remove_pod", remove_pod)
+
+
+# Each bug, the faults that bring it out, and what the simulation says of it.
+BUGS = [
+    (onto_a_name_that_may_be_taken, ["kill", "death"], "overwritten"),
+    (dispatcher_removes_announcements, [], "announcement was removed"),
+    (trust_in_exists, ["again"], "said to be superseded"),
+    (end_that_does_not_ask, ["stall", "cut"], "another attempt's name"),
+    (rmtree_of_a_pod, ["kill", "death"], "a job was removed"),
+]

@@ -1,0 +1,248 @@
+"""What must hold: after every change of a file, and when all is at rest."""
+import os
+
+from fjd.cli import MOST_LOSSES
+from fjd.ledger import (
+    DONE, Entry, FAILED, GIVEN_BACK, HEADER, LOST, RETRIED, SUPERSEDED,
+    unescape,
+)
+from fjd.liveness import BEAT, MISSED
+from fjd.names import Attempt, Running, why_bad
+
+from simulation.server import DIRECTORY
+from simulation.world import ROOT, Violation
+
+SILENCE = (MISSED - 1) * BEAT  # seconds that a worker suspected has not beaten
+ENDS = (DONE, FAILED)
+USER = "user"
+# The same names come again in these, also without a network's doing: those of
+# sessions, and that of a log which could not be written whole.
+NOT_UNIQUE = ("screenlogs", "joblogs")
+
+
+class Checks:
+    """Told of each change by the server, and of each job by the world."""
+
+    def __init__(self, world):
+        self.world = world
+        self.used = set()      # all paths that ever were
+        self.runs = {}         # attempt: its run
+        self.writers = {}      # ledger: who writes it
+        self.declared = set()  # workers whose burial began
+        self.unsaved = b""     # what was lost on its way to the server
+        self.jobs = []         # all that the user wanted
+
+    def demand(self, condition, what, *details):
+        if not condition:
+            text = " ".join([what + ":"] + [str(d) for d in details])
+            raise Violation(text)
+
+    # Changes
+
+    def created(self, by, path, node, again):
+        place, name = parts(path)
+        if place == name:
+            return  # One of the project's directories.
+        self.world.note("creates", by, place, name, again)
+        node.is_ghost = again and by != USER
+        if place not in NOT_UNIQUE and not again:
+            self.use(place, path)
+        self.used.add(path)
+        if place in ("workers", "dispatchers"):
+            self.world.members.setdefault(name, by)
+        if place == "workerqueue" and not again:
+            owner = self.owner(name.rsplit(".", 2)[0])
+            self.demand(owner is by, "announced for another", by.name, name)
+
+    def use(self, place, path):
+        self.demand(path not in self.used, "a path is used twice", path)
+
+    def renamed(self, by, source, target, node, replaced, again):
+        there, old = parts(source)
+        here, new = parts(target)
+        self.world.note("moves", by, there, old, here, new, again)
+        # A network that repeats how a log was made, and how it was moved, may
+        # put an empty one in its place.
+        is_harmless = node.job is None and (again or node.is_ghost)
+        if replaced is not None and (replaced.job or not is_harmless):
+            self.replaced(by, target, replaced)
+        elif (here != "jobqueue" or "~" in new) and not is_harmless:
+            self.use(here, target)
+        self.used.add(target)
+        if node.job is None:
+            return
+        node.job.path = target
+        self.demand(there not in ENDS, "an end was undone", source, target)
+        if here in ENDS:
+            self.accepted(by, there, old, here, new, node.job)
+        elif there in ("running", "jobpods") and here == "jobqueue":
+            self.taken(by, worker_in(source))
+
+    def replaced(self, by, target, node):
+        place, name = parts(target)
+        is_allowed = by == USER and place == "jobqueue"
+        self.demand(is_allowed, "a file was overwritten", target)
+        node.job.is_wanted = False
+
+    def removed(self, by, path, node):
+        place, name = parts(path)
+        self.world.note("removes", by, place, name)
+        if node.job is not None:
+            self.demand(by == USER, "a job was removed", path)
+        elif place == "workers" or (
+                place == "jobpods" and node.kind == DIRECTORY):
+            self.taken(by, name)
+            if by is not self.owner(name):
+                self.declared.add(name)
+        elif place == "workerqueue":
+            worker = name.rsplit(".", 2)[0]
+            has_pod = f"{ROOT}/jobpods/{worker}" in \
+                self.world.server.directories
+            is_free = by is self.owner(worker) or not has_pod
+            self.demand(is_free, "an announcement was removed by another",
+                        by.name, name)
+
+    def wrote(self, by, path):
+        place, name = parts(path)
+        if place == "ledger":
+            writer = self.writers.setdefault(path, by)
+            self.demand(by is writer, "two write a ledger", path)
+
+    def owner(self, member):
+        """The process that has that id; None if nobody got to know it."""
+        return self.world.members.get(member)
+
+    def taken(self, by, worker):
+        """Only from the dead, or from who was silent for long."""
+        owner = self.owner(worker)
+        if by is owner or owner is None or owner.is_dead \
+                or worker in self.declared:
+            return
+        record = self.world.server.find(f"{ROOT}/workers/{worker}")
+        is_silent = record is None \
+            or self.world.now - record.written >= SILENCE
+        self.demand(is_silent, "a live worker was robbed", worker, by.name)
+        self.declared.add(worker)
+
+    # Jobs
+
+    def started(self, run, worker):
+        self.demand(run.attempt not in self.runs, "begun twice", run.attempt)
+        self.demand(run.worker is self.owner(worker), "run under another id")
+        self.runs[run.attempt] = run
+
+    def accepted(self, by, there, old, here, new, job):
+        job.is_accepted = True
+        attempt = Attempt.parse(new)
+        if there == "jobqueue":
+            is_right = here == FAILED and why_bad(Attempt.parse(old).job)
+            return self.demand(is_right, "failed unbegun", old)
+        self.demand(there == "running", "accepted unbegun", old)
+        source = Running.parse(old)
+        if source.attempt == new:
+            self.ended(by, source, here, job)
+        else:
+            is_last = here == FAILED and attempt.n > MOST_LOSSES \
+                and attempt.job == Attempt.parse(source.attempt).job
+            self.demand(is_last, "another attempt's name", old, new)
+            self.taken(by, source.worker)
+
+    def ended(self, by, source, here, job):
+        """As the run of that attempt, and as its worker, says."""
+        owner, run = self.owner(source.worker), self.runs.get(source.attempt)
+        self.demand(by is owner, "ended by another", source, by.name)
+        if run is None:
+            is_right = here == FAILED and job.is_bad
+            return self.demand(is_right, "accepted without a run", source)
+        is_late = here == FAILED and job.has_timeout and run.how == "ended"
+        is_own = run.worker is owner and (run.how == "exit" or is_late)
+        self.demand(is_own, "accepted what did not end", source, run.how)
+        self.demand(is_late or here == (FAILED if run.status else DONE),
+                    "wrong end", source, run.status)
+
+    # At rest
+
+    def lost(self, data):
+        self.unsaved += data
+
+    def at_rest(self):
+        """After the last fire."""
+        server = self.world.server
+        for place in ("jobqueue", "jobpods", "running", "orders",
+                      "workerqueue", "workers", "dispatchers"):
+            left = server.listing(f"{ROOT}/{place}")
+            self.demand(not left, "left in " + place, left)
+        for job in self.jobs:
+            self.demand(
+                job.is_accepted or not job.is_wanted, "not ended", job.path)
+        accepted = {
+            name: place for place in ENDS
+            for name in server.listing(f"{ROOT}/{place}")
+        }
+        self.check_ledgers(accepted, self.entries())
+        if not self.world.faults.are_unsettling:
+            self.check_calm()
+
+    def entries(self):
+        """attempt: the events of its lines."""
+        server, found = self.world.server, {}
+        for name in server.listing(f"{ROOT}/ledger"):
+            data = server.find(f"{ROOT}/ledger/{name}").data
+            for line in os.fsdecode(data).split("\n")[:-1]:
+                fields = line.split("\t")
+                if line + "\n" != HEADER and len(fields) == len(Entry._fields):
+                    entry = Entry(*map(unescape, fields))
+                    found.setdefault(entry.attempt, []).append(entry.event)
+        return found
+
+    def check_ledgers(self, accepted, entries):
+        for attempt, place in accepted.items():
+            events = entries.get(attempt, [])
+            ends = [event for event in events if event in ENDS]
+            is_lost = os.fsencode(attempt) in self.unsaved
+            # Who gives a job up may die before the line is written.
+            is_given_up = attempt not in self.runs \
+                and self.world.faults.are_unsettling
+            is_excused = not ends and (is_lost or is_given_up)
+            self.demand(ends == [place] or is_excused,
+                        "accepted, and the ledgers say", attempt, events)
+            self.demand(SUPERSEDED not in events,
+                        "accepted, and said to be superseded", attempt)
+        for attempt, events in entries.items():
+            if attempt not in accepted and set(events) & set(ENDS):
+                beside = {SUPERSEDED, LOST, GIVEN_BACK} & set(events)
+                is_lost = os.fsencode(attempt) in self.unsaved
+                self.demand(beside or is_lost,
+                            "a line of an end that was none", attempt, events)
+
+    def check_calm(self):
+        """Without any fault each job was run exactly once."""
+        counts = {}
+        entries = self.entries()
+        for attempt in self.runs:
+            job = Attempt.parse(attempt)
+            if RETRIED in entries[attempt]:
+                continue
+            counts[job.job] = counts.get(job.job, 0) + 1
+        for name, count in counts.items():
+            wanted = [job for job in self.jobs if job.name == name]
+            self.demand(count <= len(wanted), "run twice", name)
+        for attempt, events in entries.items():
+            is_calm = attempt not in self.runs or SUPERSEDED not in events
+            self.demand(is_calm and LOST not in events,
+                        "lost without a fault", attempt, events)
+
+
+def parts(path):
+    """The directory of the project, and the last part."""
+    inner = path[len(ROOT) + 1:]
+    place, _, _ = inner.partition("/")
+    return place, inner.rpartition("/")[2]
+
+
+def worker_in(path):
+    """Whose a job was that lay in running/ or in a pod."""
+    place, name = parts(path)
+    if place == "running":
+        return Running.parse(name).worker
+    return path.split("/")[-2]

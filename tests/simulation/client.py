@@ -1,0 +1,355 @@
+"""What a host makes of the file server: a stand-in for os.
+
+Measured on real homes: a name once missed stays missing for a while, even
+for open(); stat() answers from a cache; listings lag on sshfs; what was
+written lies on the host until it is flushed, which is when a full disk
+shows.  A change may happen although an error is reported, later than it is
+reported, or twice.
+"""
+import errno
+import os
+from typing import NamedTuple
+
+from simulation.server import DIRECTORY, failure, LINK, split
+
+SERVER_TIME = 1.6e9  # how far the clock of the server is off the true time
+
+
+class Home(NamedTuple):
+    """A kind of home: for how many seconds at most a host believes what."""
+
+    name: str
+    missing: float
+    known: float
+    listing: float
+    is_buffered: bool
+    is_coarse: bool  # mtimes are whole seconds
+    forgets: bool    # a file that another host removed cannot be used (ESTALE)
+
+
+NFS = Home("nfs", 30.0, 60.0, 0.0, True, False, True)
+SSHFS = Home("sshfs", 5.0, 10.0, 6.0, False, True, False)
+LOCAL = Home("local", 0.0, 0.0, 0.0, True, False, False)
+
+
+class Status(NamedTuple):
+    st_mode: int
+    st_size: int
+    st_mtime: float
+
+
+class Handle:
+    """An open file, and what was written to it and is not on the server."""
+
+    def __init__(self, path, node):
+        self.path = path
+        self.node = node
+        self.pending = []  # (offset, data)
+
+    @property
+    def size(self):
+        ends = [offset + len(data) for offset, data in self.pending]
+        return max(ends + [len(self.node.data)])
+
+
+class Client:
+    """What one host believes; a power cut takes it away."""
+
+    def __init__(self, home):
+        self.home = home
+        self.missing = {}   # path: until when
+        self.known = {}     # path: until when, node
+        self.listings = {}  # directory: until when, names
+        self.unsaved = []   # handles
+        self.last_stale = ""
+
+    def has_made(self, path, node=None):
+        self.missing.pop(path, None)
+        self.listings.pop(split(path)[0], None)
+
+    def has_removed(self, path):
+        self.known.pop(path, None)
+        self.listings.pop(split(path)[0], None)
+
+
+class SimPath:
+    """os.path, as far as it asks the file system: by lstat, and its cache."""
+
+    def __init__(self, files):
+        self.files = files
+
+    def isdir(self, path):
+        return self.kind(path) == DIRECTORY
+
+    def islink(self, path):
+        return self.kind(path) == LINK
+
+    def exists(self, path):
+        return self.kind(path) not in (None, LINK)
+
+    def kind(self, path):
+        try:
+            return self.files.cached(path).kind
+        except OSError:
+            return None
+
+
+class SimOS:
+    """The os module as one process sees it, for files.py."""
+
+    O_RDONLY, O_WRONLY, O_RDWR = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
+    O_CREAT, O_EXCL, O_APPEND = os.O_CREAT, os.O_EXCL, os.O_APPEND
+    O_NONBLOCK, O_NOCTTY = os.O_NONBLOCK, os.O_NOCTTY
+    strerror, fsencode = staticmethod(os.strerror), staticmethod(os.fsencode)
+
+    def __init__(self, process):
+        self.process = process
+        self.world = process.world
+        self.server = process.world.server
+        self.client = process.host.client
+        self.home = self.client.home
+        self.path = SimPath(self)
+        self.handles = {}
+        self.last = 2
+
+    # Requests to the server
+
+    def ask(self, path):
+        """The node there, after one travel to the server and back."""
+        return self.request(self.look_up, path)
+
+    def look_up(self, path):
+        """NFS: a handle that is stale is dropped, so the next try is new."""
+        mishap = self.world.faults.mishap_of_look()
+        if mishap == errno.ESTALE and self.client.last_stale == path:
+            mishap = None
+        self.client.last_stale = path if mishap == errno.ESTALE else ""
+        if mishap:
+            raise failure(mishap, path)
+        return self.server.lookup(path)
+
+    def change(self, operation, *paths):
+        return self.request(self.befall, operation, *paths)
+
+    def request(self, what, *arguments):
+        """A process may die before that happens, or after it."""
+        process = self.process
+        happens_later = self.world.draw() < 0.5 or process.is_cut_off()
+        if happens_later:
+            process.travel()
+        process.check()
+        try:
+            return what(*arguments)
+        finally:
+            if not happens_later:
+                process.travel()
+
+    def befall(self, operation, *paths):
+        """Do it, as well as the network can."""
+        by = self.process
+        mishap = self.world.faults.mishap_of_change(operation.__name__)
+        if not mishap:
+            answer = operation(by, *paths)
+            self.world.faults.has_changed(by, paths[-1])
+            return answer
+        self.world.note("mishap", by, mishap, operation.__name__, *paths)
+        if isinstance(mishap, int):
+            raise failure(mishap, paths[0])
+        if mishap == "death":
+            self.world.after(0.0, self.process.kill)
+        if mishap in ("late", "twice"):
+            self.repeat_later(operation, paths)
+        answer = None if mishap == "late" else operation(by, *paths)
+        if mishap in ("late", "lost"):
+            raise failure(errno.EIO, paths[0])
+        if mishap == "again":
+            operation(by, *paths, again=True)
+        return answer
+
+    def repeat_later(self, operation, paths):
+        """What a network held back finds whatever is there by then.
+
+        Only a bare name in the queue is the user's, and may be used again:
+        there it is not repeated for a namesake.
+        """
+        node = self.server.find(paths[0])
+        is_bare = "/jobqueue/" in paths[0] and "~" not in paths[0]
+
+        def again():
+            if is_bare and self.server.find(paths[0]) is not node:
+                return
+            try:
+                operation(self.process, *paths, again=True)
+            except OSError:
+                pass  # Nobody is told.
+        self.world.at(self.world.faults.until(0.01, 120), again)
+
+    # Names
+
+    def listdir(self, path):
+        until, names = self.client.listings.get(path, (0, None))
+        if until > self.world.now:
+            return list(names)
+        names = self.request(self.list, path)
+        if self.home.listing:
+            until = self.world.now + self.world.draw() * self.home.listing
+            self.client.listings[path] = until, names
+        return list(names)
+
+    def list(self, path):
+        mishap = self.world.faults.mishap_of_look()
+        if mishap and mishap != errno.ESTALE:
+            raise failure(mishap, path)
+        return self.server.listing(path)
+
+    def lstat(self, path):
+        return self.status(self.cached(path))
+
+    def cached(self, path):
+        """The node there, or what was there a while ago."""
+        until, node = self.client.known.get(path, (0, None))
+        if until > self.world.now:
+            return node
+        node = self.find(path)
+        until = self.world.now + self.world.draw() * self.home.known
+        self.client.known[path] = until, node
+        return node
+
+    def find(self, path):
+        """The node there, unless it was missed a while ago."""
+        if self.client.missing.get(path, 0) > self.world.now:
+            self.process.travel()
+            raise failure(errno.ENOENT, path)
+        try:
+            return self.ask(path)
+        except FileNotFoundError:
+            until = self.world.now + self.world.draw() * self.home.missing
+            self.client.missing[path] = until
+            raise
+
+    def rename(self, source, target):
+        self.change(self.server.rename, source, target)
+        self.client.has_removed(source)
+        self.client.has_made(target)
+
+    def unlink(self, path):
+        self.change(self.server.unlink, path)
+        self.client.has_removed(path)
+
+    def mkdir(self, path, mode):
+        self.change(self.server.mkdir, path)
+        self.client.has_made(path)
+
+    def rmdir(self, path):
+        self.change(self.server.rmdir, path)
+        self.client.has_removed(path)
+
+    # Open files
+
+    def open(self, path, flags, mode=0):
+        handle = Handle(path, self.open_node(path, flags))
+        self.last += 1
+        self.handles[self.last] = handle
+        return self.last
+
+    def open_node(self, path, flags):
+        if not flags & os.O_CREAT:
+            node = self.find(path)
+            if node.kind == LINK:
+                raise failure(errno.ENOENT, path)
+            return node
+        if not flags & os.O_EXCL and self.server.find(path):
+            return self.ask(path)
+        node = self.change(self.server.create, path)
+        self.client.has_made(path)
+        return node
+
+    def handle(self, descriptor):
+        self.process.check()
+        if descriptor not in self.handles:
+            raise failure(errno.EBADF, "")
+        return self.handles[descriptor]
+
+    def fstat(self, descriptor):
+        handle = self.handle(descriptor)
+        return self.status(handle.node)._replace(st_size=handle.size)
+
+    def status(self, node):
+        mtime = node.written + SERVER_TIME
+        if self.home.is_coarse:
+            mtime = float(int(mtime))
+        return Status(node.kind | 0o600, len(node.data), mtime)
+
+    def pread(self, descriptor, size, offset):
+        node = self.handle(descriptor).node
+        if node.is_gone and self.home.forgets:
+            raise failure(errno.ESTALE, "")
+        return node.data[offset:offset + size]
+
+    def write(self, descriptor, data):
+        return self.pwrite(descriptor, data, self.handle(descriptor).size)
+
+    def pwrite(self, descriptor, data, offset):
+        handle = self.handle(descriptor)
+        if data and offset + len(data) > handle.size:
+            taken = self.world.faults.room(len(data))
+            if not taken:
+                raise failure(errno.ENOSPC, handle.path)
+            data = data[:taken]
+        if data:
+            handle.pending.append((offset, data))
+            self.keep(handle)
+        return len(data)
+
+    def keep(self, handle):
+        """It comes to the server by and by, also if this process dies."""
+        if not self.home.is_buffered:
+            return self.save(handle)
+        if handle not in self.client.unsaved:
+            self.client.unsaved.append(handle)
+            self.world.after(self.world.draw() * 30, lambda: self.save(handle))
+
+    def save(self, handle):
+        """Write what is pending; False if the server would not have it."""
+        if handle in self.client.unsaved:
+            self.client.unsaved.remove(handle)
+        grows = handle.size > len(handle.node.data)
+        pending, handle.pending = handle.pending, []
+        is_refused = grows and not self.world.faults.room(1)
+        is_stale = handle.node.is_gone and self.home.forgets
+        for offset, data in pending:
+            if is_refused or is_stale:
+                self.world.lose(data)
+            else:
+                self.server.write(
+                    self.process, handle.path, handle.node, offset, data)
+        if is_refused or (pending and is_stale):
+            return errno.ENOSPC if is_refused else errno.ESTALE
+        return 0
+
+    def fsync(self, descriptor):
+        handle = self.handle(descriptor)
+        error = self.request(self.save, handle) if handle.pending else 0
+        if error:
+            raise failure(error, handle.path)
+
+    def ftruncate(self, descriptor, size):
+        handle = self.handle(descriptor)
+        kept = [(o, data) for o, data in handle.pending if o < size]
+        handle.pending = kept
+        if len(handle.node.data) > size:
+            self.server.truncate(
+                self.process, handle.path, handle.node, size)
+
+    def close_all(self):
+        """The process has ended: the kernel closes what it had open."""
+        for handle in self.handles.values():
+            if handle.pending:
+                self.world.after(
+                    self.world.draw(), lambda h=handle: self.save(h))
+
+    def close(self, descriptor):
+        try:
+            self.fsync(descriptor)
+        finally:
+            del self.handles[descriptor]

@@ -1,0 +1,197 @@
+"""What goes wrong, and when: which kinds, and how often, a seed decides.
+
+Each kind is on in some seeds and off in others, for a fault hides what
+another one would show ("swarm testing").  All end at one moment, so that it
+can be seen that what is left comes to rest.
+"""
+import errno
+
+# What may befall one change, beside an error (EIO) without any effect:
+LOST = "lost"    # it happens, and an error is reported
+AGAIN = "again"  # the answer is lost, so it is asked for twice at once
+LATE = "late"    # an error is reported, and it happens later
+TWICE = "twice"  # it happens, and once more later
+DEATH = "death"  # it happens, and who asked for it is killed
+CHANGES = (LOST, AGAIN, LATE, TWICE, DEATH)
+# What may befall processes, hosts, or the server, some times in a story:
+BLOWS = (
+    "kill", "term", "stall", "freeze", "cut", "power", "clock", "full",
+    "storm",
+)
+SINGLE = CHANGES + ("error", "stale", "fork")
+LIKELY = 0.3
+# Where somebody has just changed something when a blow falls; "": anywhere.
+MOMENTS = ("", "", "workers", "workerqueue", "jobpods", "running", "jobqueue",
+           "done", "failed", "orders")
+# Of these, each by itself may make a live worker look dead, or its job be
+# given to others.
+UNSETTLING = (
+    "kill", "term", "stall", "freeze", "cut", "power", "full", "storm",
+    "fork", "error", "stale",
+) + CHANGES
+
+
+class Faults:
+    """Those of one world, until it heals."""
+
+    def __init__(self, world, heals):
+        self.world = world
+        self.heals = heals
+        self.rates = {}
+        self.on = []
+        self.ambushes = []
+        self.frozen_until = self.full_until = self.storm_until = 0.0
+
+    def choose(self, wanted):
+        """Which kinds there are in this world; in some of them none."""
+        world = self.world
+        if world.chance(0.1) and not wanted:
+            return
+        self.on = [
+            kind for kind in SINGLE + BLOWS
+            if world.chance(LIKELY) or kind in wanted
+        ]
+        for kind in SINGLE:
+            if kind in self.on:
+                self.rates[kind] = 0.003 * 30 ** world.draw()
+        for kind in BLOWS:
+            if kind in self.on:
+                for _ in range(1 + int(world.draw() * 4)):
+                    self.plan(getattr(self, kind))
+
+    def plan(self, blow):
+        """At a moment, or as soon after it as somebody gets that far."""
+        place = self.world.one_of(MOMENTS)
+
+        def what():
+            if place:
+                self.ambushes.append((f"/{place}/", blow))
+            else:
+                blow(self.victim())
+        self.world.at(self.world.between(0, self.heals), what)
+
+    def has_changed(self, by, path):
+        """Whom an ambush meets, is struck at once or a little later."""
+        for ambush in self.ambushes:
+            place, blow = ambush
+            if place in path:
+                self.ambushes.remove(ambush)
+                when = self.world.now + 10.0 * self.world.draw() ** 5
+                if when < self.heals:
+                    self.world.at(when, lambda: blow(by))
+                return
+
+    @property
+    def are_unsettling(self):
+        return any(kind in UNSETTLING for kind in self.on)
+
+    def is_on(self):
+        return self.world.now < self.heals
+
+    def until(self, shortest, longest):
+        """A moment so many seconds from now, or when all is healed."""
+        ratio = longest / shortest
+        seconds = shortest * ratio ** self.world.draw()
+        return min(self.world.now + seconds, self.heals)
+
+    # Mishaps of single calls
+
+    def befalls(self, kind):
+        rate = self.rates.get(kind, 0.0)
+        return rate and self.is_on() and self.world.chance(rate)
+
+    def mishap_of_look(self):
+        """An errno, or 0."""
+        if self.befalls("stale"):
+            return errno.ESTALE
+        if self.befalls("error") or self.is_storming():
+            return errno.EIO
+        return 0
+
+    def mishap_of_change(self, operation):
+        """One of CHANGES, an errno, or 0."""
+        for kind in CHANGES:
+            if self.befalls(kind):
+                return kind
+        if self.befalls("error") or self.is_storming():
+            return errno.EIO
+        likely = 0.15 if operation == "rename" else 0.7
+        if operation in ("create", "mkdir", "rename") and self.lacks(likely):
+            return errno.ENOSPC
+        return 0
+
+    def is_storming(self):
+        return self.storm_until > self.world.now and self.world.chance(0.3)
+
+    def lacks(self, likely):
+        return self.full_until > self.world.now and self.world.chance(likely)
+
+    def room(self, size):
+        """How many of so many bytes there is room for."""
+        if not self.lacks(0.7):
+            return size
+        return int(size * self.world.draw()) if self.world.chance(0.3) else 0
+
+    def fork(self):
+        if self.befalls("fork"):
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    # Blows
+
+    def victim(self, role=""):
+        """Somebody; rather a worker that has something to do."""
+        world = self.world
+        busy = [job.worker for host in world.hosts for job in host.jobs]
+        all_of_them = busy if busy and world.chance(0.5) else world.processes
+        living = [
+            process for process in all_of_them
+            if not process.is_dead and process.role.startswith(role)
+        ]
+        return world.one_of(living) if living else None
+
+    def kill(self, victim):
+        if victim:
+            victim.kill()
+
+    def term(self, victim):
+        if not victim or victim.role != "worker":
+            victim = self.victim("worker")
+        if victim:
+            self.world.note("terminate", victim)
+            victim.signal("TERM")
+
+    def stall(self, victim):
+        if victim:
+            victim.stopped_until = self.until(1, 250)
+            self.world.note("stopped", victim, victim.stopped_until)
+
+    def freeze(self, victim):
+        self.frozen_until = self.until(1, 200)
+        self.world.note("server freezes", "", self.frozen_until)
+
+    def host(self, victim):
+        return victim.host if victim else self.world.one_of(self.world.hosts)
+
+    def cut(self, victim):
+        host = self.host(victim)
+        host.cut_until = self.until(1, 200)
+        self.world.note("cut off", host, host.cut_until)
+
+    def power(self, victim):
+        host = self.host(victim)
+        if host.is_up:
+            host.power_off()
+            self.world.at(self.until(5, 100), host.power_on)
+
+    def clock(self, victim):
+        host = self.host(victim)
+        host.skew += self.world.between(-3600, 3600)
+        self.world.note("clock jumps", host)
+
+    def full(self, victim):
+        self.full_until = self.until(1, 60)
+        self.world.note("disk is full", "", self.full_until)
+
+    def storm(self, victim):
+        self.storm_until = self.until(1, 30)
+        self.world.note("errors", "", self.storm_until)

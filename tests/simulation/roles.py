@@ -1,0 +1,130 @@
+"""The programs in bin/, a few lines each, around the real roles."""
+import signal
+
+from fjd import cli
+from fjd.dispatcher import Dispatcher
+from fjd.liveness import enrol
+from fjd.names import new_id, new_token, Stamps
+from fjd.neighbours import Neighbours
+from fjd.outcome import Outcome
+from fjd.project import NOW
+from fjd.reclaim import Reclaimer
+from fjd.recruiter import Recruiter
+from fjd.succession import Succession
+from fjd.terminal import Terminal
+from fjd.worker import Worker
+
+from simulation.world import Process, SimProcesses
+
+
+def teller(process):
+    return lambda text: process.world.note("says", process, text)
+
+
+def new_worker(process, session, interval):
+    process.project.make_directories()
+    name = enrol(
+        process.project, "workers", process.here, session, process.clock)
+    neighbours = Neighbours(
+        process.project, name, new_reclaimer(process), process.clock)
+    worker = Worker(
+        process.project, name, SimProcesses(process), neighbours, Terminal(),
+        teller(process), interval, process.clock,
+    )
+    worker.start()
+    return worker
+
+
+def worker(process, session, interval):
+    """bin/fjd-worker"""
+    new = new_worker(process, session, interval)
+    process.project.open_session(session)
+    work(process, new)
+    while new.was_buried and new.order != NOW:
+        new.say("I was taken for dead; starting anew.")
+        new = new_worker(process, session, interval)
+        work(process, new)
+
+
+def work(process, new):
+    turn = cli.patiently(new.step, new.say, process.project)
+    while not new.has_left:
+        if "TERM" in process.wait(turn()):
+            new.order = NOW
+
+
+def new_reclaimer(process):
+    now = process.clock.time()
+    name = new_id(process.here.host, now, process.pid)
+    return Reclaimer(
+        process.project, name, process.here, Stamps(new_token(now)),
+        SimProcesses(process), teller(process), cli.MOST_LOSSES, process.clock,
+    )
+
+
+def dispatcher(process, interval, keep_running=False, standby=True):
+    """bin/fjd-dispatcher"""
+    project, here, say = process.project, process.here, teller(process)
+    project.make_directories()
+    outcome = Outcome(project)
+    outcome.start()
+    reclaimer = new_reclaimer(process)
+    new = Dispatcher(
+        project, Succession(project, here, process.clock), reclaimer, outcome,
+        say, interval, keep_running, process.clock,
+    )
+    try:
+        if standby or not new.succession.rival():
+            dispatch(process, new)
+    finally:
+        new.succession.leave()
+
+
+def dispatch(process, new):
+    turn = cli.patiently(new.step, new.say, process.project)
+    while not new.has_ended:
+        process.clock.sleep(turn())
+    new.outcome.update()
+    for line in new.outcome.summary() + [f"{new.left()} left"]:
+        new.say(line)
+
+
+class SimSessions:
+    """fjd.session.Sessions: a worker is a process of the same host."""
+
+    def __init__(self, process, interval):
+        self.process = process
+        self.interval = interval
+
+    def start(self, name, argv, log, environ, directory):
+        Process(
+            self.process.host, "worker", worker, f"process {name}",
+            self.interval,
+        )
+
+    def end(self, session, pid, number):
+        process = self.process.host.processes[pid]
+        if number == signal.SIGKILL:
+            process.world.after(0.0, process.kill)
+        else:
+            process.signal("TERM")
+
+
+def recruiter(process):
+    return Recruiter(
+        process.project, new_reclaimer(process), teller(process),
+        process.clock,
+    )
+
+
+def hire(process, number, interval):
+    """bin/fjd-recruiter hire"""
+    process.project.make_directories()
+    sessions = SimSessions(process, interval)
+    recruiter(process).hire(number, sessions, [], {}, "/")
+
+
+def fire(process):
+    """bin/fjd-recruiter fire"""
+    process.project.make_directories()
+    recruiter(process).fire(NOW, [], SimSessions(process, 1.0))

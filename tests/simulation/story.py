@@ -1,0 +1,297 @@
+"""One seed, from beginning to end: who takes part, and what they do.
+
+Until all is healed, things go wrong, and nobody looks after them.  Then
+somebody does what the README tells a user to do, starts a dispatcher and
+hires workers where there are none, until all jobs have ended; and at last
+fires the workers.
+"""
+from typing import Any, NamedTuple
+
+import fjd.names
+from fjd.audit import audit
+
+from simulation import roles
+from simulation.checks import Checks, USER
+from simulation.client import LOCAL, NFS, SSHFS
+from simulation.faults import Faults
+from simulation.server import DIRECTORY, FILE, LINK
+from simulation.world import Host, Process, ROOT, Violation, World
+
+BAD = (b"", b"no INI file", b"[control]\n", b"[control]\nexecutable: none\n")
+LONGEST = 1200.0  # seconds from healing until all must be at rest
+LOOK = (5, 30)   # seconds between two looks of who takes care
+
+
+class Job:
+    """What the user wanted: a file of that name."""
+
+    def __init__(self, name, is_bad):
+        self.name = name
+        self.path = ""
+        self.is_bad = is_bad
+        self.is_wanted = True
+        self.is_accepted = False
+        self.has_timeout = False
+
+
+class Tokens:
+    """The secrets module, for names.py."""
+
+    def __init__(self, world):
+        self.world = world
+
+    def token_hex(self, size):
+        return "%0*x" % (2 * size, self.world.random.getrandbits(8 * size))
+
+
+class Story:
+    """Everything in one world that is not a fault."""
+
+    def __init__(self, seed, wanted):
+        self.wanted = wanted  # kinds of faults that there have to be
+        world = self.world = World(seed, None)
+        world.home = world.one_of([NFS] * 7 + [SSHFS] * 2 + [LOCAL])
+        self.checks = Checks(world)
+        heals = world.between(20, 120)
+        world.watch(self.checks, Faults(world, heals))
+        world.server.directories[ROOT.rpartition("/")[0]] = {}
+        world.server.mkdir(USER, ROOT)
+        number = 1 if world.home is LOCAL else self.few(3, 20)
+        world.hosts = [Host(world, f"h{i}") for i in range(number)]
+        self.interval = world.one_of([0.3, 1.0, 5.0])
+        self.longest = world.one_of([0.05, 10.0, 50.0])  # seconds of a job
+        self.slow = world.one_of([0.05, 0.05, 0.5])  # how many come in halves
+        self.is_rush = world.chance(0.3)  # all jobs at once
+        self.alike = world.one_of([0.05, 0.2, 0.8])  # how many are namesakes
+        self.heals = heals
+        self.firing = None
+        self.drafts = 0
+
+    def few(self, least, most):
+        """Mostly few."""
+        return least + int((most - least + 1) * self.world.draw() ** 3)
+
+    def tell(self):
+        """Raises Violation if the story does not end well."""
+        world = self.world
+        real, fjd.names.secrets = fjd.names.secrets, Tokens(world)
+        try:
+            Process(world.hosts[0], "setup", self.begin)
+            world.at(self.heals + 1.0, self.take_care)
+            world.run()
+            self.checks.at_rest()
+        finally:
+            world.end()
+            fjd.names.secrets = real
+
+    def begin(self, process):
+        process.project.make_directories()
+        world = self.world
+        world.faults.choose(self.wanted)
+        world.note("story", "", world.home.name, len(world.hosts),
+                   *world.faults.on)
+        for _ in range(self.few(2, 12)):
+            self.start(self.hire_or_start)
+        for _ in range(1 + (world.chance(0.5)) + world.chance(0.2)):
+            self.start(self.start_dispatcher)
+        for number in range(self.few(8, 40)):
+            self.start(lambda n=number: self.want(n), self.is_rush)
+        for number in range(100, 105):
+            world.faults.plan(lambda victim, n=number: self.want(n))
+
+    def start(self, what, at_once=False):
+        """Now, or some time before all is healed."""
+        when = 0.0
+        if not at_once and self.world.chance(0.7):
+            when = self.world.between(0, self.heals * 0.9)
+        self.world.at(self.world.now + when, what)
+
+    # Programs
+
+    def host(self):
+        up = [host for host in self.world.hosts if host.is_up]
+        return self.world.one_of(up) if up else None
+
+    def launch(self, role, program, *arguments):
+        host = self.host()
+        return host and Process(host, role, program, *arguments)
+
+    def hire_or_start(self):
+        if self.world.chance(0.6):
+            self.hire(1 + int(self.world.draw() * 3))
+        else:
+            self.launch("worker", roles.worker, "none", self.interval)
+
+    def hire(self, number):
+        return self.launch("recruiter", roles.hire, number, self.interval)
+
+    def start_dispatcher(self):
+        world = self.world
+        self.launch("dispatcher", roles.dispatcher, self.interval,
+                    world.chance(0.2), world.chance(0.8))
+
+    # The user's jobs
+
+    def want(self, number):
+        """Put a job; sometimes change one's mind, or do it badly."""
+        world = self.world
+        name = f"job{number}"
+        if world.chance(self.alike):
+            name = world.one_of(["same", "other"])
+        if world.chance(0.03):
+            name = "-bad"
+        is_bad = world.chance(0.1)
+        job = Job(name, is_bad)
+        if is_bad:
+            return self.put_bad(job)
+        text = self.text(job)
+        if world.chance(self.slow):
+            return self.put_slowly(job, text)
+        self.put(job, FILE, text)
+        if world.chance(0.1):
+            world.after(world.between(0, 5), lambda: self.cancel(job))
+
+    def text(self, job):
+        world = self.world
+        seconds = self.longest * 1000 ** -world.draw()
+        status = int(world.chance(0.2))
+        text = f"[control]\nexecutable: run {seconds:.3f} {status}\n"
+        if world.chance(0.1):
+            text += f"retries: {self.few(1, 4)}\n"
+        if world.chance(0.1):
+            job.has_timeout = True
+            text += f"timeout: {world.between(0.1, 10):.3f}\n"
+        return text.encode()
+
+    def put_bad(self, job):
+        kind = self.world.one_of([FILE] * 4 + [DIRECTORY, LINK])
+        text = self.world.one_of(BAD) if kind == FILE else b""
+        self.put(job, kind, text)
+
+    def put(self, job, kind, text):
+        """A draft, then a rename."""
+        self.drafts += 1
+        server = self.world.server
+        draft = f"{ROOT}/jobqueue/.draft{self.drafts}"
+        node = server.create(USER, draft, False, kind, job)
+        node.data = text
+        self.checks.jobs.append(job)
+        target = f"{ROOT}/jobqueue/{job.name}"
+        there = server.find(target)
+        if there and (there.kind == DIRECTORY or kind == DIRECTORY):
+            job.is_wanted = False  # rename(2) refuses.
+            return server.unlink(USER, draft)
+        server.rename(USER, draft, target)
+
+    def put_slowly(self, job, text):
+        """Half of it in place, the rest soon after."""
+        world = self.world
+        path = f"{ROOT}/jobqueue/{job.name}"
+        if world.server.find(path):
+            return
+        job.path = path
+        self.checks.jobs.append(job)
+        node = world.server.create(USER, path, True, FILE, job)
+        world.server.write(USER, path, node, 0, text[:15])
+        world.after(
+            world.between(0, 0.9),
+            lambda: world.server.write(USER, path, node, 15, text[15:]))
+
+    def cancel(self, job):
+        """rm a job that waits."""
+        server = self.world.server
+        if job.path.startswith(f"{ROOT}/jobqueue/"):
+            node = server.find(job.path)
+            if node and node.job is job:
+                job.is_wanted = False
+                server.unlink(USER, job.path)
+
+    # After healing
+
+    def take_care(self):
+        world = self.world
+        if world.now > self.heals + LONGEST:
+            raise Violation("no rest: " + ", ".join(self.unrest()))
+        if self.checks.jobs and all(
+                job.is_accepted or not job.is_wanted
+                for job in self.checks.jobs):
+            self.finish()
+        else:
+            self.help()
+        if not world.is_over:
+            world.after(world.between(*LOOK), self.take_care)
+
+    def living(self, role):
+        return [
+            p for p in self.world.processes
+            if p.role == role and not p.is_dead
+        ]
+
+    def help(self):
+        if not self.living("dispatcher"):
+            self.launch("dispatcher", roles.dispatcher, self.interval)
+        if not self.living("recruiter") and not self.living("worker"):
+            self.hire(2)
+
+    def finish(self):
+        """Fire, while a dispatcher looks for the dead; then Ctrl-C."""
+        left, dispatchers = self.unrest(), self.living("dispatcher")
+        if self.living("auditor"):
+            return
+        if not left and not dispatchers:
+            self.launch("auditor", self.audit)
+            return
+        members = self.world.members
+        if all(members.get(name) in dispatchers for name in left):
+            for process in dispatchers:
+                process.interrupt()
+            return
+        if not dispatchers and self.leftovers():
+            self.launch("dispatcher", roles.dispatcher, 5.0, True)
+        if not self.living("recruiter"):
+            self.launch("recruiter", roles.fire)
+
+    def audit(self, process):
+        """What bin/fjd audit finds, and then all is over."""
+        process.clock.sleep(self.world.home.listing)
+        look, findings = audit(process.project, process.here)
+        if findings:
+            raise Violation("audit: " + "; ".join(findings))
+        self.world.is_over = True
+
+    def leftovers(self):
+        """What dead members have left."""
+        directories = self.world.server.directories
+        return [
+            name for place in ("jobpods", "running", "orders", "workerqueue",
+                               "workers", "dispatchers")
+            for name in directories[f"{ROOT}/{place}"]
+        ]
+
+    def unrest(self):
+        """What is not as it has to be at last."""
+        unsaved = [h.path for host in self.world.hosts
+                   for h in host.client.unsaved]
+        living = [
+            p.name for p in self.world.processes
+            if not p.is_dead and p.role != "dispatcher"
+        ]
+        return self.leftovers() + unsaved + living
+
+
+class Result(NamedTuple):
+    """How a seed ended: what was violated, or ""."""
+
+    violation: str
+    events: Any  # the last ones
+    hash: int    # of all events
+
+
+def simulate(seed, wanted=()):
+    story = Story(seed, wanted)
+    violation = ""
+    try:
+        story.tell()
+    except Violation as found:
+        violation = str(found)
+    return Result(violation, story.world.trace, story.world.hash)
