@@ -17,7 +17,7 @@ from typing import Any, Callable, Optional
 from fjd import __version__, files
 from fjd.alarm import LONGEST
 from fjd.errors import BadUsage, FjdError, NotYours
-from fjd.names import is_project, printable
+from fjd.names import is_project, LONGEST_JOB_NAME, printable
 from fjd.process import without_job
 from fjd.project import Project
 from fjd.terminal import Terminal
@@ -89,14 +89,27 @@ def seconds(text: str) -> float:
     return value
 
 
-def open_project(name: str, say: Callable[[str], None]) -> Project:
-    """The project of that name, with all its directories, ours alone."""
+def named_project(name: str) -> Project:
     if not is_project(name):
         raise BadUsage(
-            f"project {printable(name)!r}: a name is made of A-Z, a-z, 0-9,"
-            " _, . and -, and begins with none of the last two",
+            f'project "{printable(name)}": a name is made of A-Z, a-z, 0-9,'
+            " _, . and -, begins with a letter, a digit or _, and has at most"
+            f" {LONGEST_JOB_NAME} characters",
         )
-    project = Project(os.path.join(home(), name))
+    return Project(os.path.join(home(), name))
+
+
+def find_project(name: str, say: Callable[[str], None]) -> Project:
+    """The project of that name, if there is one."""
+    root = named_project(name).root
+    if not os.path.isdir(root):
+        raise BadUsage(f"{root}: there is no such project")
+    return open_project(name, say)
+
+
+def open_project(name: str, say: Callable[[str], None]) -> Project:
+    """The project of that name, with all its directories, ours alone."""
+    project = named_project(name)
     try:
         os.makedirs(home(), mode=0o700, exist_ok=True)
         os.makedirs(project.root, mode=0o700, exist_ok=True)
@@ -174,8 +187,7 @@ def write_line(line: str) -> None:
     except AttributeError:
         pass  # There is no stdout.
     except OSError:
-        # Nobody reads it any more, nor what Python would flush at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence()
 
 
 def is_agreed(question: str) -> bool:
@@ -227,17 +239,41 @@ def leave_job() -> None:
 def run(main: Callable[[], Optional[int]]) -> None:
     """Run a command, and end with its exit code."""
     try:
-        sys.exit(main())
+        status = main_status(main)
     except FjdError as error:
         complain(str(error), error.hint)
-        sys.exit(error.exit_code)
+        status = error.exit_code
     except KeyboardInterrupt:
-        sys.exit(SIGNALLED + signal.SIGINT)
+        status = SIGNALLED + signal.SIGINT
+    except BrokenPipeError:
+        silence()
+        status = SIGNALLED + signal.SIGPIPE
     except OSError as error:
+        silence()
         if not error.filename and error.errno not in HOME_TROUBLES:
             raise
-        complain(f"{error.filename or home()}: {error.strerror}")
-        sys.exit(os.EX_IOERR)
+        complain(f"{error.filename or 'standard output'}: {error.strerror}")
+        is_ours = not isinstance(error, PermissionError)
+        status = os.EX_IOERR if is_ours else os.EX_NOPERM
+    sys.exit(status)
+
+
+def main_status(main: Callable[[], Optional[int]]) -> Any:
+    """What main() ends with, when all that it has printed is out."""
+    try:
+        status = main()
+    except SystemExit as ending:  # argparse: --help, or wrong usage.
+        status = ending.code  # type: ignore
+    if sys.stdout:
+        sys.stdout.flush()
+    return status
+
+
+def silence() -> None:
+    """Nobody reads stdout any more, nor what Python would flush at its end.
+    """
+    if sys.stdout:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(message: str, hint: str = "") -> None:

@@ -12,7 +12,8 @@ stays, the file counts as gone.  Every other OSError goes to the caller.
 import errno
 import os
 import stat
-from typing import Any, Callable, List, Tuple
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, List, Tuple
 
 # The machine or the server is short of something for a while.
 PASSING = (
@@ -33,6 +34,16 @@ def by_path(path: str, call: Callable[[], Any]) -> Any:
             if error.errno not in STALE:
                 raise
     raise FileNotFoundError(errno.ENOENT, "stale file handle", path)
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Let an error of an open file tell which one."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or path
+        raise
 
 
 def names(directory: str) -> List[str]:
@@ -115,7 +126,7 @@ def create(path: str, text: str = "") -> bool:
         return False
     try:
         try:
-            append(descriptor, os.fsencode(text))
+            append(path, descriptor, os.fsencode(text))
         finally:
             os.close(descriptor)  # NFS: a full disk shows here at the latest.
     except OSError:
@@ -132,7 +143,8 @@ def touch(path: str) -> None:
     """
     descriptor = by_path(path, lambda: os.open(path, os.O_WRONLY))
     try:
-        os.pwrite(descriptor, b"\n", max(0, os.fstat(descriptor).st_size - 1))
+        with naming(path):
+            os.pwrite(descriptor, b"\n", max(0, length(descriptor) - 1))
     finally:
         os.close(descriptor)
 
@@ -201,18 +213,26 @@ def length(descriptor: int) -> int:
     return os.fstat(descriptor).st_size
 
 
-def sync(descriptor: int) -> None:
+def has_whole_lines(descriptor: int) -> bool:
+    """Whether what comes next begins a line."""
+    last = length(descriptor) - 1
+    return last < 0 or os.pread(descriptor, 1, last) == b"\n"
+
+
+def sync(path: str, descriptor: int) -> None:
     """See that a power loss takes nothing of what was written."""
-    os.fsync(descriptor)
+    with naming(path):
+        os.fsync(descriptor)
 
 
 def close(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def append(descriptor: int, line: bytes) -> None:
+def append(path: str, descriptor: int, line: bytes) -> None:
     """Write a whole line or nothing (ENOSPC)."""
     before = length(descriptor)
-    if os.write(descriptor, line) != len(line):
-        os.ftruncate(descriptor, before)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with naming(path):
+        if os.write(descriptor, line) != len(line):
+            os.ftruncate(descriptor, before)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -18,7 +18,7 @@ WRITE_BUFFER = 4096  # bytes; what is longer may come in several writes
 SECTIONS = ("control", "fjd")
 PROGRAM = (b"#!", b"\x7fELF")
 COMMENT = re.compile(
-    rb"^#[ \t]*fjd:[ \t]*([a-z]+)[ \t]*=[ \t]*(.*?)\s*$", re.M)
+    rb"^[ \t]*#[ \t]*fjd:[ \t]*([a-z]+)[ \t]*[=:][ \t]*(.*?)\s*$", re.M)
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 LARGEST = 1 << 24  # bytes of an INI file
 SHELL_SYNTAX = re.compile(
@@ -168,7 +168,7 @@ def timeout(text: Optional[str]) -> float:
         return 0.0
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd]?)", text)
     if not match:
-        raise BadJob(f"timeout: a number of seconds, or 10m, 2h, not {text!r}")
+        raise BadJob(f"timeout: seconds, or 10m, 2h, 1d, not {text!r}")
     return float(match.group(1)) * SECONDS[match.group(2)]
 
 
@@ -202,10 +202,11 @@ def why_not_started(error: OSError, job: Job) -> str:
     program = job.argv[0]
     if error.errno not in (errno.ENOENT, errno.ENOTDIR):
         return f"cannot run {program}: {error.strerror}"
-    if "/" not in program:
-        return f"command not found: {program}"
+    place = os.path.join(os.getcwd(), job.directory)
     try:
-        with open(program, "rb") as script:
+        with open(os.path.join(place, program), "rb") as script:
             return f"interpreter not found: {first_line(script.read(200))!r}"
     except OSError:
-        return f"command not found: {program}"
+        is_relative = "/" in program and program[0] != "/"
+        where = f" (in {place.rstrip('/')})" if is_relative else ""
+        return f"command not found: {program}{where}"

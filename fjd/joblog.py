@@ -46,21 +46,24 @@ class JobLog:
 
     def keep(self, attempt: str, note: str = "") -> None:
         """Name the log after its attempt, if there is anything in it."""
+        files = self.project.files
         if self.descriptor is None:
             if not note:
                 return
             self.open()
         assert self.descriptor is not None
         if note:
-            line = os.fsencode(f"[fjd-worker] {note}\n")
-            self.project.files.append(self.descriptor, line)
+            is_new_line = files.has_whole_lines(self.descriptor)
+            start = "" if is_new_line else "\n"
+            line = os.fsencode(f"{start}[fjd-worker] {note}\n")
+            files.append(self.draft, self.descriptor, line)
         self.echo()
-        if self.project.files.length(self.descriptor):
-            self.project.files.move(self.draft, self.project.job_log(attempt))
+        if files.length(self.descriptor):
+            files.move(self.draft, self.project.job_log(attempt))
         else:
-            self.project.files.remove(self.draft)
+            files.remove(self.draft)
         descriptor, self.descriptor = self.descriptor, None
         try:
-            self.project.files.close(descriptor)
+            files.close(descriptor)
         except OSError:
             pass  # NFS: there was no room; the log is short, the end counts.

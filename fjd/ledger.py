@@ -113,15 +113,15 @@ class Ledger:
 
     def write(self, entry: Entry) -> None:
         """OSError if the line could not be written whole; then it is not."""
-        line = "\t".join(map(escape, entry)) + "\n"
+        text = "\t".join(map(escape, entry)) + "\n"
         if self.descriptor is None:
             self.descriptor = self.project.files.open_own(self.path)
-        text = line if self.has_header else HEADER + line
-        self.project.files.append(self.descriptor, os.fsencode(text))
+        line = os.fsencode(text if self.has_header else HEADER + text)
+        self.project.files.append(self.path, self.descriptor, line)
         self.has_header = True
         self.is_synced = False
 
     def sync(self) -> None:
         if not self.is_synced and self.descriptor is not None:
-            self.project.files.sync(self.descriptor)
+            self.project.files.sync(self.path, self.descriptor)
             self.is_synced = True

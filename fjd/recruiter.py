@@ -13,6 +13,7 @@ from fjd.alarm import Backoff
 from fjd.dismissal import Dismissal
 from fjd.errors import NotHired
 from fjd.liveness import identity_in, parse_record
+from fjd.names import host_of, is_same_host, printable
 from fjd.project import DRAIN, NOW, Project
 from fjd.reclaim import Reclaimer
 
@@ -116,6 +117,9 @@ class Recruiter:
             self.wait_until_left(dismissal, LAST_PATIENCE)
         if not hosts:
             self.project.forget_sessions()
+        for host in hosts:
+            if not any(is_same_host(host, host_of(w)) for w in dismissal.told):
+                self.say(f"No worker was on {printable(host)}.")
         if dismissal.remaining():
             workers = ", ".join(dismissal.remaining())
             raise NotHired(f"{workers}: did not leave")
@@ -137,7 +141,8 @@ class Recruiter:
         records = self.records()
         for worker in workers:
             if worker in records:
-                self.say(f"{worker} does not leave: ending it.")
+                name = signal.Signals(number).name
+                self.say(f"{worker} does not leave: sending {name}.")
                 keys = records[worker]
                 sessions.end(keys["session"], identity_in(keys).pid, number)
 

@@ -1,5 +1,6 @@
 """Usage, errors and exit codes of each command, as a person meets them."""
 import os
+import signal
 import re
 import stat
 import subprocess
@@ -8,10 +9,11 @@ import pytest
 
 from helpers import command, fjd, is_root, ok, run
 
-COMMANDS = ["fjd-dispatcher", "fjd-recruiter", "fjd-worker"]
+COMMANDS = ["fjd", "fjd-dispatcher", "fjd-recruiter", "fjd-worker"]
+VERBS = {"fjd-recruiter": ["fire"], "fjd": ["audit"]}
 RULE = (
-    "a name is made of A-Z, a-z, 0-9, _, . and -, and begins with none of"
-    " the last two"
+    "a name is made of A-Z, a-z, 0-9, _, . and -, begins with a letter, a"
+    " digit or _, and has at most 100 characters"
 )
 
 
@@ -27,6 +29,10 @@ def test_help_and_version_are_there(name):
     (["fjd-worker", "--interval", "0"], "argument --interval: '0' is no"
      " number of seconds above 0, at most 3600"),
     (["fjd-dispatcher", "more"], "unrecognized arguments: more"),
+    (["fjd-dispatcher", "--once", "--standby"],
+     "--once: not with --keep-running or --standby"),
+    (["fjd-dispatcher", "--max-losses", "0"],
+     "argument --max-losses: '0' is no number above 0"),
     (["fjd-recruiter", "hire", "-3"],
      "hire -3: not from 0 to 1000"),
     (["fjd-recruiter", "hire", "100000"],
@@ -49,10 +55,10 @@ def test_wrong_usage_is_one_line_and_status_2(arguments, message):
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("project", ["", "-x", ".x", "a/b", "a b", "..", "é"])
 def test_bad_project_name_is_one_line_and_status_2(name, project):
-    verb = ["fire"] if name == "fjd-recruiter" else []
+    verb = VERBS.get(name, [])
     result = fjd(name, f"--project={project}", *verb)
     assert result.returncode == 2
-    assert result.stderr.startswith(f"{name}: error: project '")
+    assert result.stderr.startswith(f'{name}: error: project "')
     assert result.stderr.endswith(f": {RULE}\n")
     assert result.stderr.count("\n") == 1
     assert not os.path.exists(os.path.expanduser("~/.fjd"))
@@ -129,7 +135,7 @@ def test_project_of_another_user_is_refused(home, name):
     root = home / ".fjd" / "default"
     root.mkdir(parents=True, mode=0o700)
     os.chown(str(root), 12345, 12345)
-    result = fjd(name, *(["fire"] if name == "fjd-recruiter" else []))
+    result = fjd(name, *VERBS.get(name, []))
     assert result.returncode == 77
     assert result.stderr.splitlines()[0] == (
         f"{name}: error: {root}: belongs to another user (uid 12345)"
@@ -199,3 +205,40 @@ def test_commands_run_from_an_installed_tree(tmp_path):
     program = str(prefix / "bin" / "fjd-worker")
     result = run([command("")[0], program, "--version"])
     assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [
+    ["--help"], ["--version"], ["audit"],
+])
+def test_who_reads_no_more_is_no_harm(project, arguments, unbuffered):
+    """As in fjd audit | head -0."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.Popen(
+        command("fjd", *arguments), stdout=writer, stderr=subprocess.PIPE,
+        env=dict(os.environ, PYTHONUNBUFFERED=unbuffered),
+    )
+    os.close(writer)
+    assert process.communicate(timeout=30)[1] == b""
+    # argparse itself forgives that, from Python 3.11 on.
+    ends = [128 + signal.SIGPIPE] + [0] * (arguments != ["audit"])
+    assert process.returncode in ends
+
+
+def test_results_that_cannot_be_written_are_an_error(project):
+    with open("/dev/full", "w") as full:
+        process = subprocess.Popen(
+            command("fjd", "audit"), stdout=full, stderr=subprocess.PIPE)
+    assert process.communicate(timeout=30)[1] == (
+        b"fjd: error: standard output: No space left on device\n"
+    )
+    assert process.returncode == 74
+
+
+def test_a_project_that_is_not_there_is_not_made_by_asking(home):
+    result = fjd("fjd", "audit", "--project", "nosuch")
+    assert (result.returncode, result.stderr) == (
+        2, f"fjd: error: {home}/.fjd/nosuch: there is no such project\n",
+    )
+    assert not os.path.exists(".fjd")

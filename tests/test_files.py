@@ -138,7 +138,7 @@ def test_only_an_empty_directory_is_removed():
 
 def test_a_log_is_new_and_can_be_read_back():
     log = files.open_log("a")
-    files.append(log, b"1\n")
+    files.append("a", log, b"1\n")
     assert os.pread(log, 9, 0) == b"1\n"
     os.close(log)
     with pytest.raises(FileExistsError):
@@ -148,10 +148,11 @@ def test_a_log_is_new_and_can_be_read_back():
 @pytest.mark.parametrize("room", [3, 4, 9])
 def test_a_line_is_appended_whole_or_not_at_all(room):
     ours = files.open_own(write("a", "12\n"))
-    with room_for(room), pytest.raises(OSError):
-        files.append(ours, b"345678\n")
+    with room_for(room), pytest.raises(OSError) as error:
+        files.append("a", ours, b"345678\n")
+    assert error.value.filename == "a"
     assert text_of("a") == "12\n"
-    files.append(ours, b"9\n")
+    files.append("a", ours, b"9\n")
     os.close(ours)
     assert text_of("a") == "12\n9\n"
 

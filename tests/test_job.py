@@ -180,7 +180,7 @@ def test_a_long_file_is_read_whole_and_may_be_half_written():
 
 
 @pytest.mark.parametrize("argv, reason", [
-    (["./no such", "job"], "command not found: ./no such"),
+    (["./no such", "job"], "command not found: ./no such (in {here})"),
     (["/dev/null/a", "job"], "command not found: /dev/null/a"),
     (["/", "job"], f"cannot run /: {os.strerror(errno.EACCES)}"),
     (["./job"], "interpreter not found: '#!/no/such -x'"),
@@ -189,13 +189,16 @@ def test_what_cannot_be_started_has_its_reason(argv, reason):
     write(b"#!/no/such -x\n", 0o700)
     with pytest.raises(OSError) as error:
         subprocess.call(argv)
+    reason = reason.format(here=os.getcwd())
     assert why_not_started(error.value, Job(argv, "")) == reason
 
 
 def test_a_program_that_was_taken_away_has_its_reason_too():
     error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     job = Job(["./job"], "./job")
-    assert why_not_started(error, job) == "command not found: ./job"
+    assert why_not_started(error, job) == (
+        f"command not found: ./job (in {os.getcwd()})"
+    )
 
 
 def test_a_directory_that_is_not_there_is_the_reason():
@@ -216,9 +219,9 @@ def test_a_timeout_has_the_units_of_timeout_1(text, seconds):
 
 
 @pytest.mark.parametrize("key, text, reason", [
-    ("timeout", "10 m", "a number of seconds, or 10m, 2h, not '10 m'"),
-    ("timeout", "", "a number of seconds, or 10m, 2h, not ''"),
-    ("timeout", "-1", "a number of seconds, or 10m, 2h, not '-1'"),
+    ("timeout", "10 m", "seconds, or 10m, 2h, 1d, not '10 m'"),
+    ("timeout", "", "seconds, or 10m, 2h, 1d, not ''"),
+    ("timeout", "-1", "seconds, or 10m, 2h, 1d, not '-1'"),
     ("retries", "-1", "a number from 0 to 999999, not '-1'"),
     ("retries", "many", "a number from 0 to 999999, not 'many'"),
 ])
@@ -231,10 +234,11 @@ def test_a_key_that_makes_no_sense_is_bad(key, text, reason):
 def test_keys_of_a_script_are_in_comments():
     script = write(
         b"#!/bin/sh\n# fjd: timeout=10m\n#fjd:retries = 2\n"
-        b"# fjd: directory=/a b\n # fjd: nice=3\n# fjd: mine=x\n", 0o700,
+        b"# fjd: directory: /a b\n  # fjd: nice=3\n# fjd: mine=x\n", 0o700,
     )
     assert read_job(files, script) == Job(
         ["job"], "#!/bin/sh", timeout=600.0, retries=2, directory="/a b",
+        niceness=3,
     )
 
 

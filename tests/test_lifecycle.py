@@ -629,6 +629,19 @@ def test_standby_takes_over_from_a_dispatcher_that_is_killed(
     ]
 
 
+def test_who_stands_by_does_not_ask_about_workers(project, dispatcher):
+    import pty
+    ours, theirs = pty.openpty()
+    standby = subprocess.Popen(
+        command("fjd-dispatcher", "--standby"), stdin=theirs, stdout=theirs,
+    )
+    assert b"Standing by" in os.read(ours, 1000)
+    standby.send_signal(signal.SIGINT)
+    assert standby.wait(20) == 130
+    os.close(ours)
+    os.close(theirs)
+
+
 def test_one_pass_is_enough_for_who_has_cron(project, put):
     put("job1", "[control]\nexecutable: true\n")
     ok("fjd-recruiter", "hire", "1")
@@ -643,10 +656,14 @@ def test_one_pass_is_enough_for_who_has_cron(project, put):
 
 def test_fire_of_a_host_leaves_the_others_alone(project):
     ok("fjd-recruiter", "hire", "2")
-    assert ok("fjd-recruiter", "fire", "no-such-host") == [fired(0)]
-    assert ok("fjd-recruiter", "fire", "--", "$(touch x)", "-C") == [fired(0)]
+    for names in (["no-such-host"], ["$(touch x)", "-C"]):
+        assert ok("fjd-recruiter", "fire", "--", *names) == [
+            f"[fjd-recruiter] No worker was on {name}." for name in names
+        ] + [fired(0)]
     assert len(project.pods()) == 2
-    assert ok("fjd-recruiter", "fire", host(), "lab7") == [fired(2)]
+    assert ok("fjd-recruiter", "fire", host(), "lab7") == [
+        "[fjd-recruiter] No worker was on lab7.", fired(2),
+    ]
 
 
 def test_fire_drain_lets_jobs_end(project, put, tmp_path):
@@ -684,7 +701,7 @@ def test_worker_that_does_not_leave_is_ended_and_its_job_given_back(
         project, new_reclaimer(project, said.append, 3), said.append,
     )
     hand.fire(NOW, [], Sessions("", said.append))
-    assert said[0] == f"{worker} does not leave: ending it."
+    assert said[0] == f"{worker} does not leave: sending SIGTERM."
     assert said[-1] == 'Fired 1 workers in project "default".'
     assert [name[:7] for name in project.waiting()] == ["job1~1."]
     from fjd.liveness import start_time

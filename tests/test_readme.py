@@ -57,7 +57,7 @@ def test_every_column_and_event_of_the_ledger_is_there(readme):
 
 def test_every_exit_code_is_there(readme):
     from fjd import errors
-    codes = {0, 1, 2, 130, errors.SOME_FAILED, os.EX_IOERR} | {
+    codes = {0, 1, 2, 130, 141, errors.SOME_FAILED, os.EX_IOERR} | {
         kind.exit_code for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, errors.FjdError)
     }

@@ -353,7 +353,7 @@ def test_job_that_lost_three_workers_is_given_up(
     assert failed.n == 4
     with open(project.job_log(failed.name)) as log:
         assert log.read() == (
-            "[fjd] job1: given up after 3 attempts: its workers died\n"
+            "[fjd] job1: given up after 3 attempt(s): its workers died\n"
         )
     events = sorted(row["event"] for row in ledger(project))
     assert events == ["failed", "lost", "lost", "lost"]
@@ -432,6 +432,13 @@ def test_end_that_has_to_be_tried_again_keeps_the_log(
     work(worker, lambda: not worker.task)
     assert log_of(project, "job1") == "hello\n[fjd-worker] job1: exit 4\n"
     assert [row["event"] for row in ledger(project)] == ["failed"]
+
+
+def test_reason_begins_a_line_of_its_own(project, begun):
+    worker, dispatcher = begun(
+        "[control]\nexecutable: printf hello; exit 4 #\n")
+    work(worker, lambda: not worker.task)
+    assert log_of(project, "job1") == "hello\n[fjd-worker] job1: exit 4\n"
 
 
 def test_orders_do_not_wait_for_the_interval(
