@@ -102,8 +102,11 @@ class Checks:
             self.demand(is_free, "an announcement was removed by another",
                         by.name, name)
 
-    def wrote(self, by, path):
+    def wrote(self, by, path, silence):
+        """For how long it had not been written to tells who was silent."""
         place, name = parts(path)
+        if place == "workers" and silence >= SILENCE:
+            self.declared.add(name)  # It may be, and it may be too late.
         if place == "ledger":
             writer = self.writers.setdefault(path, by)
             self.demand(by is writer, "two write a ledger", path)

@@ -298,19 +298,24 @@ class SimOS:
             data = data[:taken]
         if data:
             handle.pending.append((offset, data))
-            self.keep(handle)
+            if self.home.is_buffered:
+                self.save_later(handle)
+            else:
+                self.report(self.save(handle), handle)
         return len(data)
 
-    def keep(self, handle):
+    def report(self, error, handle):
+        if error:
+            raise failure(error, handle.path)
+
+    def save_later(self, handle):
         """It comes to the server by and by, also if this process dies."""
-        if not self.home.is_buffered:
-            return self.save(handle)
         if handle not in self.client.unsaved:
             self.client.unsaved.append(handle)
             self.world.after(self.world.draw() * 30, lambda: self.save(handle))
 
     def save(self, handle):
-        """Write what is pending; False if the server would not have it."""
+        """Write what is pending; an errno if the server would not have it."""
         if handle in self.client.unsaved:
             self.client.unsaved.remove(handle)
         grows = handle.size > len(handle.node.data)
@@ -329,9 +334,8 @@ class SimOS:
 
     def fsync(self, descriptor):
         handle = self.handle(descriptor)
-        error = self.request(self.save, handle) if handle.pending else 0
-        if error:
-            raise failure(error, handle.path)
+        if handle.pending:
+            self.report(self.request(self.save, handle), handle)
 
     def ftruncate(self, descriptor, size):
         handle = self.handle(descriptor)

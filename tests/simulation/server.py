@@ -108,10 +108,13 @@ class Server:
 
     def write(self, by, path, node, offset, data):
         node.data = node.data[:offset] + data + node.data[offset + len(data):]
-        node.written = self.clock.now
-        self.watch.wrote(by, path)
+        self.has_changed(by, path, node)
 
     def truncate(self, by, path, node, size):
         node.data = node.data[:size]
+        self.has_changed(by, path, node)
+
+    def has_changed(self, by, path, node):
+        silence = self.clock.now - node.written
         node.written = self.clock.now
-        self.watch.wrote(by, path)
+        self.watch.wrote(by, path, silence)
