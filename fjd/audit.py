@@ -25,27 +25,25 @@ class Look:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.places: Dict[str, List[str]] = defaultdict(list)
-        self.counts: Dict[str, int] = {}
+        self.paths: Dict[str, List[str]] = defaultdict(list)  # of an attempt
+        self.counts: Dict[str, int] = defaultdict(int)
         self.lines: Dict[str, List[str]] = defaultdict(list)
         self.excused: Set[str] = set()
         for place in ENDED:
             self.add(place, project.names(place))
         self.read_ledgers()
         self.add("jobqueue", project.waiting())
-        self.begun = {run.attempt: run.worker for run in project.running()}
-        self.add("running", list(self.begun))
-        self.pods = {
-            worker: project.given(worker) or [] for worker in project.pods()
-        }
-        given = [name for pod in self.pods.values() for name in pod]
-        self.add("jobpods", given)
+        self.add("running", [run.name for run in project.running()])
+        for worker in project.pods():
+            self.add(f"jobpods/{worker}", project.given(worker) or [])
 
-    def add(self, place: str, names: List[str]) -> None:
-        self.counts[place] = len(names)
+    def add(self, directory: str, names: List[str]) -> None:
+        self.counts[place_of(directory)] += len(names)
         for name in names:
-            if Attempt.parse(name).stamp:
-                self.places[name].append(place)
+            is_begun = directory == "running"
+            attempt = name.rpartition("@")[0] if is_begun else name
+            if Attempt.parse(attempt).stamp:
+                self.paths[attempt].append(f"{directory}/{name}")
 
     def read_ledgers(self) -> None:
         for path in self.project.ledger_files():
@@ -56,37 +54,43 @@ class Look:
                     self.excused.add(entry.attempt)
 
     def lost_records(self) -> List[str]:
-        """Attempts that ended, of which no ledger says so."""
+        """The paths of attempts that ended, and no ledger says so."""
         return [
-            name for name, places in self.places.items()
-            if places[0] in ENDED and name not in self.lines
+            paths[0] for name, paths in self.paths.items()
+            if place_of(paths[0]) in ENDED and name not in self.lines
         ]
 
     # What must not be, as (attempt, what is wrong)
 
     def findings(self, dead: Set[str]) -> Iterator[Tuple[str, str]]:
-        for name, places in self.places.items():
-            if len(places) > 1:
-                yield name, f"lies in {' and in '.join(places)}"
+        for name, paths in self.paths.items():
+            if len(paths) > 1 and all(map(self.is_there, paths)):
+                yield name, f"lies in {' and in '.join(map(place_of, paths))}"
+            worker = paths[0].split("/")[1]
+            if place_of(paths[0]) == "jobpods" and worker in dead:
+                yield name, f"lies in the pod of {worker}, which is dead"
         for name, events in self.lines.items():
             yield from self.wrong_lines(name, events)
-        for worker in dead.intersection(self.pods):
-            for name in self.pods[worker]:
-                yield name, f"lies in the pod of {worker}, which is dead"
+
+    def is_there(self, path: str) -> bool:
+        """Listings may be old (sshfs); open() tells the truth."""
+        return self.project.files.is_there(self.project.path(path))
 
     def wrong_lines(
         self, name: str, events: List[str],
     ) -> Iterator[Tuple[str, str]]:
-        places = self.places.get(name, [])
+        places = list(map(place_of, self.paths.get(name, [])))
+        # Its worker died before the rename, or it is told why that was not.
+        is_explained = "running" in places or name in self.excused
         if len(events) > 1:
             yield name, f"{len(events)} lines in the ledgers say that it ended"
-        elif events[0] not in places and not self.is_explained(name):
+        elif events[0] not in places and not is_explained:
             where = f"lies in {places[0]}" if places else "is nowhere"
             yield name, f"{events[0]}, the ledger says, but it {where}"
 
-    def is_explained(self, name: str) -> bool:
-        """Why an attempt with a line may not be where that says."""
-        return name in self.begun or name in self.excused
+
+def place_of(path: str) -> str:
+    return path.partition("/")[0]
 
 
 def audit(project: Project, here: Identity) -> Tuple[Look, List[str]]:

@@ -213,7 +213,7 @@ def patiently(
         try:
             wait = step()
         except OSError as error:
-            if not project.files.is_directory(project.root):
+            if project.is_gone():
                 raise FjdError(f"{project.root}: it was removed")
             why = f"{error.filename or 'a file'}: {error.strerror}"
             if why != said:

@@ -68,6 +68,14 @@ class Project:
         for directory in DIRECTORIES:
             self.files.make_directory(self.path(directory))
 
+    def is_gone(self) -> bool:
+        """Whether its user has removed it."""
+        try:
+            self.files.names(self.root)
+        except OSError as error:
+            return isinstance(error, FileNotFoundError)
+        return False
+
     # What there is to see
 
     def names(self, *directory: str) -> List[str]:

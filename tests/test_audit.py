@@ -76,7 +76,7 @@ def test_an_end_without_a_line_is_told_but_is_no_error(lay, findings):
     name = lay("done")
     assert findings() == []
     assert ok("fjd", "audit")[0] == (
-        f"{name}: record lost: it lies in done, and no ledger says so"
+        f"done/{name}: record lost: no ledger says that it ended"
     )
 
 
