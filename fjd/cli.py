@@ -206,7 +206,7 @@ def patiently(
 
     Nothing is lost meanwhile: a step that fails leaves files where they are.
     """
-    said = ""
+    said = ("", "")
 
     def turn() -> float:
         nonlocal said
@@ -215,12 +215,15 @@ def patiently(
         except OSError as error:
             if project.is_gone():
                 raise FjdError(f"{project.root}: it was removed")
-            why = f"{error.filename or 'a file'}: {error.strerror}"
+            why = (os.path.dirname(error.filename or ""), error.strerror)
             if why != said:
                 said = why
-                say(f"{why}; trying again.")
+                name = error.filename or "a file"
+                say(f"{name}: {error.strerror}; trying again.")
+            if isinstance(error, FileNotFoundError):
+                project.make_directories()  # One of them was removed.
             return LONGEST
-        said = ""
+        said = ("", "")
         return wait
     return turn
 
@@ -228,8 +231,9 @@ def patiently(
 def leave_job() -> None:
     """Start this program again unless its environment is nobody's job's.
 
-    A worker or dispatcher that a job starts must not end with that job, and
-    the environment that others see in /proc is the one at the start.
+    A worker or dispatcher that a job starts in a session of its own must not
+    end with that job (unless it prints into its log), and the environment
+    that others see in /proc is the one at the start.
     """
     if "FJD_ATTEMPT" in os.environ:
         environ = without_job(os.environ)

@@ -82,8 +82,10 @@ class Dispatcher:
     def step(self) -> float:
         """Look, and do what there is to do; seconds until the next look."""
         self.beat_if_due()
-        wait = self.act()
-        self.sweep_if_due()
+        try:
+            wait = self.act()
+        finally:
+            self.sweep_if_due()
         return max(0.0, min(wait, self.next_beat - self.clock.monotonic()))
 
     def act(self) -> float:
@@ -96,11 +98,16 @@ class Dispatcher:
             self.backoff.reset()
             return 0.0
         if not self.keep_running and self.is_all_quiet():
-            self.say("No (more) jobs.")
-            self.is_ending = True
-            self.backoff.reset()
+            self.end()
             return 0.0
         return self.backoff.longer()
+
+    def end(self) -> None:
+        """Fire the workers, unless another dispatcher needs them."""
+        self.say("No (more) jobs.")
+        self.has_ended = bool(self.succession.rival())
+        self.is_ending = True
+        self.backoff.reset()
 
     def give_out_once(self) -> None:
         """Give back what the dead had, and what waits to who asks."""

@@ -21,6 +21,7 @@ COMMENT = re.compile(
     rb"^[ \t]*#[ \t]*fjd:[ \t]*([a-z]+)[ \t]*[=:][ \t]*(.*?)\s*$", re.M)
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 LARGEST = 1 << 24  # bytes of an INI file
+BLANKS = re.compile(rb"[ \t\v\f]{64,}")
 SHELL_SYNTAX = re.compile(
     r"[|&;<>()$`\\*?\[\]#~{}!\n]|^\s*[A-Za-z_][A-Za-z0-9_]*=",
 )
@@ -57,14 +58,21 @@ def read_job(files: Any, path: str) -> Job:
     """
     status, data = read_start(files, path)
     try:
-        if status.st_size > len(data) and not data.startswith(PROGRAM):
-            _, data = files.read(path, LARGEST)
+        if status.st_size > len(data):
+            is_program = data.startswith(PROGRAM)
+            data = whole_lines(data) if is_program \
+                else files.read(path, LARGEST)[1]
         job = parse(status.st_mode, data, path)
     except BadJob as error:
         error.written = status.st_mtime
         raise
     is_long = status.st_size > WRITE_BUFFER
     return job._replace(written=status.st_mtime) if is_long else job
+
+
+def whole_lines(data: bytes) -> bytes:
+    """The start of a file without the line that is cut."""
+    return data[:data.rfind(b"\n") + 1] or data
 
 
 def retries_of(files: Any, path: str) -> int:
@@ -107,7 +115,8 @@ def parse_job(data: bytes, path: str) -> Job:
         raise BadJob("it is neither an INI file nor an executable program")
     data = data[3:] if data.startswith(b"\xef\xbb\xbf") else data
     try:
-        parser = config.parse(os.fsdecode(data))
+        # Which configparser takes minutes for, if there are many.
+        parser = config.parse(os.fsdecode(BLANKS.sub(b" ", data)))
     except config.Error as error:
         text = " ".join(str(error).split()).replace("file: '<string>', ", "")
         raise BadJob(f"no INI file: {text}")
@@ -145,11 +154,14 @@ def keys_in(script: bytes) -> Dict[str, str]:
 def with_keys(job: Job, keys: Mapping[str, Optional[str]]) -> Job:
     """The job as its keys have it; those that fjd does not know are its own.
     """
+    directory = keys.get("directory") or ""
+    if "\0" in directory:
+        raise BadJob("directory: it holds a NUL byte")
     return job._replace(
         niceness=niceness(keys.get("nice")),
         timeout=timeout(keys.get("timeout")),
         retries=retries(keys.get("retries")),
-        directory=os.path.expanduser(keys.get("directory") or ""),
+        directory=os.path.expanduser(directory),
     )
 
 

@@ -14,7 +14,7 @@ MISSED times.  So a server that freezes kills nobody.
 import os
 import socket
 import time
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from fjd.names import new_id, safe_host
 from fjd.project import Project
@@ -31,6 +31,10 @@ class Identity(NamedTuple):
     pidns: str
     pid: int
     start: str
+
+    def is_awake(self, other: "Identity") -> bool:
+        """Whether a process of our host is alive, and not stopped."""
+        return bool(self.sees(other)) and state_of(other.pid) not in "Tt"
 
     def record(self, session: str) -> str:
         lines = [f"{key}: {value}" for key, value in self._asdict().items()]
@@ -97,14 +101,23 @@ def period_in(keys: Dict[str, str]) -> float:
 
 def start_time(pid: int) -> str:
     """When a process began, in ticks after boot; "" if it has ended."""
+    fields = stat_of(pid)
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def state_of(pid: int) -> str:
+    """The letter that proc(5) has for a process's state."""
+    return stat_of(pid)[0]
+
+
+def stat_of(pid: int) -> List[str]:
+    """What proc(5) says of a process, from its state on."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # The name, in parentheses, may hold anything.
-            fields = file.read().rpartition(b")")[2].split()
+            return file.read().rpartition(b")")[2].decode().split()
     except OSError:
-        return ""
-    state, start = fields[0], fields[19]
-    return "" if state in b"ZX" else start.decode()
+        return ["X"]
 
 
 def is_pid(pid: int) -> bool:

@@ -39,7 +39,7 @@ class Neighbours:
     def look(self) -> None:
         """Bury those who have died, if that falls to us."""
         eldest = min(self.known, default=self.worker)
-        if eldest != self.worker and self.here.sees(self.known[eldest]):
+        if eldest != self.worker and self.here.is_awake(self.known[eldest]):
             return
         self.meet()
         self.reclaimer.bury([

@@ -157,20 +157,29 @@ def members(
     try:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
-        pids = [leader]  # No Linux: the job's own process has to do.
+        pids = []  # No Linux.
     for pid in pids:
         try:
             with open(f"/proc/{pid}/stat", "rb") as file:
                 state, _, _, session = file.read().rpartition(b")")[2].split(
                     None, 4)[:4]
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                environ = set(file.read().split(b"\0"))
         except OSError:
-            continue  # RACE: it has ended; or it is somebody else's.
-        is_member = marks & environ or int(session) == leader \
+            continue  # RACE: it has ended.
+        is_member = int(session) == leader or marks & environ_of(pid) \
             or stdout_of(pid) in logs
         if is_member and state not in b"ZX":
             yield pid
+
+
+def environ_of(pid: int) -> Set[bytes]:
+    """Its variables; none if they may not be read, as those of a program
+    that its own user may not read (ptrace(2), "dumpable").
+    """
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return set(file.read().split(b"\0"))
+    except OSError:
+        return set()
 
 
 def stdout_of(pid: int) -> str:

@@ -36,6 +36,7 @@ holds nothing.  No path but jobqueue/<job> is ever used twice, so a request
 that a network repeats late finds nothing to harm.  No step trusts the answer
 to its own rename: begin and end ask again by open().
 """
+import errno
 import os
 from typing import Any, List, Optional, Tuple
 
@@ -169,8 +170,13 @@ class Project:
         self.files.make_directory(self.path("jobpods", worker))
 
     def remove_pod(self, worker: str) -> bool:
-        """False if a job came meanwhile."""
-        return self.files.remove_directory(self.path("jobpods", worker))
+        """False if a job came meanwhile; dot names are nothing."""
+        pod = self.path("jobpods", worker)
+        if self.files.remove_directory(pod):
+            return True
+        for name in self.files.drafts(pod, "."):
+            self.files.remove(os.path.join(pod, name))
+        return self.files.remove_directory(pod)
 
     def announce(self, announcement: Announcement) -> None:
         self.files.create(self.path("workerqueue", announcement.name))
@@ -181,7 +187,7 @@ class Project:
     def begin(self, run: Running) -> None:
         """Take an attempt out of the pod; opening it tells if we have it."""
         given = self.given_job(run.worker, run.attempt)
-        self.files.move(given, self.job_file(run))
+        self.shift(given, self.job_file(run))
 
     def given_job(self, worker: str, attempt: str) -> str:
         return self.path("jobpods", worker, attempt)
@@ -198,7 +204,16 @@ class Project:
 
     def commit(self, source: str, target: str) -> bool:
         # NFS: a move that reports failure may have happened.
-        return self.files.move(source, target) or self.files.is_there(target)
+        return self.shift(source, target) or self.files.is_there(target)
+
+    def shift(self, source: str, target: str) -> bool:
+        """Move a job into a directory that has to be there."""
+        is_moved = self.files.move(source, target)
+        if not is_moved and self.files.is_there(source):
+            # Its user has removed the directory, which is made anew.
+            raise FileNotFoundError(
+                errno.ENOENT, os.strerror(errno.ENOENT), target)
+        return is_moved
 
     def is_accepted(self, attempt: str) -> bool:
         return any(
@@ -208,10 +223,10 @@ class Project:
 
     def requeue(self, run: Running, attempt: str) -> None:
         """What had begun waits again: given back, or lost and renamed."""
-        self.files.move(self.job_file(run), self.waiting_job(attempt))
+        self.shift(self.job_file(run), self.waiting_job(attempt))
 
     def give_back_unbegun(self, worker: str, name: str) -> None:
-        self.files.move(self.given_job(worker, name), self.waiting_job(name))
+        self.shift(self.given_job(worker, name), self.waiting_job(name))
 
     # Steps of a dispatcher
 

@@ -127,7 +127,7 @@ class Reclaimer:
         self.ledger.write(self.entry(LOST, lost, reason, run.worker))
         self.ledger.sync()
         if n > lost.n and self.is_last(run, lost.n):
-            reason = f"given up after {lost.n} attempt(s): its workers died"
+            reason = f"given up after {lost.n} attempt(s): {reason}"
             self.fail(self.project.job_file(run), after, reason, run.worker)
         else:
             self.project.requeue(run, after.name)

@@ -19,8 +19,8 @@ class Terminal:
     def open(self) -> None:
         if sys.stdout and sys.stdout.isatty():
             flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY
-            name = os.ttyname(sys.stdout.fileno())
             try:
+                name = os.ttyname(sys.stdout.fileno())
                 self.descriptor = os.open(name, flags)
             except OSError:
                 pass  # After su(1) it may be somebody else's.

@@ -87,9 +87,11 @@ class Worker:
     def step(self) -> float:
         """Look, decide, do one thing; seconds until the next look."""
         self.beat_if_due()
-        wait = 0.0 if self.has_left else self.act()
-        if not self.has_left:
-            self.neighbours.look_if_due()
+        try:
+            wait = 0.0 if self.has_left else self.act()
+        finally:
+            if not self.has_left:
+                self.neighbours.look_if_due()
         return max(0.0, min(wait, self.next_beat - self.clock.monotonic()))
 
     def act(self) -> float:
@@ -137,6 +139,11 @@ class Worker:
         self.log.keep(task.run.attempt)
         self.ledger.write(self.entry(task, SUPERSEDED, reason="taken away"))
 
+    def abandon(self) -> None:
+        """End what runs, when the project is gone."""
+        if self.task and not self.task.entry:
+            self.end_processes(self.task)
+
     def end_life(self) -> None:
         """We were taken for dead: all we had is in other hands."""
         if self.task:
@@ -169,7 +176,7 @@ class Worker:
             self.project.strike("workers", self.id)
             self.ledger.sync()
             self.has_left = True
-        return 0.0
+        return 0.0 if self.has_left else self.backoff.longer()
 
     # Asking for jobs
 
@@ -212,7 +219,15 @@ class Worker:
         return wait
 
     def run(self, run: Running) -> float:
-        """Run a job if it is ours: whoever can open it, holds it."""
+        """Run a job; if that fails for now, it is adopted at once."""
+        try:
+            return self.run_if_ours(run)
+        except OSError:
+            self.next_beat = 0.0
+            raise
+
+    def run_if_ours(self, run: Running) -> float:
+        """Whoever can open it, holds it."""
         task, bad = Task(run, self.clock.time()), ""
         try:
             job = read_job(self.project.files, self.project.job_file(run))
@@ -245,8 +260,8 @@ class Worker:
     def attend(self, task: Task) -> float:
         """See whether the job has ended; if so, commit its end."""
         if not task.entry:
-            ending = self.processes.poll()
             self.log.echo()
+            ending = self.processes.poll()
             if not ending:
                 return self.while_running(task)
             task = self.ended(task, ending)
@@ -270,7 +285,7 @@ class Worker:
 
     def end_processes(self, task: Task) -> Ending:
         """End all that the job began; what cannot be killed is left."""
-        self.processes.end_trees({task.run.attempt})
+        self.processes.end_trees({task.run.attempt}, [self.log.draft])
         return self.processes.poll() or KILLED
 
     def ended(self, task: Task, ending: Ending, reason: str = "") -> Task:

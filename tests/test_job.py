@@ -257,3 +257,23 @@ def test_retries_of_a_job_that_cannot_be_read_are_none():
     assert retries_of(files, write(b"scrap")) == 0
     text = CONTROL + b"executable = a\nretries = 4"
     assert retries_of(files, write(text)) == 4
+
+
+def test_a_directory_with_a_nul_is_bad():
+    script = write(b"#!/bin/sh\n# fjd: directory=~a\0b\n", 0o700)
+    assert why_bad(script) == "directory: it holds a NUL byte"
+
+
+def test_a_comment_that_is_cut_is_not_read():
+    start = b"#!/bin/sh\n"
+    start += b"#" * (4096 - len(start) - 17) + b"\n"
+    script = write(start + b"# fjd: timeout=100\n# fjd: nice=3\n", 0o700)
+    assert read_job(files, script) == Job(
+        ["job"], "#!/bin/sh", written=1000.0)
+
+
+def test_blanks_do_not_keep_a_worker_for_minutes():
+    blanks = b" " * 200000
+    job = parse_job(b"[a]\nb" + blanks + b"c\n" + CONTROL + b"executable=a"
+                    + blanks + b"b\n", "job")
+    assert job.argv == ["a", "b", "job"]

@@ -15,10 +15,14 @@ class Host:
 
     def __init__(self):
         self.dead = set()
+        self.stopped = set()
 
     def sees(self, identity):
         return None if identity.host != "lab7" else \
             identity.pid not in self.dead
+
+    def is_awake(self, identity):
+        return bool(self.sees(identity)) and identity.pid not in self.stopped
 
 
 class Burials(list):
@@ -79,6 +83,14 @@ def test_the_others_miss_the_eldest(hire, here, burials):
     here.dead = {1, 3}
     younger.look()
     assert burials == [eldest.worker, youngest.worker]
+
+
+def test_an_eldest_that_is_stopped_looks_after_nobody(hire, here, burials):
+    _, younger, youngest = hire(1), hire(2), hire(3)
+    youngest.look()
+    here.stopped, here.dead = {1}, {2}
+    youngest.look()
+    assert burials == [younger.worker]
 
 
 def test_who_comes_later_is_missed_too(hire, here, burials):

@@ -84,6 +84,15 @@ def test_a_job_that_is_only_being_started_is_ended_too(tmp_path):
     assert young.wait() == -signal.SIGTERM
 
 
+def test_a_program_that_may_not_be_read_is_ended_too(started, monkeypatch):
+    """Its environment may not be read either."""
+    from fjd import process
+    monkeypatch.setattr(process, "environ_of", lambda pid: set())
+    processes = started("echo $$ > pids; touch ready; exec sleep 1234")
+    processes.end_trees({RUN.attempt})
+    assert start_time(pids("pids")[0]) == ""
+
+
 def test_processes_of_others_are_left_alone(started):
     processes = started("echo $$ > pids; touch ready; exec sleep 1234")
     other = Running(RUN.attempt[:-1] + "11", RUN.worker)

@@ -6,8 +6,9 @@ import pytest
 
 from helpers import Clock, jobs_in, ledger, log_of
 
+from fjd.cli import patiently
 from fjd.dispatcher import Dispatcher
-from fjd.liveness import BEAT, MISSED, enrol, myself
+from fjd.liveness import BEAT, MISSED, enrol, myself, start_time
 from fjd.neighbours import Neighbours
 from fjd.names import (
     Announcement, Attempt, Order, Running, Stamps, new_token,
@@ -353,7 +354,8 @@ def test_job_that_lost_three_workers_is_given_up(
     assert failed.n == 4
     with open(project.job_log(failed.name)) as log:
         assert log.read() == (
-            "[fjd] job1: given up after 3 attempt(s): its workers died\n"
+            "[fjd] job1: given up after 3 attempt(s):"
+            " worker gone_2.000000-1 died\n"
         )
     events = sorted(row["event"] for row in ledger(project))
     assert events == ["failed", "lost", "lost", "lost"]
@@ -734,3 +736,84 @@ def test_one_pass_gives_out_what_there_is_and_leaves_the_workers(
     assert [Attempt.parse(n).job for n in project.given(worker.id)] == ["job1"]
     assert len(project.waiting()) == 2
     assert project.running() == project.orders() == []
+
+
+# What users remove, or put where it does not belong
+
+def take_turns(project, worker, until):
+    """Steps as bin/fjd-worker takes them."""
+    turn = patiently(worker.step, lambda text: None, project)
+    deadline = time.monotonic() + 10
+    while not until():
+        assert time.monotonic() < deadline
+        turn()
+
+
+@pytest.mark.parametrize("place", ["done", "joblogs", "running", "jobqueue"])
+def test_directory_that_its_user_removes_is_made_anew(
+    project, put, new_worker, new_dispatcher, place,
+):
+    put("job1", "[control]\nexecutable: echo hello #\n")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.step()
+    os.rmdir(project.path(place))
+    take_turns(project, worker, lambda: os.path.isdir(project.path("done"))
+               and jobs_in(project, "done") == ["job1"])
+    assert [row["event"] for row in ledger(project)] == ["done"]
+    assert log_of(project, "job1") == "hello\n"
+
+
+def test_removed_queue_is_made_anew_when_a_job_goes_back(project, begun):
+    worker, dispatcher = begun("[control]\nexecutable: sleep 1234 #\n")
+    os.rmdir(project.path("jobqueue"))
+    worker.order = "now"
+    take_turns(project, worker, lambda: worker.has_left)
+    assert [Attempt.parse(n).n for n in project.waiting()] == [1]
+
+
+def test_home_that_may_not_be_read_for_a_while_was_not_removed(
+    project, monkeypatch,
+):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(project.files, "names", refuse)
+    assert not project.is_gone()
+    monkeypatch.undo()
+    assert not project.is_gone()
+    project.root += "/nothing"
+    assert project.is_gone()
+
+
+def test_what_an_editor_leaves_in_a_pod_keeps_nobody(project, new_worker):
+    worker = new_worker()
+    open(project.given_job(worker.id, ".job1.swp"), "w").close()
+    worker.order = "drain"
+    work(worker, lambda: worker.has_left)
+    assert os.listdir(project.path("jobpods")) == []
+
+
+def test_child_in_a_session_of_its_own_ends_with_a_timeout(
+    project, begun, clock, home,
+):
+    worker, dispatcher = begun(
+        "[control]\nexecutable: env -i setsid sh -c 'echo $$ > pid; exec sleep"
+        " 1234' & sleep 1234 #\ntimeout: 1\n",
+    )
+    deadline = time.monotonic() + 10
+    while not (home / "pid").exists() or not (home / "pid").read_text():
+        assert time.monotonic() < deadline
+    clock.now += 2.0
+    work(worker, lambda: not worker.task)
+    assert start_time(int((home / "pid").read_text())) == ""
+
+
+def test_workers_are_left_to_another_dispatcher_that_is_active(
+    project, new_worker, new_dispatcher,
+):
+    worker = new_worker()
+    busy, other = new_dispatcher(keep_running=True), new_dispatcher()
+    while not other.has_ended:
+        other.step()
+    busy.step()
+    assert project.orders() == [] and project.pods() == [worker.id]

@@ -147,6 +147,11 @@ class Here(Identity):
         process = self.processes.get(other.pid)
         return process is not None and not process.is_dead
 
+    def is_awake(self, other):
+        process = self.processes.get(other.pid)
+        return bool(self.sees(other)) \
+            and process.stopped_until <= process.world.now
+
 
 class Clock:
     """The time module, as one process sees it."""
