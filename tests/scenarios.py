@@ -30,6 +30,7 @@ def the_dead(stage):
     stage.put("job2")
     stage.give(one)
     stage.begin(one)
+    stage.project.files.create(stage.project.given_job(one, ".job2.swp"))
     for worker, text in ((one, "hello\n"), (two, ""), (three, "")):
         draft = stage.project.draft_log(worker, 1)
         stage.project.files.create(draft, text)
@@ -154,6 +155,18 @@ def is_given_half_a_job(stage):
     stage.wait_for_end()
 
 
+def misses_a_directory_and_finds_a_draft(stage):
+    """Users remove and leave what they like."""
+    stage.put("job1")
+    stage.test("fjd-worker", *OFTEN)
+    worker = stage.worker()
+    os.rmdir(stage.project.path("done"))
+    stage.project.files.create(stage.project.given_job(worker, ".job1.swp"))
+    stage.give(worker)
+    stage.order(worker, "drain")
+    stage.wait_for_end()
+
+
 def buries_its_neighbours(stage):
     the_dead(stage)
     stage.test("fjd-worker", *OFTEN)
@@ -221,6 +234,14 @@ def is_taken_for_dead(stage):
     stage.wait(lambda: stage.project.names("dispatchers") not in ([], before))
 
 
+def misses_a_directory(stage):
+    stage.test("fjd-dispatcher", "--keep-running", *OFTEN)
+    stage.wait(lambda: stage.is_beyond("take_over strike remove"))
+    os.rmdir(stage.project.path("jobqueue"))
+    stage.wait(lambda: stage.is_beyond(
+        "turn make_directories make_directory"))
+
+
 def buries(stage):
     the_dead(stage)
     stage.test("fjd-dispatcher", *OFTEN, beat=0.05)
@@ -285,12 +306,13 @@ SCENARIOS = {
     "worker": [
         works, is_hired, is_fired, is_signalled, is_fired_and_the_disk_is_full,
         is_robbed_of_its_job, is_buried, is_buried_and_its_job_ends,
-        is_given_half_a_job, buries_its_neighbours,
+        is_given_half_a_job, misses_a_directory_and_finds_a_draft,
+        buries_its_neighbours,
         gives_up_a_neighbours_job_that_is_removed,
     ],
     "dispatcher": [
         buries, pairs, rebalances, is_given_a_job_back, is_taken_for_dead,
-        gives_up_a_job_that_is_removed,
+        misses_a_directory, gives_up_a_job_that_is_removed,
     ],
     "recruiter": [
         fires_the_dead, fires, fires_whose_job_is_removed, hires_fewer, hires,
