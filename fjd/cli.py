@@ -45,6 +45,12 @@ def new_parser(description: str, **how: Any) -> Parser:
     return parser
 
 
+def add_verbs(parser: argparse.ArgumentParser, metavar: str) -> Any:
+    verbs = parser.add_subparsers(dest="verb", metavar=metavar)
+    verbs.required = True  # PY36: an argument of add_subparsers since 3.7
+    return verbs
+
+
 def default_project() -> str:
     return os.environ.get("FJD_PROJECT") or "default"
 

@@ -34,7 +34,7 @@ class Identity(NamedTuple):
 
     def is_awake(self, other: "Identity") -> bool:
         """Whether a process of our host is alive, and not stopped."""
-        return bool(self.sees(other)) and state_of(other.pid) not in "Tt"
+        return bool(self.sees(other)) and stat_of(other.pid)[0] not in "Tt"
 
     def record(self, session: str) -> str:
         lines = [f"{key}: {value}" for key, value in self._asdict().items()]
@@ -82,6 +82,12 @@ def parse_record(record: str) -> Dict[str, str]:
     return {key: value for key, colon, value in lines if colon}
 
 
+def keys_of(project: Project, kind: str, member: str) -> Dict[str, str]:
+    """What the record of a member says; nothing if there is none."""
+    record = project.record(kind, member)
+    return parse_record(record[1]) if record else {}
+
+
 def identity_in(keys: Dict[str, str]) -> Identity:
     """Who a record is about; of nobody's host if it does not say."""
     pid = keys.get("pid", "0")
@@ -105,13 +111,8 @@ def start_time(pid: int) -> str:
     return "" if fields[0] in "ZX" else fields[19]
 
 
-def state_of(pid: int) -> str:
-    """The letter that proc(5) has for a process's state."""
-    return stat_of(pid)[0]
-
-
 def stat_of(pid: int) -> List[str]:
-    """What proc(5) says of a process, from its state on."""
+    """What proc(5) says of a process, from its state on; X if it is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # The name, in parentheses, may hold anything.

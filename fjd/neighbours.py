@@ -7,7 +7,7 @@ those looks at the eldest only, and one is the next eldest when it has died.
 import time
 from typing import Any, Dict
 
-from fjd.liveness import Identity, identity_in, parse_record
+from fjd.liveness import Identity, identity_in, keys_of
 from fjd.names import host_of
 from fjd.project import Project
 from fjd.reclaim import Reclaimer
@@ -53,10 +53,7 @@ class Neighbours:
         known, self.known = self.known, {}
         for name in names:
             if host_of(name) == self.here.host:
-                identity = known.get(name) or self.identity_of(name)
+                identity = known.get(name) or identity_in(
+                    keys_of(self.project, "workers", name))
                 if self.here.sees(identity) is not None:
                     self.known[name] = identity
-
-    def identity_of(self, worker: str) -> Identity:
-        record = self.project.record("workers", worker)
-        return identity_in(parse_record(record[1] if record else ""))

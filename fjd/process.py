@@ -17,6 +17,7 @@ from typing import (
 )
 
 from fjd.job import Job, NICENESS
+from fjd.liveness import stat_of
 from fjd.names import Running
 
 GRACE = 5.0  # seconds between TERM and KILL
@@ -159,15 +160,12 @@ def members(
     except OSError:
         pids = []  # No Linux.
     for pid in pids:
-        try:
-            with open(f"/proc/{pid}/stat", "rb") as file:
-                state, _, _, session = file.read().rpartition(b")")[2].split(
-                    None, 4)[:4]
-        except OSError:
+        fields = stat_of(pid)
+        if fields[0] in "ZX":
             continue  # RACE: it has ended.
-        is_member = int(session) == leader or marks & environ_of(pid) \
+        is_member = int(fields[3]) == leader or marks & environ_of(pid) \
             or stdout_of(pid) in logs
-        if is_member and state not in b"ZX":
+        if is_member:
             yield pid
 
 

@@ -19,7 +19,7 @@ from typing import Any, Callable, List, Set, Tuple
 from fjd.job import retries_of
 from fjd.ledger import Entry, FAILED, Ledger, LOST
 from fjd.liveness import (
-    Identity, identity_in, myself, parse_record, period_in, Watch,
+    Identity, identity_in, keys_of, myself, parse_record, period_in, Watch,
 )
 from fjd.names import (
     Attempt, host_of, new_id, new_token, printable, Running, Stamps,
@@ -83,8 +83,7 @@ class Reclaimer:
 
     def is_gone(self, worker: str) -> bool:
         """Whether a worker was a process of this host, and has ended."""
-        record = self.project.record("workers", worker)
-        keys = parse_record(record[1] if record else "")
+        keys = keys_of(self.project, "workers", worker)
         return self.here.sees(identity_in(keys)) is False
 
     def end_processes(self, workers: List[str]) -> None:

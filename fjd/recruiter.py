@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Iterable, List
 from fjd.alarm import Backoff
 from fjd.dismissal import Dismissal
 from fjd.errors import NotHired
-from fjd.liveness import identity_in, parse_record
+from fjd.liveness import identity_in, keys_of
 from fjd.names import host_of, is_same_host, printable
 from fjd.project import DRAIN, NOW, Project
 from fjd.reclaim import Reclaimer
@@ -41,8 +41,7 @@ class Recruiter:
         """The records of all workers that live on this host."""
         found = {}
         for worker in self.project.names("workers"):
-            record = self.project.record("workers", worker)
-            keys = parse_record(record[1] if record else "")
+            keys = keys_of(self.project, "workers", worker)
             if self.here.sees(identity_in(keys)):
                 found[worker] = keys
         return found
