@@ -6,6 +6,7 @@ by hand) what comes into the file is shown as well; of very much, the end.
 import os
 from typing import Optional
 
+from fjd.files import STALE
 from fjd.project import Project
 from fjd.terminal import Terminal
 
@@ -46,11 +47,24 @@ class JobLog:
 
     def keep(self, attempt: str, note: str = "") -> None:
         """Name the log after its attempt, if there is anything in it."""
-        files = self.project.files
         if self.descriptor is None:
             if not note:
                 return
             self.open()
+        try:
+            self.finish(attempt, note)
+        except OSError as error:
+            if error.errno not in STALE:
+                raise
+            # NFS: who took us for dead has removed it.
+        descriptor, self.descriptor = self.descriptor, None
+        try:
+            self.project.files.close(descriptor)
+        except OSError:
+            pass  # NFS: there was no room; the log is short, the end counts.
+
+    def finish(self, attempt: str, note: str) -> None:
+        files = self.project.files
         assert self.descriptor is not None
         if note:
             is_new_line = files.has_whole_lines(self.descriptor)
@@ -62,8 +76,3 @@ class JobLog:
             files.move(self.draft, self.project.job_log(attempt))
         else:
             files.remove(self.draft)
-        descriptor, self.descriptor = self.descriptor, None
-        try:
-            files.close(descriptor)
-        except OSError:
-            pass  # NFS: there was no room; the log is short, the end counts.
