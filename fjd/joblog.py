@@ -4,13 +4,24 @@ On a terminal (a screen or tmux session, or that of a worker which was started
 by hand) what comes into the file is shown as well; of very much, the end.
 """
 import os
-from typing import Optional
+from contextlib import contextmanager
+from typing import Iterator, Optional
 
 from fjd.files import STALE
 from fjd.project import Project
 from fjd.terminal import Terminal
 
 MOST_SHOWN = 65536  # bytes at a time
+
+
+@contextmanager
+def unless_removed() -> Iterator[None]:
+    """NFS: who took us for dead has removed the log, which is no harm."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in STALE:
+            raise
 
 
 class JobLog:
@@ -40,10 +51,11 @@ class JobLog:
     def echo(self) -> None:
         """Show on the terminal what has come since the last time."""
         if self.terminal.is_open and self.descriptor is not None:
-            size = self.project.files.length(self.descriptor)
-            self.shown = max(self.shown, size - MOST_SHOWN)
-            data = os.pread(self.descriptor, MOST_SHOWN, self.shown)
-            self.shown += self.terminal.write(data)
+            with unless_removed():
+                size = self.project.files.length(self.descriptor)
+                self.shown = max(self.shown, size - MOST_SHOWN)
+                data = os.pread(self.descriptor, MOST_SHOWN, self.shown)
+                self.shown += self.terminal.write(data)
 
     def keep(self, attempt: str, note: str = "") -> None:
         """Name the log after its attempt, if there is anything in it."""
@@ -51,12 +63,8 @@ class JobLog:
             if not note:
                 return
             self.open()
-        try:
+        with unless_removed():
             self.finish(attempt, note)
-        except OSError as error:
-            if error.errno not in STALE:
-                raise
-            # NFS: who took us for dead has removed it.
         descriptor, self.descriptor = self.descriptor, None
         try:
             self.project.files.close(descriptor)
