@@ -197,6 +197,7 @@ class Process:
         module = types.ModuleType("files")
         exec(FILES, module.__dict__)
         module.os = SimOS(self)
+        module.is_fuse = lambda directory: False
         return module
 
     def live(self):
