@@ -207,9 +207,11 @@ def test_fuse_is_known_by_its_mount(tmp_path, monkeypatch, kind, is_fuse):
 def test_a_directory_on_fuse_is_touched_before_it_is_listed(
     tmp_path, monkeypatch,
 ):
-    (tmp_path / "a").touch()
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "a").touch()
     for is_fuse in (False, True):
         monkeypatch.setattr(files, "is_fuse", lambda directory: is_fuse)
-        os.utime(str(tmp_path), (1, 1))
-        assert files.names(str(tmp_path)) == ["a"]
-        assert (os.stat(str(tmp_path)).st_mtime > 1) is is_fuse
+        os.utime(str(place), (1, 1))
+        assert files.names(str(place)) == ["a"]
+        assert (os.stat(str(place)).st_mtime > 1) is is_fuse
