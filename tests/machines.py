@@ -1,0 +1,267 @@
+"""Machines for a test: hosts with ssh that share a home, on one Linux.
+
+A machine is a handful of namespaces of the kernel whose init is an sshd.  It
+has a host name, an address, process ids, /tmp, /run and terminals of its
+own, and sees what is installed on this host.  On all of them
+
+    /mnt        is the directory of the test, and /mnt/home the home of
+                USER, who may log in from each on each without a password
+    /usr/local  is a virtual environment of the Python under test
+
+so that python3 is that Python, with the packages that the tests have.  The
+machines hang on a switch, a namespace of the network that leads nowhere.
+Nothing outside the directory changes, and what runs in a machine ends with
+its init, which ends with the process that made it.
+"""
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from helpers import copy_of_project, PIPE, run, wait_until
+
+ADDRESS = "198.18.90.%s"
+NODES = ["node%d" % number for number in range(1, 17)]
+USER, ID, HOME, PASSWORD = "ada", "61234", "/mnt/home", "open sesame"
+CRYPTED = "$5$fjd$O2kKoXOmkWtm5GfVtvrI1ZEFs952aTEKaCeHr8VWz30"
+NEEDED = ("ip", "unshare", "nsenter", "setpriv", "sshd", "ssh", "ssh-keygen")
+PACKAGES = os.path.dirname(os.path.dirname(pytest.__file__))
+OWN = ["--net", "--uts", "--ipc", "--mount", "--pid"]
+TIED = ["setpriv", "--pdeathsig", "KILL"]  # It ends when its parent does.
+SWITCH = ["unshare", "--net", "sh", "-ec", """
+    ip link add bridge type bridge
+    ip link set bridge up
+    echo up
+    exec sleep infinity
+"""]
+
+# What a machine does until it is its sshd.  The other machines' addresses on
+# the wire are fixed: one that is cut off is silent, not "unreachable".
+BOOT = ["unshare", "--kill-child", *OWN, "sh", "-ec", r"""
+    number=$1 switch=$2 place=$3 packages=$4 prefix=$5 python=$6
+    shift 6
+    node=node$number
+    echo "$node" >/proc/sys/kernel/hostname
+    nsenter --net="/proc/$switch/ns/net" ip -batch - <<END
+        link add $node type veth peer name eth0 netns 1
+        link set $node master bridge up
+END
+    ip -batch - <<END
+        link set lo up
+        link set eth0 address 02:00:00:00:00:$number up
+        address add 198.18.90.$number/24 dev eth0
+        $(printf 'neighbour replace 198.18.90.%s dev eth0 lladdr %s\n' \
+            $(for n in $(seq 16); do echo $n 02:00:00:00:00:$n; done))
+END
+    mount --bind "$place" /mnt
+    mount --bind "$packages" /mnt/packages
+    mount --bind /mnt/local /usr/local
+    for name in passwd group hosts ssh; do
+        mount --bind "/mnt/etc/$name" "/etc/$name"
+    done
+    mount -t tmpfs tmpfs /var/log
+    mount -t tmpfs -o mode=755 tmpfs /run
+    mkdir /run/sshd /run/python
+    mkdir -m 1777 /run/screen
+    if ! setpriv --reuid 61234 --clear-groups test -x "$python"; then
+        mount --bind "$prefix" /run/python
+        mount -t tmpfs -o mode=755 tmpfs "/$(echo "$prefix" | cut -d / -f 2)"
+        mkdir -p "$prefix"
+        mount --bind /run/python "$prefix"
+    fi
+    mount -t tmpfs -o mode=1777 tmpfs /tmp
+    mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 pts /dev/pts
+    mount -t proc proc /proc
+    exec "$@" -D -e -f /dev/null -h "/mnt/$node/key" -o PidFile=none \
+        -o PasswordAuthentication=no -o UsePAM=no
+""", "boot"]
+
+
+def lacking():
+    """Why there cannot be machines on this host; "" if there can."""
+    if os.geteuid() != 0:
+        return "only root can make machines"
+    missing = [name for name in NEEDED if not shutil.which(name)]
+    if missing:
+        return f"not installed: {', '.join(missing)}"
+    trial = ["unshare", "--fork", *OWN, "ip", "link", "add", "type", "bridge"]
+    return run(trial).stderr.strip()
+
+
+class Machines:
+    """The machines of NODES, all off at first, and the home they share."""
+
+    def __init__(self, place):
+        self.place = place
+        self.home = os.path.join(place, "home")
+        self.outer = {}  # The parents of their inits.
+        furnish(place)
+        self.switch = subprocess.Popen(TIED + SWITCH, stdout=PIPE)
+        assert self.switch.stdout.readline() == b"up\n"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        for node in list(self.outer):
+            self.end(node)
+        self.switch.kill()
+        self.switch.communicate()
+        shutil.rmtree(self.place)
+
+    # Power and network
+
+    def power_on(self, *nodes, options=()):
+        """Return when they answer; options are those of their sshd."""
+        for node in nodes:
+            self.boot(node, options)
+        for node in nodes:
+            wait_until(lambda: self.is_up(node))
+
+    def boot(self, node, options):
+        words = [
+            node[len("node"):], str(self.switch.pid), self.place,
+            PACKAGES, os.path.realpath(sys.base_prefix),
+            os.path.realpath(sys.executable), shutil.which("sshd"),
+        ]
+        for option in options:  # The first of two counts.
+            words += ["-o", option]
+        with open(self.log(node), "wb") as log:
+            self.outer[node] = subprocess.Popen(
+                TIED + BOOT + words, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log,
+            )
+
+    def log(self, node):
+        """What its sshd says, or else why that has not started."""
+        return os.path.join(self.place, node, "log")
+
+    def is_up(self, node):
+        text = read(self.log(node))
+        assert self.outer[node].poll() is None, text
+        return "Server listening" in text
+
+    def power_off(self, *nodes):
+        """All that runs there dies at once, and closes no connection."""
+        for node in nodes:
+            self.link("del", node)
+            self.end(node)
+
+    def end(self, node):
+        outer = self.outer.pop(node)
+        for init in children(outer.pid):
+            os.kill(init, 9)
+        outer.wait(10)
+
+    def cut(self, node):
+        """Let no packet through, to it or from it."""
+        self.link("set", node, "nomaster")
+
+    def heal(self, node):
+        self.link("set", node, "master", "bridge")
+
+    def link(self, *words):
+        net = f"--net=/proc/{self.switch.pid}/ns/net"
+        subprocess.check_call(["nsenter", net, "ip", "link", *words])
+
+    def new_key(self, node):
+        """As when that machine was installed anew."""
+        make_key(os.path.join(self.place, node, "key"))
+
+    # Programs
+
+    def run(self, node, *words, user=USER, env=None, **how):
+        """The completed process of somebody who sits at that machine."""
+        how.setdefault("timeout", 60)
+        if "input" not in how:
+            how["stdin"] = subprocess.DEVNULL
+        return subprocess.run(
+            self.words(node, words, user, env), stdout=PIPE, stderr=PIPE,
+            encoding="utf-8", **how,
+        )
+
+    def start(self, node, *words, user=USER, env=None, tty=None, **how):
+        """The same in the background; tty is to be its terminal."""
+        argv = self.words(node, words, user, env)
+        if tty is not None:
+            argv = ["setsid", "--ctty"] + argv
+            how.update(stdin=tty, stdout=tty, stderr=tty)
+        return subprocess.Popen(argv, encoding="utf-8", **how)
+
+    def words(self, node, words, user, env):
+        """With the environment of a log-in, and nothing of our own."""
+        init, = children(self.outer[node].pid)
+        return [
+            "nsenter", "--target", str(init), *OWN, "setpriv", "--reuid", user,
+            "--regid", user, "--init-groups", "--reset-env", "env",
+            *map("=".join, (env or {}).items()),
+            "sh", "-c", 'cd && exec "$@"', "sh", *words,
+        ]
+
+
+def children(pid):
+    return list(map(int, read(f"/proc/{pid}/task/{pid}/children").split()))
+
+
+# What machines have in common, and the key of each
+
+def furnish(place):
+    for name in ("packages", "etc/ssh", "local/bin", "home/.ssh", *NODES):
+        os.makedirs(os.path.join(place, name))
+    os.chmod(place, 0o755)
+    for node in NODES:
+        make_key(os.path.join(place, node, "key"))
+    home = os.path.join(place, "home")
+    make_accounts(os.path.join(place, "etc"))
+    make_environment(os.path.join(place, "local"))
+    make_log_in(os.path.join(home, ".ssh"), place)
+    copy_of_project(os.path.join(home, "fjd"))
+    run(["chown", "-R", f"{ID}:{ID}", home])
+
+
+def make_key(path):
+    if os.path.exists(path):
+        os.remove(path)
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path])
+
+
+def make_accounts(etc):
+    account = f"{USER}:{CRYPTED}:{ID}:{ID}::{HOME}:/bin/bash\n"
+    write(os.path.join(etc, "passwd"), read("/etc/passwd") + account)
+    write(os.path.join(etc, "group"), read("/etc/group") + f"{USER}:x:{ID}:\n")
+    names = ["127.0.0.1 localhost"] + [f"{ADDRESS % n[4:]} {n}" for n in NODES]
+    write(os.path.join(etc, "hosts"), "\n".join(names) + "\n")
+
+
+def make_environment(local):
+    """A virtual environment (PEP 405)."""
+    python = os.path.realpath(sys.executable)
+    os.symlink(python, os.path.join(local, "bin", "python3"))
+    home = os.path.dirname(python)
+    write(os.path.join(local, "pyvenv.cfg"), f"home = {home}\n")
+    library = os.path.join(local, "lib", "python%d.%d" % sys.version_info[:2])
+    os.makedirs(library)
+    os.symlink("/mnt/packages", os.path.join(library, "site-packages"))
+
+
+def make_log_in(directory, place):
+    """A key that opens the doors of all machines, and theirs are known."""
+    os.chmod(directory, 0o700)
+    own = os.path.join(directory, "id_ed25519")
+    make_key(own)
+    shutil.copy(own + ".pub", os.path.join(directory, "authorized_keys"))
+    keys = [read(os.path.join(place, node, "key.pub")) for node in NODES]
+    known = "".join(f"{node} {key}" for node, key in zip(NODES, keys))
+    write(os.path.join(directory, "known_hosts"), known)
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
