@@ -22,12 +22,13 @@ import pytest
 
 from helpers import copy_of_project, PIPE, run, wait_until
 
-ADDRESS = "198.18.90.%s"
 NODES = ["node%d" % number for number in range(1, 17)]
-USER, ID, HOME, PASSWORD = "ada", "61234", "/mnt/home", "open sesame"
+USER, ID, HOME, PASSWORD = "ada", 61234, "/mnt/home", "open sesame"
 CRYPTED = "$5$fjd$O2kKoXOmkWtm5GfVtvrI1ZEFs952aTEKaCeHr8VWz30"
 NEEDED = ("ip", "unshare", "nsenter", "setpriv", "sshd", "ssh", "ssh-keygen")
 PACKAGES = os.path.dirname(os.path.dirname(pytest.__file__))
+PREFIX = os.path.realpath(sys.base_prefix)
+PYTHON = os.path.realpath(sys.executable)
 OWN = ["--net", "--uts", "--ipc", "--mount", "--pid"]
 TIED = ["setpriv", "--pdeathsig", "KILL"]  # It ends when its parent does.
 SWITCH = ["unshare", "--net", "sh", "-ec", """
@@ -74,16 +75,16 @@ END
     mount -t tmpfs -o mode=1777 tmpfs /tmp
     mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 pts /dev/pts
     mount -t proc proc /proc
-    exec "$@" -D -e -f /dev/null -h "/mnt/$node/key" -o PidFile=none \
-        -o PasswordAuthentication=no -o UsePAM=no
+    exec "$@" -D -e -f /dev/null -h "/mnt/$node/key" \
+        -o PasswordAuthentication=no
 """, "boot"]
 
 
-def lacking():
+def lacking(*programs):
     """Why there cannot be machines on this host; "" if there can."""
     if os.geteuid() != 0:
         return "only root can make machines"
-    missing = [name for name in NEEDED if not shutil.which(name)]
+    missing = [n for n in NEEDED + programs if not shutil.which(n)]
     if missing:
         return f"not installed: {', '.join(missing)}"
     trial = ["unshare", "--fork", *OWN, "ip", "link", "add", "type", "bridge"]
@@ -93,11 +94,11 @@ def lacking():
 class Machines:
     """The machines of NODES, all off at first, and the home they share."""
 
-    def __init__(self, place):
+    def __init__(self, place, shell="/bin/bash"):
         self.place = place
         self.home = os.path.join(place, "home")
         self.outer = {}  # The parents of their inits.
-        furnish(place)
+        furnish(place, shell)
         self.switch = subprocess.Popen(TIED + SWITCH, stdout=PIPE)
         assert self.switch.stdout.readline() == b"up\n"
 
@@ -122,9 +123,8 @@ class Machines:
 
     def boot(self, node, options):
         words = [
-            node[len("node"):], str(self.switch.pid), self.place,
-            PACKAGES, os.path.realpath(sys.base_prefix),
-            os.path.realpath(sys.executable), shutil.which("sshd"),
+            node[len("node"):], str(self.switch.pid), self.place, PACKAGES,
+            PREFIX, PYTHON, shutil.which("sshd"),
         ]
         for option in options:  # The first of two counts.
             words += ["-o", option]
@@ -166,39 +166,41 @@ class Machines:
         net = f"--net=/proc/{self.switch.pid}/ns/net"
         subprocess.check_call(["nsenter", net, "ip", "link", *words])
 
-    def new_key(self, node):
-        """As when that machine was installed anew."""
+    def install_anew(self, node):
+        """What is left of a machine when it is: not its key."""
         make_key(os.path.join(self.place, node, "key"))
 
     # Programs
 
-    def run(self, node, *words, user=USER, env=None, **how):
+    def run(self, node, *words, timeout=60, **how):
         """The completed process of somebody who sits at that machine."""
-        how.setdefault("timeout", 60)
-        if "input" not in how:
-            how["stdin"] = subprocess.DEVNULL
-        return subprocess.run(
-            self.words(node, words, user, env), stdout=PIPE, stderr=PIPE,
-            encoding="utf-8", **how,
-        )
+        process = self.start(node, *words, stdout=PIPE, stderr=PIPE, **how)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()  # What it started there ends with the machine.
+            raise
+        return subprocess.CompletedProcess(
+            words, process.returncode, out, err)
 
-    def start(self, node, *words, user=USER, env=None, tty=None, **how):
-        """The same in the background; tty is to be its terminal."""
-        argv = self.words(node, words, user, env)
-        if tty is not None:
-            argv = ["setsid", "--ctty"] + argv
-            how.update(stdin=tty, stdout=tty, stderr=tty)
-        return subprocess.Popen(argv, encoding="utf-8", **how)
-
-    def words(self, node, words, user, env):
-        """With the environment of a log-in, and nothing of our own."""
+    def start(
+        self, node, *words, directory=HOME, user=USER, env=(), terminal=None,
+        **how,
+    ):
+        """The same in the background, with nothing of our environment; or
+        on a terminal, so that it can be asked there.
+        """
+        argv = []
+        how.setdefault("stdin", subprocess.DEVNULL)
+        if terminal is not None:
+            argv = ["setsid", "--ctty"]
+            how.update(stdin=terminal, stdout=terminal, stderr=terminal)
         init, = children(self.outer[node].pid)
-        return [
+        return subprocess.Popen(argv + [
             "nsenter", "--target", str(init), *OWN, "setpriv", "--reuid", user,
-            "--regid", user, "--init-groups", "--reset-env", "env",
-            *map("=".join, (env or {}).items()),
-            "sh", "-c", 'cd && exec "$@"', "sh", *words,
-        ]
+            "--regid", user, "--init-groups", "--reset-env", "env", *env,
+            "sh", "-c", 'cd "$0" && exec "$@"', directory, *words,
+        ], encoding="utf-8", **how)
 
 
 def children(pid):
@@ -207,15 +209,15 @@ def children(pid):
 
 # What machines have in common, and the key of each
 
-def furnish(place):
+def furnish(place, shell):
     for name in ("packages", "etc/ssh", "local/bin", "home/.ssh", *NODES):
         os.makedirs(os.path.join(place, name))
     os.chmod(place, 0o755)
     for node in NODES:
         make_key(os.path.join(place, node, "key"))
-    home = os.path.join(place, "home")
-    make_accounts(os.path.join(place, "etc"))
+    make_accounts(os.path.join(place, "etc"), shell)
     make_environment(os.path.join(place, "local"))
+    home = os.path.join(place, "home")
     make_log_in(os.path.join(home, ".ssh"), place)
     copy_of_project(os.path.join(home, "fjd"))
     run(["chown", "-R", f"{ID}:{ID}", home])
@@ -227,19 +229,19 @@ def make_key(path):
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path])
 
 
-def make_accounts(etc):
-    account = f"{USER}:{CRYPTED}:{ID}:{ID}::{HOME}:/bin/bash\n"
+def make_accounts(etc, shell):
+    account = f"{USER}:{CRYPTED}:{ID}:{ID}::{HOME}:{shell}\n"
     write(os.path.join(etc, "passwd"), read("/etc/passwd") + account)
-    write(os.path.join(etc, "group"), read("/etc/group") + f"{USER}:x:{ID}:\n")
-    names = ["127.0.0.1 localhost"] + [f"{ADDRESS % n[4:]} {n}" for n in NODES]
-    write(os.path.join(etc, "hosts"), "\n".join(names) + "\n")
+    group = f"{USER}:x:{ID}:\n"
+    write(os.path.join(etc, "group"), read("/etc/group") + group)
+    names = [f"198.18.90.{node[4:]} {node}\n" for node in NODES]
+    write(os.path.join(etc, "hosts"), "127.0.0.1 localhost\n" + "".join(names))
 
 
 def make_environment(local):
     """A virtual environment (PEP 405)."""
-    python = os.path.realpath(sys.executable)
-    os.symlink(python, os.path.join(local, "bin", "python3"))
-    home = os.path.dirname(python)
+    os.symlink(PYTHON, os.path.join(local, "bin", "python3"))
+    home = os.path.dirname(PYTHON)
     write(os.path.join(local, "pyvenv.cfg"), f"home = {home}\n")
     library = os.path.join(local, "lib", "python%d.%d" % sys.version_info[:2])
     os.makedirs(library)
