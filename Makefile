@@ -3,7 +3,7 @@ PYTHON ?= python3
 SEEDS ?= 10000
 HERE = $(dir $(lastword $(MAKEFILE_LIST)))
 
-.PHONY: help example sweep test simulate chaos lint clean
+.PHONY: help example example-remote sweep test simulate chaos lint clean
 
 help:  ## say what there is to make (this)
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' "$(HERE)Makefile" | expand -t 20
@@ -11,6 +11,9 @@ help:  ## say what there is to make (this)
 example:  ## run ten jobs on four workers, in the project example
 	@"$(HERE)example/run-example.sh" example
 	@"$(HERE)tests/missing"
+
+example-remote:  ## run them on the hosts of ~/.fjd/remote-example/remote.conf
+	@"$(HERE)example/run-remote-example.sh"
 
 sweep:  ## fit a curve twelve times, in the project sweep
 	@"$(HERE)example/run-sweep.sh" sweep

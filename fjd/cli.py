@@ -128,6 +128,13 @@ def open_project(name: str, say: Callable[[str], None]) -> Project:
     return project
 
 
+def see_witness(name: str, witness: str) -> None:
+    """See that our home is that of a caller on another host."""
+    if named_project(name).session_trouble(witness) is None:
+        raise FjdError("its home is not this one: what is put into"
+                       f" {home()} here is not seen there")
+
+
 def home() -> str:
     """Where the projects are, as an absolute path."""
     place = os.path.expanduser(os.environ.get("FJD_DIR") or "~/.fjd")
@@ -196,13 +203,20 @@ def write_line(line: str) -> None:
         silence()
 
 
+def is_person() -> bool:
+    """Whether somebody sits at a terminal, and can be asked."""
+    try:
+        return sys.stdin.isatty() and sys.stdout.isatty()
+    except AttributeError:
+        return False  # There is no stdin at all.
+
+
 def is_agreed(question: str) -> bool:
     """Ask a person; without a terminal the answer is no."""
     try:
-        is_person = sys.stdin.isatty() and sys.stdout.isatty()
-        return is_person and input(f"{question} [y/N] ").lower() in YES
-    except (AttributeError, EOFError, KeyboardInterrupt):
-        return False  # There is no stdin at all, or nobody wants to answer.
+        return is_person() and input(f"{question} [y/N] ").lower() in YES
+    except (EOFError, KeyboardInterrupt):
+        return False  # Nobody wants to answer.
 
 
 def patiently(

@@ -1,4 +1,5 @@
 """Telling workers to leave, and seeing that they do."""
+import collections
 from typing import Iterable, List, Set
 
 from fjd.names import host_of, is_same_host, Order, Stamps
@@ -37,3 +38,14 @@ class Dismissal:
     def tell(self, worker: str) -> None:
         self.project.order(Order(worker, self.stamps.new(), self.word))
         self.told.add(worker)
+
+    def summary(self, here: str) -> List[str]:
+        """How many were told, in a line for each host, that of here first."""
+        counts = collections.Counter(map(host_of, self.told))
+        others = sorted(set(counts) - {here})
+        hosts = [here] * bool(counts[here] or not others) + others
+        return [
+            (f"Host {host}: [fjd-recruiter] " if host != here else "")
+            + f'Fired {counts[host]} workers in project "{self.project.name}".'
+            for host in hosts
+        ]

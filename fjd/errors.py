@@ -24,6 +24,12 @@ class BadUsage(FjdError):
     exit_code = 2
 
 
+class BadConfig(FjdError):
+    """remote.conf cannot be understood."""
+
+    exit_code = os.EX_CONFIG
+
+
 class NotHired(FjdError):
     """Some workers did not come up, or did not leave."""
 

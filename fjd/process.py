@@ -22,7 +22,10 @@ from fjd.names import Running
 
 GRACE = 5.0  # seconds between TERM and KILL
 SESSION = "FJD_SESSION_NAME"  # what a recruiter tells a worker
-OWN_VARIABLES = ("FJD_JOB", "FJD_ATTEMPT", "FJD_WORKER", SESSION)
+WITNESS = "FJD_WITNESS"       # what it tells a recruiter on another host
+OWN_VARIABLES = (
+    "FJD_JOB", "FJD_ATTEMPT", "FJD_WORKER", SESSION, WITNESS,
+)
 # So that N workers do not start N times as many threads as there are cores.
 THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",

@@ -66,10 +66,19 @@ class Recruiter:
             for name in names:
                 self.project.open_session(name)
         # RACE: somebody else may have hired here at the same time.
-        self.dismiss(self.staying()[number:])
+        self.drain(self.staying()[number:])
         self.say(f'Hired {number} workers in project "{self.project.name}".')
 
-    def dismiss(self, workers: List[str]) -> None:
+    def drain_strangers(self, hosts: List[str]) -> None:
+        """Let the workers of all other hosts leave after their jobs."""
+        leaving = {order.worker for order in self.project.orders()}
+        self.drain([
+            worker for worker in self.project.pods()
+            if worker not in leaving
+            and not any(is_same_host(h, host_of(worker)) for h in hosts)
+        ])
+
+    def drain(self, workers: List[str]) -> None:
         dismissal = Dismissal(self.project, self.stamps, DRAIN)
         for worker in workers:
             dismissal.tell(worker)
@@ -122,10 +131,8 @@ class Recruiter:
         if dismissal.remaining():
             workers = ", ".join(dismissal.remaining())
             raise NotHired(f"{workers}: did not leave")
-        self.say(
-            f"Fired {len(dismissal.told)} workers in project"
-            f' "{self.project.name}".',
-        )
+        for line in dismissal.summary(self.here.host):
+            self.say(line)
 
     def wait_until_left(self, dismissal: Dismissal, seconds: float) -> None:
         backoff = Backoff(0.5)

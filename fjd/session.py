@@ -1,18 +1,16 @@
 """Sessions that workers live in: screen, tmux, or a background process.
 
-The only module that imports sh, and late: that takes a tenth of a second.
 Neither the user's .screenrc nor .tmux.conf is read, for what they start
 would keep a session alive without its worker.
 """
-import shutil
 import signal
 import subprocess
-import sys
 from typing import Any, Callable, Dict, List
 
 from fjd.errors import Unavailable
 from fjd.names import is_project
 from fjd.process import kill, SESSION, without_job
+from fjd.programs import call
 
 SCREEN, TMUX, PROCESS = "screen", "tmux", "process"
 KINDS = (SCREEN, TMUX, PROCESS)
@@ -57,7 +55,7 @@ class Sessions:
         kind, _, name = session.partition(" ")
         if kind in ENDERS and is_project(name):
             try:
-                call(*(word.format(name) for word in ENDERS[kind]))
+                manage(*(word.format(name) for word in ENDERS[kind]))
             except Unavailable:
                 pass  # It has no session any more.
         kill([pid], number)
@@ -71,44 +69,18 @@ class Sessions:
             self.say(f"Workers run as background processes ({reasons}).")
 
 
-def program(name: str) -> Any:
-    """A program to be called through sh; Unavailable says what to install."""
-    try:
-        import sh
-    except ImportError:
-        raise Unavailable(
-            "the Python package sh is missing",
-            "try: apt-get install python3-sh (as root), or"
-            f" {sys.executable} -m pip install --user sh",
-        )
-    if not shutil.which(name):
-        raise Unavailable(
-            f"{name} is not installed",
-            f"try: apt-get install {name} (as root), or another --session",
-        )
-    return sh.Command(name)
-
-
-def call(name: str, *arguments: str, **how: Any) -> None:
-    command = program(name)
-    import sh
-    try:
-        command(*arguments, _timeout=SECONDS, **how)
-    except sh.ErrorReturnCode as error:
-        said = (error.stdout + error.stderr).decode(errors="replace")
-        why = " ".join(said.split())[:200] or f"exit {error.exit_code}"
-    except sh.TimeoutException:
-        why = f"no answer within {SECONDS} seconds"
-    else:
-        return
-    raise Unavailable(f"{name}: {why}", "try: another --session")
+def manage(name: str, *arguments: str, **how: Any) -> None:
+    """Call screen or tmux; Unavailable says why that did not work."""
+    why = call(name, *arguments, _timeout=SECONDS, **how)
+    if why:
+        raise Unavailable(f"{name}: {why}", "try: another --session")
 
 
 def start_screen(
     name: str, argv: List[str], environ: Dict[str, str], directory: str,
 ) -> None:
     kept = [f"{key}={environ[key]}" for key in STRIPPED if key in environ]
-    call(
+    manage(
         SCREEN, "-c", "/dev/null", "-dmS", name, "env", *kept, *argv,
         _env=environ, _cwd=directory,
     )
@@ -120,7 +92,7 @@ def start_tmux(
     """A server of its own (-L) for each: a shared one keeps the environment
     of whoever started it, not that of this hire.
     """
-    call(
+    manage(
         TMUX, "-f", "/dev/null", "-L", name, "new-session", "-d", "-s", name,
         "-c", directory, "--", *argv, _env=environ, _cwd=directory,
     )

@@ -33,15 +33,16 @@ def test_help_and_version_are_there(name):
      "--once: not with --keep-running or --standby"),
     (["fjd-dispatcher", "--max-losses", "0"],
      "argument --max-losses: '0' is no number above 0"),
-    (["fjd-recruiter", "hire", "-3"],
-     "hire -3: not from 0 to 1000"),
-    (["fjd-recruiter", "hire", "100000"],
-     "hire 100000: not from 0 to 1000"),
-    (["fjd-recruiter", "hire", "x"], "argument N: invalid int value: 'x'"),
+    (["fjd-recruiter", "hire", "-3"], "hire -3: '-3' is no host"),
+    (["fjd-recruiter", "hire", "100000"], "hire 100000: '100000' is neither"
+     " a number from 0 to 1000 nor auto"),
+    (["fjd-recruiter", "hire", "x y"], "hire x y: 'x y' is no host"),
+    (["fjd-recruiter", "hire", "a@-x:2"], "hire a@-x:2: 'a@-x' is no host"),
+    (["fjd-recruiter", "hire", "a:two"], "hire a:two: 'two' is neither"),
     (["fjd-recruiter", "--session", "byobu", "hire"],
      "argument --session: invalid choice: 'byobu' (choose from "),
     (["fjd-recruiter", "--curdir", "/no such", "hire"],
-     "--curdir /no such: no such directory"),
+     "/no such: no such directory"),
 ])
 def test_wrong_usage_is_one_line_and_status_2(arguments, message):
     result = fjd(*arguments)
@@ -159,13 +160,6 @@ def test_directory_that_is_gone_is_said(home):
     assert result.stderr == (
         "fjd-recruiter: error: the current directory does not exist any"
         " more\n"
-    )
-
-
-def test_workers_on_other_machines_are_not_promised(project):
-    open(project.path("remote.conf"), "w").close()
-    assert ok("fjd-recruiter", "hire", "0")[0] == (
-        "[fjd-recruiter] remote.conf is not read yet: hiring here only."
     )
 
 

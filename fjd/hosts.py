@@ -1,0 +1,160 @@
+"""Which hosts should have workers, and how many: remote.conf.
+
+An INI file in the project directory, with a section of any name for each
+host:
+
+    name        [user@]host, as ssh takes it; localhost is this machine
+    workers     a number, or auto: that host's CPUs minus one
+    python      optional: the Python to run there
+    directory   optional: where its workers start jobs, instead of the
+                directory in which hire was typed
+    session     optional: screen, tmux or process
+
+Sections that name one host count together, and may not contradict.
+A host is called as the file has it, this one always localhost.
+"""
+import re
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
+
+from fjd.config import Error, parse
+from fjd.errors import BadConfig, BadUsage
+from fjd.names import is_same_host, printable
+from fjd.project import Project
+from fjd.session import KINDS
+
+AUTO = "auto"
+MOST_WORKERS = 1000
+HOST = re.compile(r"([A-Za-z0-9_][\w.-]*@)?[A-Za-z0-9_][A-Za-z0-9_.-]*", re.A)
+LOCALHOST = "localhost"
+ADDRESS = "127.0.0.1"
+
+
+class Host(NamedTuple):
+    """A host, and how many workers it should have; None: auto."""
+
+    name: str
+    workers: Optional[int] = None
+    python: str = ""
+    directory: str = ""
+    session: str = ""
+
+    @property
+    def address(self) -> str:
+        return self.name.rpartition("@")[2]
+
+    def is_same(self, host: str) -> bool:
+        return is_same_host(self.address, host)
+
+    def seen_from(self, here: str) -> "Host":
+        """The same; if it is the host called here, then as localhost."""
+        is_here = any(map(self.is_same, (here, LOCALHOST, ADDRESS)))
+        return self._replace(name=LOCALHOST) if is_here else self
+
+
+def parse_hosts(texts: Iterable[str], here: str) -> List[Host]:
+    """What `4`, `node2` and `node2:4` on the command line mean."""
+    hosts: List[Host] = []
+    for text in texts:
+        name, _, number = text.partition(":")
+        if text.isdigit():
+            name, number = LOCALHOST, text
+        try:
+            host = Host(checked_name(name), checked_number(number or AUTO))
+            add(hosts, host.seen_from(here))
+        except ValueError as error:
+            raise BadUsage(f"hire {printable(text)}: {error}")
+    return hosts
+
+
+def read_hosts(project: Project, here: str) -> Optional[List[Host]]:
+    """The hosts of remote.conf; None if there is no such file."""
+    path = project.path("remote.conf")
+    try:
+        _, text = project.files.read(path)
+        sections = parse(text.decode())
+    except FileNotFoundError:
+        return None
+    except (Error, UnicodeDecodeError) as error:
+        why = printable(" ".join(str(error).split()))
+        raise BadConfig(f"{path}: it is no INI file: {why}")
+    hosts: List[Host] = []
+    for section in sections.sections():
+        try:
+            add(hosts, host_in(sections[section]).seen_from(here))
+        except ValueError as error:
+            raise BadConfig(f"{path}: [{printable(section)}] {error}")
+    return hosts
+
+
+def host_in(section: Any) -> Host:
+    """ValueError says which key is wrong, and why."""
+    checked = {}
+    for key in section:
+        if key not in CHECKS:
+            known = ", ".join(CHECKS)
+            raise ValueError(f"{printable(key)}: unknown; keys are {known}")
+        try:
+            checked[key] = CHECKS[key](section[key] or "")
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}")
+    for key in ("name", "workers"):
+        if key not in checked:
+            raise ValueError(f"{key}: it is missing")
+    return Host(**checked)
+
+
+def add(hosts: List[Host], new: Host) -> None:
+    """Append a host, or count it together with the same one."""
+    for i, host in enumerate(hosts):
+        if host.is_same(new.address):
+            if host[2:] != new[2:] or None in (host.workers, new.workers):
+                raise ValueError(
+                    f"name: {new.name} is named twice, and the two"
+                    " contradict each other",
+                )
+            total = (host.workers or 0) + (new.workers or 0)
+            hosts[i] = host._replace(workers=total)
+            return
+    hosts.append(new)
+
+
+def checked_name(text: str) -> str:
+    if not HOST.fullmatch(text):
+        raise ValueError(f"{printable(text)!r} is no host")
+    return text
+
+
+def checked_number(text: str) -> Optional[int]:
+    if text == AUTO:
+        return None
+    if not re.fullmatch("[0-9]{1,4}", text) or int(text) > MOST_WORKERS:
+        raise ValueError(
+            f"{printable(text)!r} is neither a number from 0 to"
+            f" {MOST_WORKERS} nor {AUTO}",
+        )
+    return int(text)
+
+
+def checked_directory(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError(f"{printable(text)!r} is no absolute path")
+    return text
+
+
+def checked_session(text: str) -> str:
+    if text not in KINDS:
+        raise ValueError(f"{printable(text)!r} is none of {', '.join(KINDS)}")
+    return text
+
+
+def checked_python(text: str) -> str:
+    if not text or text.startswith("-"):
+        raise ValueError(f"{printable(text)!r} is no command")
+    return text
+
+
+CHECKS: Dict[str, Callable[[str], Any]] = {
+    "name": checked_name, "workers": checked_number,
+    "python": checked_python, "directory": checked_directory,
+    "session": checked_session,
+}

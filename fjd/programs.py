@@ -1,0 +1,46 @@
+"""Programs that are called through sh: screen, tmux and ssh.
+
+The only module that imports sh, and late: that takes a tenth of a second.
+"""
+import shutil
+import sys
+from typing import Any
+
+from fjd.errors import Unavailable
+
+
+def call(name: str, *arguments: str, **how: Any) -> str:
+    """Run a program to its end: "", or why that went wrong.
+
+    Unavailable, if the program or sh is not there.
+    """
+    command = program(name)
+    import sh
+    try:
+        # Python's own descriptors are closed at execve(2) in any case; sh
+        # would look for others in /dev/fd, which is not everywhere.
+        command(*arguments, _close_fds=False, **how)
+    except sh.ErrorReturnCode as error:
+        said = (error.stdout + error.stderr).decode(errors="replace")
+        return " ".join(said.split())[:200] or f"exit {error.exit_code}"
+    except sh.TimeoutException:
+        return f"no answer within {how['_timeout']} seconds"
+    return ""
+
+
+def program(name: str) -> Any:
+    """A program to be called; Unavailable says what to install."""
+    try:
+        import sh
+    except ImportError:
+        raise Unavailable(
+            "the Python package sh is missing",
+            "try: apt-get install python3-sh (as root), or"
+            f" {sys.executable} -m pip install --user sh",
+        )
+    if not shutil.which(name):
+        raise Unavailable(
+            f"{name} is not installed",
+            f"try: apt-get install {name} (as root)",
+        )
+    return sh.Command(name)
