@@ -62,10 +62,13 @@ def add_project(parser: argparse.ArgumentParser, **how: Any) -> None:
     )
 
 
-def add_interval(parser: argparse.ArgumentParser) -> None:
+def add_interval(
+    parser: argparse.ArgumentParser, default: float = LONGEST,
+) -> None:
     parser.add_argument(
-        "--interval", metavar="S", type=seconds, default=LONGEST,
-        help="look for something to do at least every S seconds (default: 1)",
+        "--interval", metavar="S", type=seconds, default=default,
+        help="look for something to do at least every S seconds (default:"
+        f" {default:g})",
     )
 
 

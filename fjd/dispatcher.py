@@ -156,11 +156,14 @@ class Dispatcher:
     def pair(self) -> int:
         """Give waiting jobs to workers that ask; how many were moved."""
         self.queue.look()
+        busy = set() if self.queue.names else self.busy()
+        if not (self.queue.names or busy):
+            return 0
         asking = self.project.announcements()
         pods = {a.worker: self.project.given(a.worker) for a in asking}
         idle = [worker for worker, given in pods.items() if given == []]
         if not self.queue.names:
-            return self.rebalance(idle)
+            return self.rebalance(set(idle) - busy, busy)
         if not asking:
             self.tell_alone()
             return 0
@@ -225,17 +228,20 @@ class Dispatcher:
         failed = Attempt(made_up(attempt.job), attempt.n, self.stamps.new())
         self.reclaimer.fail(self.project.waiting_job(name), failed, reason)
 
-    def rebalance(self, idle: List[str]) -> int:
+    def busy(self) -> Set[str]:
+        """The workers that run a job."""
+        return {run.worker for run in self.project.running()}
+
+    def rebalance(self, idle: Set[str], busy: Set[str]) -> int:
         """Let idle workers have what waits behind the job of a busy one."""
         if not idle:
             return 0
-        busy = {run.worker for run in self.project.running()}
         pods = {
             worker: sorted(self.project.given(worker) or [], key=queue_order)
             for worker in busy
         }
         moved = 0
-        for worker in set(idle) - busy:
+        for worker in idle:
             fullest = max(pods, key=lambda w: len(pods[w]), default="")
             if not pods.get(fullest):
                 break
@@ -265,7 +271,7 @@ class Dispatcher:
     def is_all_quiet(self) -> bool:
         """A guess: no job waits, lies in a pod, or runs."""
         return not (
-            self.queue.names
+            self.queue.names or self.project.running()
             or any(map(self.project.given, self.project.pods()))
-            or self.project.running() or self.queue.waiting()
+            or self.queue.waiting()
         )

@@ -127,6 +127,9 @@ class Project:
 
     # Members: kind is "workers" or "dispatchers"
 
+    def members(self, kind: str) -> List[str]:
+        return [name for name in self.names(kind) if is_member(name)]
+
     def enrol(self, kind: str, member: str, record: str) -> bool:
         """Put a member's record there; False if the id is taken."""
         return self.files.create(self.path(kind, member), record)
@@ -141,14 +144,17 @@ class Project:
             return None
         return status.st_mtime, text.decode(errors="replace")
 
-    def beat(self, kind: str, member: str) -> float:
-        """Show a sign of life; the server's time, in its seconds.
+    def touch(self, kind: str, member: str) -> None:
+        """Show a sign of life.
 
         FileNotFoundError: we were taken for dead.
         """
-        path = self.path(kind, member)
-        self.files.touch(path)
-        return self.files.status(path).st_mtime
+        self.files.touch(self.path(kind, member))
+
+    def beat(self, kind: str, member: str) -> float:
+        """The same, and the server's time, in its seconds."""
+        self.touch(kind, member)
+        return self.files.status(self.path(kind, member)).st_mtime
 
     def is_young(self, kind: str, member: str, written: float) -> bool:
         """Whether that was just now; a beat of the member asks the server."""

@@ -14,12 +14,13 @@ it meanwhile makes that fail, and the next pass gives the job back.  The
 record goes last, so that a burial cut short is taken up again.
 """
 import time
-from typing import Any, Callable, List, Set, Tuple
+from typing import Any, Callable, Dict, List, Set, Tuple
 
 from fjd.job import retries_of
 from fjd.ledger import Entry, FAILED, Ledger, LOST
 from fjd.liveness import (
-    Identity, identity_in, keys_of, myself, parse_record, period_in, Watch,
+    Identity, identity_in, keys_of, MISSED, myself, parse_record, period_in,
+    Watch,
 )
 from fjd.names import (
     Attempt, host_of, new_id, new_token, printable, Running, Stamps,
@@ -34,7 +35,7 @@ class Reclaimer:
     def __init__(
         self, project: Project, name: str, here: Identity, stamps: Stamps,
         processes: Any, say: Callable[[str], None], most_losses: int,
-        clock: Any = time,
+        clock: Any = time, missed: int = MISSED,
     ) -> None:
         self.project = project
         self.here = here
@@ -44,17 +45,22 @@ class Reclaimer:
         self.say = say
         self.most_losses = most_losses
         self.clock = clock
-        self.watch = Watch()
+        self.watch = Watch(missed)
+        self.known: Dict[str, Identity] = {}  # since our last beat
         self.owed: List[Entry] = []  # lines about what has been moved
 
     def sweep(self) -> None:
         """Bury every dead worker, and strike every dead dispatcher."""
         self.settle()
-        self.watch.tick(self.clock.monotonic())
+        is_beat = self.watch.tick(self.clock.monotonic())
         mentioned = self.mentioned()
-        known = sorted(mentioned.union(self.project.names("workers")))
-        self.bury([w for w in known if self.is_dead("workers", w)])
-        for dispatcher in self.project.names("dispatchers"):
+        workers = self.project.names("workers")
+        dispatchers = self.project.members("dispatchers")
+        here = set() if is_beat else set(workers + dispatchers)
+        self.known = {m: i for m, i in self.known.items() if m in here}
+        workers = sorted(mentioned.union(workers))
+        self.bury([w for w in workers if self.is_dead("workers", w)])
+        for dispatcher in dispatchers:
             if self.is_dead("dispatchers", dispatcher):
                 self.project.strike("dispatchers", dispatcher)
 
@@ -68,12 +74,16 @@ class Reclaimer:
         return named.union(self.project.pods())
 
     def is_dead(self, kind: str, member: str) -> bool:
-        record = self.project.record(kind, member)
-        if record is None:
-            return True
-        mtime, keys = record[0], parse_record(record[1])
-        return self.here.sees(identity_in(keys)) is False \
-            or self.watch.is_silent(member, mtime, period_in(keys))
+        """Records are read at each beat; pids are looked at each time."""
+        if member not in self.known:
+            record = self.project.record(kind, member)
+            if record is None:
+                return True
+            mtime, keys = record[0], parse_record(record[1])
+            if self.watch.is_silent(member, mtime, period_in(keys)):
+                return True
+            self.known[member] = identity_in(keys)
+        return self.here.sees(self.known[member]) is False
 
     def bury(self, workers: List[str]) -> None:
         """Give back what the dead had, and remove what tells of them."""
@@ -172,6 +182,7 @@ class Reclaimer:
 
 def new_reclaimer(
     project: Project, say: Callable[[str], None], most_losses: int,
+    missed: int = MISSED,
 ) -> Reclaimer:
     """That of this process; its ledger has an id of its own."""
     here, now = myself(), time.time()
@@ -179,4 +190,5 @@ def new_reclaimer(
     stamps = Stamps(new_token(now))
     return Reclaimer(
         project, name, here, stamps, Processes(), say, most_losses,
+        missed=missed,
     )

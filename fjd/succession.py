@@ -50,7 +50,7 @@ class Succession:
 
     def rival(self) -> str:
         """Another dispatcher that is at work; "" if there is none."""
-        others = set(self.project.names("dispatchers")) - {self.id}
+        others = set(self.project.members("dispatchers")) - {self.id}
         return next(filter(self.is_at_work, sorted(others)), "")
 
     def is_at_work(self, other: str) -> bool:

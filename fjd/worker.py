@@ -107,8 +107,10 @@ class Worker:
         if self.given:
             return self.begin(self.given.pop())
         self.announce()
-        self.next_orders = 0.0
-        return self.backoff.longer()
+        wait = self.backoff.longer()
+        soon = self.clock.monotonic() + 2 * wait
+        self.next_orders = min(self.next_orders, soon)
+        return wait
 
     # Signs of life, and what is found out on that occasion
 
@@ -118,7 +120,7 @@ class Worker:
             return
         self.next_beat = now + BEAT
         try:
-            self.project.beat("workers", self.id)
+            self.project.touch("workers", self.id)
         except FileNotFoundError:
             return self.end_life()
         self.ledger.sync()
@@ -155,7 +157,7 @@ class Worker:
     def heed_orders_if_due(self) -> None:
         now = self.clock.monotonic()
         if now >= self.next_orders and self.order != NOW:
-            self.next_orders = now + min(self.interval, LONGEST)
+            self.next_orders = now + 2 * min(self.interval, LONGEST)
             orders = self.project.orders()
             words = {o.word for o in orders if o.worker == self.id}
             self.order = max(words | {self.order})  # "now" beats "drain"
