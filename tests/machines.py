@@ -15,6 +15,7 @@ its init, which ends with the process that made it.
 """
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -152,7 +153,7 @@ class Machines:
     def end(self, node):
         outer = self.outer.pop(node)
         for init in children(outer.pid):
-            os.kill(init, 9)
+            os.kill(init, signal.SIGKILL)
         outer.wait(10)
 
     def cut(self, node):
@@ -165,6 +166,11 @@ class Machines:
     def link(self, *words):
         net = f"--net=/proc/{self.switch.pid}/ns/net"
         subprocess.check_call(["nsenter", net, "ip", "link", *words])
+
+    def freeze(self, node):
+        """Let its sshd answer to nobody whom its kernel lets in."""
+        for init in children(self.outer[node].pid):
+            os.kill(init, signal.SIGSTOP)
 
     def install_anew(self, node):
         """What is left of a machine when it is: not its key."""
@@ -190,16 +196,16 @@ class Machines:
         """The same in the background, with nothing of our environment; or
         on a terminal, so that it can be asked there.
         """
-        argv = []
+        session = []
         how.setdefault("stdin", subprocess.DEVNULL)
         if terminal is not None:
-            argv = ["setsid", "--ctty"]
+            session = ["setsid", "--ctty"]
             how.update(stdin=terminal, stdout=terminal, stderr=terminal)
         init, = children(self.outer[node].pid)
-        return subprocess.Popen(argv + [
+        return subprocess.Popen([
             "nsenter", "--target", str(init), *OWN, "setpriv", "--reuid", user,
-            "--regid", user, "--init-groups", "--reset-env", "env", *env,
-            "sh", "-c", 'cd "$0" && exec "$@"', directory, *words,
+            "--regid", user, "--init-groups", "--reset-env", *session, "env",
+            *env, "sh", "-c", 'cd "$0" && exec "$@"', directory, *words,
         ], encoding="utf-8", **how)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from helpers import finish, jobs_in, ledger, PIPE, wait_until
 from machines import (
-    HOME, ID, lacking, make_key, Machines, NODES, PASSWORD, read, USER, write,
+    HOME, ID, lacking, Machines, NODES, PASSWORD, read, USER, write,
 )
 
 pytestmark = pytest.mark.slow
@@ -98,11 +98,15 @@ def workers(project):
     return Counter(map(host_of, project.pods()))
 
 
-def programs(machines, node, *words):
+def programs(machines, node):
     """What runs there of USER's, besides what asks for it."""
     listed = machines.run(node, "ps", "-o", "args=", "-u", USER).stdout
     return [line for line in listed.splitlines()
             if not line.startswith(("ps ", "sh -c cd"))]
+
+
+def is_at_work(machines, program, node=NEAR):
+    return any(line.startswith(program) for line in programs(machines, node))
 
 
 def audited(machines, project="default"):
@@ -141,8 +145,10 @@ def test_hiring_again_makes_it_so(machines, project):
     follow(project, "name: localhost, workers: 1", "name: node2, workers: 4",
            "name: node3, workers: 2")
     ok(machines, "fjd-recruiter", "hire")
-    machines.power_off("node2")
-    machines.power_on("node2")
+    for worker in project.pods():
+        host, _, pid = re.fullmatch(r"(.*)_(.*)-(.*)", worker).groups()
+        if host == "node2":
+            machines.run(host, "kill", "-9", pid)
     follow(project, "name: localhost, workers: 3", "name: node2, workers: 2")
     assert ok(machines, "fjd-recruiter", "hire")[:2] == [
         hired(3), hired(2, "node2"),
@@ -154,13 +160,11 @@ def test_hiring_again_makes_it_so(machines, project):
 
 
 def test_hosts_on_the_command_line_need_no_file(machines, project):
-    assert ok(machines, "fjd-recruiter", "hire", "node2:4", "ada@node3:2") == [
-        hired(4, "node2"), hired(2, "ada@node3"),
-    ]
+    lines = ok(machines, "fjd-recruiter", "hire", "node2:4", "ada@node3:2")
+    assert lines == [hired(4, "node2"), hired(2, "node3")]
     assert workers(project) == {"node2": 4, "node3": 2}
-    assert sorted(ok(machines, "fjd-recruiter", "fire")) == sorted([
-        fired(0), fired(4, "node2"), fired(2, "node3"),
-    ])
+    lines = ok(machines, "fjd-recruiter", "fire")
+    assert lines == [fired(4, "node2"), fired(2, "node3")]
 
 
 def test_number_on_the_command_line_is_for_this_machine(machines, project):
@@ -179,6 +183,25 @@ def test_sections_that_mean_one_host_count_together(machines, project):
         hired(3), hired(3, "node2"),
     ]
     assert workers(project) == {"node1": 3, "node2": 3}
+
+
+SSH_CONFIG = """
+Host far
+    HostName node3
+    ProxyJump node2
+"""
+
+
+def test_hosts_may_be_aliases_of_ssh_and_behind_others(machines, project):
+    """A worker that follows the file is no stranger, whatever its host is
+    called.
+    """
+    save(machines.home + "/.ssh/config", SSH_CONFIG)
+    follow(project, "name: far, workers: 2")
+    for _ in range(2):
+        assert ok(machines, "fjd-recruiter", "hire") == [hired(2, "far")]
+        assert workers(project) == {"node3": 2}
+    assert project.orders() == []
 
 
 def test_fire_needs_no_network(machines, project):
@@ -230,7 +253,7 @@ def test_sixty_four_workers_on_sixteen_hosts_are_hired_quickly(
 
 def seen_by_job(machines, project, command):
     """What a job on node2 prints, hired with the words there are."""
-    put(project, "seen", command + f" > {HOME}/seen; true")
+    put(project, "seen", f"{{ {command}; }} >{HOME}/seen; true")
     ok(machines, "fjd-dispatcher")
     return read(os.path.join(machines.home, "seen")).splitlines()
 
@@ -268,7 +291,8 @@ def test_login_shell_may_be_a_c_shell(tmp_path):
 
 
 def test_section_may_name_python_directory_and_session(machines, project):
-    save(machines.home + "/my python", '#!/bin/sh\n>~/used\nexec python3 "$@"\n', 0o755)
+    script = '#!/bin/sh\n>~/used\nexec python3 "$@"\n'
+    save(machines.home + "/my python", script, 0o755)
     os.mkdir(machines.home + "/a place", 0o755)
     follow(project, f"name: node2, workers: 1, python: {HOME}/my python, "
            f"directory: {HOME}/a place, session: process")
@@ -293,13 +317,14 @@ def test_hosts_that_fail_are_named_and_delay_nobody(machines, project):
     machines.install_anew("node5")
     unknown = [line for line in open(known_hosts) if "node6 " not in line]
     save(known_hosts, "".join(unknown))
-    machines.power_on("node5", "node6", "node8")
+    machines.power_on("node5", "node6", "node8", "node9")
+    machines.freeze("node9")
     machines.power_on("node7", options=["DenyUsers=ada"])
     machines.cut("node3")
     machines.run("node8", "mount", "-t", "tmpfs", "-o", f"uid={ID},mode=700",
                  "tmpfs", project.root.replace(machines.home, HOME),
                  user="root")
-    hosts = [f"node{n}:1" for n in range(2, 9)] + ["nowhere:1", "node1:1"]
+    hosts = [f"node{n}:1" for n in range(2, 10)] + ["nowhere:1", "node1:1"]
     begun = time.monotonic()
     result = fjd(machines, "fjd-recruiter", "hire", *hosts)
     assert time.monotonic() - begun < 1.8 * LIMIT
@@ -311,37 +336,51 @@ def test_hosts_that_fail_are_named_and_delay_nobody(machines, project):
         "node3": "timed out", "node4": "timed out",
         "node5": "Host key verification failed",
         "node6": "Host key verification failed",
-        "node7": "Permission denied", "node8": "",
-        "nowhere": "Could not resolve hostname",
+        "node7": "Permission denied", "node8": "its home is not this one",
+        "node9": "timed out", "nowhere": "Could not resolve hostname",
     }.items():
         start = f"fjd-recruiter: error: host {host}: "
         line, = [line for line in errors if line.startswith(start)]
         assert reason in line
-    assert len(errors) == 7, errors
+    assert len(errors) == 8, errors
     assert read(known_hosts) == "".join(unknown)
     assert workers(project) == {"node1": 1, "node2": 1}
 
 
-NAMES = ["-oProxyCommand=touch${IFS}x", "a b", "$(touch x)", "`touch x`", "a;touch x",
-         "@node2", "ada@-oProxyCommand=x", ""]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_name_that_is_no_host_is_refused_and_not_executed(
-    machines, project, name,
+@pytest.mark.parametrize("file, text", [
+    (".profile", "exit 0\n"), (".profile", "exec sleep 0\n"),
+    (".fjd/default/setup.sh", "exit 0\n"),
+    (".fjd/default/setup.sh", "echo broken >&2; false\n"),
+])
+def test_host_that_did_not_even_begin_to_hire_has_failed(
+    machines, project, file, text,
 ):
-    for options in ([], ["--"]):
-        result = fjd(machines, "fjd-recruiter", "hire", *options, name + ":2")
-        assert result.returncode == 2 and "error: " in result.stderr
-    follow(project, f"name: {name}, workers: 2")
-    result = fjd(machines, "fjd-recruiter", "hire")
-    assert result.returncode == 78
-    assert "/remote.conf: [host1] name: " in result.stderr
+    save(os.path.join(machines.home, file), text)
+    result = fjd(machines, "fjd-recruiter", "hire", "node2:1", "node1:1")
+    assert (result.returncode, result.stdout) == (3, hired(1) + "\n")
+    assert result.stderr.startswith("fjd-recruiter: error: host node2: ")
+
+
+def test_name_that_is_no_host_is_refused_and_not_executed(machines, project):
+    for name in ("-oProxyCommand=touch${IFS}x", "a b", "$(touch x)"):
+        result = fjd(machines, "fjd-recruiter", "hire", "--", name + ":2")
+        assert result.returncode == 2
+        follow(project, f"name: {name}, workers: 2")
+        result = fjd(machines, "fjd-recruiter", "hire")
+        assert result.returncode == 78
+        assert "/remote.conf: [host1] name: " in result.stderr
     assert not os.path.exists(machines.home + "/x")
-    assert project.pods() == []
 
 
 # A person who is asked
+
+BY_PASSWORD = ["PubkeyAuthentication=no", "PasswordAuthentication=yes"]
+SHARED = """
+ControlMaster auto
+ControlPath /tmp/%C
+ControlPersist 60
+"""
+
 
 class Person:
     """Sits at a terminal, and reads what is said there."""
@@ -349,23 +388,21 @@ class Person:
     def __init__(self, machines, *words):
         self.ours, theirs = os.openpty()
         self.seen = ""
-        self.process = machines.start(
-            NEAR, *words, terminal=theirs,
-        )
+        self.process = machines.start(NEAR, *words, terminal=theirs)
         os.close(theirs)
 
-    def wait_for(self, text):
-        while text not in self.seen:
+    def wait_for(self, text, times=1):
+        while self.seen.count(text) < times:
             self.read()
 
     def read(self):
         self.seen += os.read(self.ours, 1000).decode()
 
     def type(self, text):
-        os.write(self.ours, (text + "\n").encode())
+        os.write(self.ours, text.encode())
 
     def finish(self):
-        """The lines that were said, when the program has ended."""
+        """The exit status, and all lines, when the program has ended."""
         try:
             while True:
                 self.read()
@@ -374,33 +411,67 @@ class Person:
         return self.process.wait(20), self.seen.splitlines()
 
 
-def test_password_is_asked_once(machines, project):
+@pytest.fixture
+def by_password(machines):
+    """node3, where a key is not enough."""
     machines.power_off("node3")
-    machines.power_on("node3", options=[
-        "PubkeyAuthentication=no", "PasswordAuthentication=yes"])
+    machines.power_on("node3", options=BY_PASSWORD)
+
+
+def test_password_is_asked_once(machines, project, by_password):
     follow(project, "name: node3, workers: 2", "name: node2, workers: 1")
     person = Person(machines, BIN + "fjd-recruiter", "hire")
     person.wait_for("password:")
-    person.type(PASSWORD)
+    person.type(PASSWORD + "\n")
     status, lines = person.finish()
-    assert status == 0
-    assert person.seen.count("password:") == 1 and lines[-2:] == [
+    assert status == 0 and person.seen.count("password:") == 1
+    assert [line for line in lines if line[:5] == "[fjd-"] == [
         hired(1, "node2"), hired(2, "node3"),
     ]
     put(project, "job1", "true")
     person = Person(machines, BIN + "fjd-dispatcher")
     status, lines = person.finish()
-    assert status == 0 and "password" not in person.seen
+    assert status == 0 and "password:" not in person.seen
     assert fired(2, "node3") in lines
 
 
-def test_nobody_is_asked_for_a_password_without_a_terminal(machines, project):
-    machines.power_off("node3")
-    machines.power_on("node3", options=[
-        "PubkeyAuthentication=no", "PasswordAuthentication=yes"])
+def test_connection_that_is_shared_asks_once_and_keeps_nobody_waiting(
+    machines, project, by_password,
+):
+    save(machines.home + "/.ssh/config", SHARED)
+    person = Person(machines, BIN + "fjd-recruiter", "hire", "node3:1")
+    person.wait_for("password:")
+    person.type(PASSWORD + "\n")
+    assert person.finish()[0] == 0
+    lines = ok(machines, "fjd-recruiter", "hire", "node3:3")
+    assert lines == [hired(3, "node3")]
+
+
+def test_wrong_password_is_refused(machines, project, by_password):
+    person = Person(machines, BIN + "fjd-recruiter", "hire", "node3:1")
+    for times in (1, 2, 3):
+        person.wait_for("password:", times)
+        person.type("sesame\n")
+    status, lines = person.finish()
+    assert status == 3 and "host node3: " in lines[-1]
+    assert "Permission denied" in lines[-1]
+
+
+def test_hire_that_is_interrupted_leaves_nothing_behind(machines, project):
+    machines.cut("node3")
+    person = Person(
+        machines, BIN + "fjd-recruiter", "hire", "node3:1", "node1:1")
+    person.wait_for(hired(1))
+    wait_until(lambda: is_at_work(machines, "ssh -T"))
+    person.type("\x03")
+    assert person.finish()[0] == 130
+    assert machines.run(NEAR, "ls", "-A", "/tmp").stdout == ""
+    assert not is_at_work(machines, "ssh -T")
+
+
+def test_nobody_is_asked_without_a_terminal(machines, project, by_password):
     result = fjd(machines, "fjd-recruiter", "hire", "node3:1", "node2:1")
-    assert result.returncode == 3
-    assert result.stdout == hired(1, "node2") + "\n"
+    assert (result.returncode, result.stdout) == (3, hired(1, "node2") + "\n")
     assert result.stderr.startswith("fjd-recruiter: error: host node3: ")
     assert "Permission denied" in result.stderr
 
@@ -410,7 +481,7 @@ def test_unknown_host_is_accepted_by_a_person_alone(machines, project):
     save(known_hosts, "")
     person = Person(machines, BIN + "fjd-recruiter", "hire", "node2:1")
     person.wait_for("(yes/no")
-    person.type("yes")
+    person.type("yes\n")
     assert person.finish()[0] == 0
     assert workers(project) == {"node2": 1}
     assert read(known_hosts) != ""
