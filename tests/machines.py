@@ -1,9 +1,10 @@
 """Machines for a test: hosts with ssh that share a home, on one Linux.
 
-A machine is a handful of namespaces of the kernel whose init is an sshd.  It
-has a host name, an address, process ids, /tmp, /run and terminals of its
-own, and sees what is installed on this host.  On all of them
 
+A machine is a handful of namespaces of the kernel whose init is an sshd; the
+script tests/machine makes it one.  It has a host name, an address, process
+ids, /tmp, /run and terminals of its own, and sees what is installed on this
+host.  On all of them
     /mnt        is the directory of the test, and /mnt/home the home of
                 USER, who may log in from each on each without a password
     /usr/local  is a virtual environment of the Python under test
@@ -32,53 +33,18 @@ PREFIX = os.path.realpath(sys.base_prefix)
 PYTHON = os.path.realpath(sys.executable)
 OWN = ["--net", "--uts", "--ipc", "--mount", "--pid"]
 TIED = ["setpriv", "--pdeathsig", "KILL"]  # It ends when its parent does.
-SWITCH = ["unshare", "--net", "sh", "-ec", """
+BOOT = [
+    *TIED, "unshare", "--kill-child", *OWN,
+    os.path.join(os.path.dirname(os.path.abspath(__file__)), "machine"),
+]
+SWITCH = [*TIED, "unshare", "--net", "sh", "-ec", """
     ip link add bridge type bridge
     ip link set bridge up
     echo up
     exec sleep infinity
 """]
-
-# What a machine does until it is its sshd.  The other machines' addresses on
-# the wire are fixed: one that is cut off is silent, not "unreachable".
-BOOT = ["unshare", "--kill-child", *OWN, "sh", "-ec", r"""
-    number=$1 switch=$2 place=$3 packages=$4 prefix=$5 python=$6
-    shift 6
-    node=node$number
-    echo "$node" >/proc/sys/kernel/hostname
-    nsenter --net="/proc/$switch/ns/net" ip -batch - <<END
-        link add $node type veth peer name eth0 netns 1
-        link set $node master bridge up
-END
-    ip -batch - <<END
-        link set lo up
-        link set eth0 address 02:00:00:00:00:$number up
-        address add 198.18.90.$number/24 dev eth0
-        $(printf 'neighbour replace 198.18.90.%s dev eth0 lladdr %s\n' \
-            $(for n in $(seq 16); do echo $n 02:00:00:00:00:$n; done))
-END
-    mount --bind "$place" /mnt
-    mount --bind "$packages" /mnt/packages
-    mount --bind /mnt/local /usr/local
-    for name in passwd group hosts ssh; do
-        mount --bind "/mnt/etc/$name" "/etc/$name"
-    done
-    mount -t tmpfs tmpfs /var/log
-    mount -t tmpfs -o mode=755 tmpfs /run
-    mkdir /run/sshd /run/python
-    mkdir -m 1777 /run/screen
-    if ! setpriv --reuid 61234 --clear-groups test -x "$python"; then
-        mount --bind "$prefix" /run/python
-        mount -t tmpfs -o mode=755 tmpfs "/$(echo "$prefix" | cut -d / -f 2)"
-        mkdir -p "$prefix"
-        mount --bind /run/python "$prefix"
-    fi
-    mount -t tmpfs -o mode=1777 tmpfs /tmp
-    mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 pts /dev/pts
-    mount -t proc proc /proc
-    exec "$@" -D -e -f /dev/null -h "/mnt/$node/key" \
-        -o PasswordAuthentication=no
-""", "boot"]
+ACCOUNT = f"{USER}:{CRYPTED}:{ID}:{ID}::{HOME}:%s\n"
+CONFIG = "%s\nPasswordAuthentication no\nHostKey /mnt/%s/key\n"
 
 
 def lacking(*programs):
@@ -100,7 +66,7 @@ class Machines:
         self.home = os.path.join(place, "home")
         self.outer = {}  # The parents of their inits.
         furnish(place, shell)
-        self.switch = subprocess.Popen(TIED + SWITCH, stdout=PIPE)
+        self.switch = subprocess.Popen(SWITCH, stdout=PIPE)
         assert self.switch.stdout.readline() == b"up\n"
 
     def __enter__(self):
@@ -116,31 +82,28 @@ class Machines:
     # Power and network
 
     def power_on(self, *nodes, options=()):
-        """Return when they answer; options are those of their sshd."""
+        """Return when they answer; options are lines for their sshd."""
         for node in nodes:
             self.boot(node, options)
         for node in nodes:
             wait_until(lambda: self.is_up(node))
 
     def boot(self, node, options):
-        words = [
-            node[len("node"):], str(self.switch.pid), self.place, PACKAGES,
-            PREFIX, PYTHON, shutil.which("sshd"),
-        ]
-        for option in options:  # The first of two counts.
-            words += ["-o", option]
-        with open(self.log(node), "wb") as log:
+        # Of two lines for one option the first counts.
+        write(self.path(node, "config"), CONFIG % ("\n".join(options), node))
+        with open(self.path(node, "log"), "wb") as log:
             self.outer[node] = subprocess.Popen(
-                TIED + BOOT + words, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log,
+                BOOT + [
+                    node, str(self.switch.pid), self.place, PACKAGES, PREFIX,
+                    PYTHON, shutil.which("sshd"),
+                ], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
 
-    def log(self, node):
-        """What its sshd says, or else why that has not started."""
-        return os.path.join(self.place, node, "log")
+    def path(self, *parts):
+        return os.path.join(self.place, *parts)
 
     def is_up(self, node):
-        text = read(self.log(node))
+        text = read(self.path(node, "log"))
         assert self.outer[node].poll() is None, text
         return "Server listening" in text
 
@@ -174,7 +137,7 @@ class Machines:
 
     def install_anew(self, node):
         """What is left of a machine when it is: not its key."""
-        make_key(os.path.join(self.place, node, "key"))
+        make_key(self.path(node, "key"))
 
     # Programs
 
@@ -236,8 +199,8 @@ def make_key(path):
 
 
 def make_accounts(etc, shell):
-    account = f"{USER}:{CRYPTED}:{ID}:{ID}::{HOME}:{shell}\n"
-    write(os.path.join(etc, "passwd"), read("/etc/passwd") + account)
+    accounts = read("/etc/passwd") + ACCOUNT % shell
+    write(os.path.join(etc, "passwd"), accounts)
     group = f"{USER}:x:{ID}:\n"
     write(os.path.join(etc, "group"), read("/etc/group") + group)
     names = [f"198.18.90.{node[4:]} {node}\n" for node in NODES]

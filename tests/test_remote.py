@@ -319,7 +319,7 @@ def test_hosts_that_fail_are_named_and_delay_nobody(machines, project):
     save(known_hosts, "".join(unknown))
     machines.power_on("node5", "node6", "node8", "node9")
     machines.freeze("node9")
-    machines.power_on("node7", options=["DenyUsers=ada"])
+    machines.power_on("node7", options=["DenyUsers ada"])
     machines.cut("node3")
     machines.run("node8", "mount", "-t", "tmpfs", "-o", f"uid={ID},mode=700",
                  "tmpfs", project.root.replace(machines.home, HOME),
@@ -374,7 +374,7 @@ def test_name_that_is_no_host_is_refused_and_not_executed(machines, project):
 
 # A person who is asked
 
-BY_PASSWORD = ["PubkeyAuthentication=no", "PasswordAuthentication=yes"]
+BY_PASSWORD = ["PubkeyAuthentication no", "PasswordAuthentication yes"]
 SHARED = """
 ControlMaster auto
 ControlPath /tmp/%C
