@@ -1,10 +1,10 @@
 """Machines for a test: hosts with ssh that share a home, on one Linux.
 
-
 A machine is a handful of namespaces of the kernel whose init is an sshd; the
 script tests/machine makes it one.  It has a host name, an address, process
 ids, /tmp, /run and terminals of its own, and sees what is installed on this
 host.  On all of them
+
     /mnt        is the directory of the test, and /mnt/home the home of
                 USER, who may log in from each on each without a password
     /usr/local  is a virtual environment of the Python under test
