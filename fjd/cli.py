@@ -7,6 +7,7 @@ Settings come from an option, else from a variable, else from a default:
 """
 import argparse
 import errno
+import math
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ from typing import Any, Callable, Optional
 from fjd import __version__, files
 from fjd.alarm import LONGEST
 from fjd.errors import BadUsage, FjdError, NotYours
+from fjd.liveness import BEAT, MISSED
 from fjd.names import is_project, LONGEST_JOB_NAME, printable
 from fjd.process import without_job
 from fjd.project import Project
@@ -78,6 +80,19 @@ def add_max_losses(parser: argparse.ArgumentParser, **how: Any) -> None:
         help="give up a job when N workers have died while they ran it"
         f" (default: {MOST_LOSSES})",
     )
+
+
+def add_dead_after(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dead-after", metavar="S", type=seconds, default=MISSED * BEAT,
+        help="take a worker of another host for dead when it has been silent"
+        f" for S seconds, at least 20 (default: {MISSED * BEAT:g})",
+    )
+
+
+def missed_beats(seconds: float) -> int:
+    """How many heartbeats fit into that; one may always be late."""
+    return max(2, math.ceil(seconds / BEAT))
 
 
 def positive(text: str) -> int:

@@ -70,10 +70,9 @@ class Dispatcher:
         self.keep_running = keep_running
         self.queue = Queue(project, clock)
         self.backoff = Backoff(interval)
-        self.dismissal = Dismissal(project, self.stamps, DRAIN)
+        self.when_alone = self.tell_alone
         self.has_told_alone = False
-        self.is_ending = False
-        self.has_ended = False
+        self.begin_again()
         self.found = (0, 0)
         self.next_found = self.next_beat = self.next_sweep = 0.0
 
@@ -102,6 +101,10 @@ class Dispatcher:
             return 0.0
         return self.backoff.longer()
 
+    def begin_again(self) -> None:
+        self.dismissal = Dismissal(self.project, self.stamps, DRAIN)
+        self.is_ending = self.has_ended = False
+
     def end(self) -> None:
         """Fire the workers, unless another dispatcher needs them."""
         self.say("No (more) jobs.")
@@ -113,6 +116,9 @@ class Dispatcher:
         """Give back what the dead had, and what waits to who asks."""
         self.succession.take_over()
         self.reclaimer.sweep()
+        self.queue.look()
+        if self.is_alone():
+            self.when_alone()
         while self.pair():
             pass
 
@@ -165,7 +171,8 @@ class Dispatcher:
         if not self.queue.names:
             return self.rebalance(set(idle) - busy, busy)
         if not asking:
-            self.tell_alone()
+            if self.is_alone():
+                self.when_alone()
             return 0
         self.tell_found(len(idle))
         share = self.share()
@@ -260,13 +267,16 @@ class Dispatcher:
             self.say(f"Found {found[0]} job(s) and {found[1]} worker(s)...")
 
     def tell_alone(self) -> None:
-        """Once: a job waits, and nobody is there who could run it."""
-        if not self.has_told_alone and not self.project.pods():
+        if not self.has_told_alone:
             self.has_told_alone = True
             self.say(
                 f"{len(self.queue.names)} job(s) wait, and there is no"
                 " worker; fjd-recruiter hire starts some.",
             )
+
+    def is_alone(self) -> bool:
+        """Whether jobs wait, and nobody is there who could run them."""
+        return bool(self.queue.names) and not self.project.pods()
 
     def is_all_quiet(self) -> bool:
         """A guess: no job waits, lies in a pod, or runs."""

@@ -3,7 +3,8 @@
 A member's record in workers/ or dispatchers/ is lines `key: value`: host,
 boot (boot id), pidns (inode of its pid namespace), pid, start (its start
 time in clock ticks, proc(5)), beat (seconds between two heartbeats) and
-session (the kind and name of a worker's session, or none).  Another boot id
+session (the kind and name of a worker's session, or none; of a dispatcher:
+standby, hiring or none).  Another boot id
 or pid namespace is another host: a pid is looked up only where it means
 something.
 
@@ -20,6 +21,7 @@ from fjd.names import new_id, safe_host
 from fjd.project import Project
 
 BEAT = 10.0  # seconds between two heartbeats
+HIRING = "hiring"  # the session of a dispatcher that hires by itself
 MISSED = 6   # of them make a silent worker dead
 START = 19   # where the start time is in /proc/PID/stat, from the state on
 MOST_IN_SIGHT = 256  # a process may have 1,024 open files
@@ -60,7 +62,7 @@ class Here(Identity):
 
     def is_awake(self, other: Identity) -> bool:
         """Whether a process of our host is alive, and not stopped."""
-        return bool(self.sees(other)) and self.state_of(other) not in "Tt"
+        return bool(self.sees(other)) and self.state_of(other) != "T"
 
     def state_of(self, other: Identity) -> str:
         """A letter, as proc(5) has it; X if it is gone."""
@@ -177,6 +179,12 @@ class Watch:
         self.beats = 0
         self.last = self.next_beat = 0.0
         self.seen: Dict[str, Tuple[float, int]] = {}
+
+    def resume(self, beats: int, now: float, is_same_beat: bool) -> None:
+        """Go on where somebody else's count ended (memory.py)."""
+        self.beats = beats
+        self.last = now
+        self.next_beat = now + BEAT if is_same_beat else now
 
     def tick(self, now: float) -> bool:
         """To be called, by a monotonic clock, before each look at members.

@@ -1,4 +1,4 @@
-"""How it went: what the ledgers of all workers say since a moment."""
+"""How it went: what all ledgers say since the last dispatcher."""
 import shlex
 from typing import Dict, List
 
@@ -10,25 +10,20 @@ MOST_NAMED = 10  # failed jobs in a summary
 
 
 class Outcome:
-    """Attempts that were done and that failed since start()."""
+    """Attempts that were done and that failed, after those offsets."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, offsets: Dict[str, int]) -> None:
         self.project = project
-        self.offsets: Dict[str, int] = {}
+        self.offsets = dict(offsets)  # of each ledger: bytes that are told
         self.done = 0
         self.failed: Dict[str, Entry] = {}
         self.last: Dict[str, Entry] = {}  # of each worker
 
-    def start(self) -> None:
-        """Leave out what is in the ledgers now."""
-        for path in self.project.ledger_files():
-            self.offsets[path] = self.project.files.size(path)
-
     def update(self) -> List[str]:
         """Count what has come since the last time; the new failures."""
         before = set(self.failed)
-        paths = self.project.ledger_files()
-        entries = [e for path in paths for e in self.new_entries(path)]
+        ledgers = self.project.names("ledger")
+        entries = [e for name in ledgers for e in self.new_entries(name)]
         for entry in entries:
             self.count(entry)
         for entry in entries:
@@ -37,9 +32,11 @@ class Outcome:
         new = [self.failed[name] for name in self.failed if name not in before]
         return [entry.told for entry in new]
 
-    def new_entries(self, path: str) -> List[Entry]:
-        offset = self.offsets.get(path, 0)
-        entries, self.offsets[path] = read_entries(self.project, path, offset)
+    def new_entries(self, ledger: str) -> List[Entry]:
+        path = self.project.path("ledger", ledger)
+        offset = self.offsets.get(ledger, 0)
+        entries, offset = read_entries(self.project, path, offset)
+        self.offsets[ledger] = offset
         return entries
 
     def count(self, entry: Entry) -> None:
@@ -64,6 +61,16 @@ class Outcome:
                 del self.last[entry.worker]
                 self.done -= 1
 
+    def failures(self) -> List[str]:
+        """A line for each."""
+        return [
+            f"Failed: {entry.told}, see {self.log(entry)}"
+            for entry in self.failed.values()
+        ]
+
+    def log(self, entry: Entry) -> str:
+        return pasteable(printable(self.project.job_log(entry.attempt)))
+
     def summary(self) -> List[str]:
         """One line, and a second one that says where to look."""
         failed = list(self.failed.values())
@@ -72,11 +79,10 @@ class Outcome:
         names = [entry.told for entry in failed[:MOST_NAMED]]
         if len(failed) > MOST_NAMED:
             names.append(f"and {len(failed) - MOST_NAMED} more")
-        log = self.project.job_log(failed[0].attempt)
         return [
             f"{self.done} done, {len(failed)} failed: {', '.join(names)}",
             f"What {printable(failed[0].job)} printed, and why it failed:"
-            f" {pasteable(printable(log))}",
+            f" {self.log(failed[0])}",
         ]
 
 

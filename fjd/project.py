@@ -17,6 +17,8 @@ The grammar of the names is in names.py.
     workers/<worker>           who it is (liveness.py); its mtime is its sign
                                of life.  Missing: the worker is dead
     dispatchers/<dispatcher>   the same for dispatchers; decides nothing
+    dispatchers/<dispatcher>.seen
+                               what one has left to the next (memory.py)
     orders/<worker>.<stamp>.<order>
                                drain: run what is in your pod, then leave;
                                now: give everything back and leave
@@ -166,6 +168,20 @@ class Project:
         """
         return self.is_young("workers", run.worker, written) \
             or self.files.status(self.job_file(run)).st_mtime != written
+
+    def memories(self) -> List[str]:
+        """What dispatchers have left to the next one."""
+        names = self.names("dispatchers")
+        return [name for name in names if name.endswith(".seen")]
+
+    def memory(self, name: str) -> str:
+        return self.files.read(self.path("dispatchers", name))[1].decode()
+
+    def leave_memory(self, dispatcher: str, text: str) -> None:
+        self.files.create(self.path("dispatchers", f"{dispatcher}.seen"), text)
+
+    def forget_memory(self, name: str) -> None:
+        self.files.remove(self.path("dispatchers", name))
 
     def strike(self, kind: str, member: str) -> None:
         self.files.remove(self.path(kind, member))

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Iterable, List
 from fjd.alarm import Backoff
 from fjd.dismissal import Dismissal
 from fjd.errors import NotHired
-from fjd.liveness import identity_in, keys_of
+from fjd.liveness import HIRING, identity_in, keys_of
 from fjd.names import host_of, is_same_host, printable
 from fjd.project import DRAIN, NOW, Project
 from fjd.reclaim import Reclaimer
@@ -133,6 +133,19 @@ class Recruiter:
             raise NotHired(f"{workers}: did not leave")
         for line in dismissal.summary(self.here.host):
             self.say(line)
+        for dispatcher in self.hiring_dispatchers():
+            self.say(f"Dispatcher {dispatcher} is at work with --hire, and"
+                     " will hire again: end it first.")
+
+    def hiring_dispatchers(self) -> List[str]:
+        """Those that may be at work, and hire by themselves."""
+        found = []
+        for dispatcher in self.project.members("dispatchers"):
+            keys = keys_of(self.project, "dispatchers", dispatcher)
+            is_gone = self.here.sees(identity_in(keys)) is False
+            if keys.get("session") == HIRING and not is_gone:
+                found.append(dispatcher)
+        return found
 
     def wait_until_left(self, dismissal: Dismissal, seconds: float) -> None:
         backoff = Backoff(0.5)

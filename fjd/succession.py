@@ -13,11 +13,12 @@ import time
 from typing import Any
 
 from fjd.liveness import (
-    enrol, Identity, identity_in, parse_record, period_in,
+    enrol, Here, identity_in, parse_record, period_in,
 )
 from fjd.project import Project
 
 STANDBY = "standby"
+AT_WORK = "none"
 FRESH = 2.5  # of its periods: how old a sign of life may be
 
 
@@ -25,10 +26,12 @@ class Succession:
     """The place of one dispatcher among others."""
 
     def __init__(
-        self, project: Project, here: Identity, clock: Any = time,
+        self, project: Project, here: Here, role_at_work: str = AT_WORK,
+        clock: Any = time,
     ) -> None:
         self.project = project
         self.here = here
+        self.role_at_work = role_at_work
         self.clock = clock
         self.enrol(STANDBY)
 
@@ -65,7 +68,7 @@ class Succession:
     def take_over(self) -> None:
         """Be the one that is at work."""
         before = self.id
-        self.enrol("none")
+        self.enrol(self.role_at_work)
         self.project.strike("dispatchers", before)
 
     def leave(self) -> None:

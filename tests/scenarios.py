@@ -248,6 +248,15 @@ def buries(stage):
     stage.wait(lambda: stage.is_beyond("beat_if_due sync sync"))
 
 
+def makes_passes(stage):
+    """One that finds what another has left, and one that leaves more."""
+    stage.put("job1")
+    stage.puppet()
+    stage.start("fjd-dispatcher", "--once").wait()
+    stage.test("fjd-dispatcher", "--once")
+    stage.wait_for_end()
+
+
 def gives_up_a_job_that_is_removed(stage):
     stage.test("fjd-dispatcher", *OFTEN, **removed_while_given_up(stage))
     stage.wait_for_end()
@@ -258,6 +267,15 @@ def gives_up_a_job_that_is_removed(stage):
 def hires(stage):
     stage.put("job1")
     stage.test("fjd-recruiter", "--session", "process", "hire", "1")
+    stage.wait_for_end()
+
+
+def hires_elsewhere(stage):
+    """As on a host that shares the home: ssh is a program that does it here.
+    """
+    stage.put("job1")
+    stage.fake("ssh", 'exec /bin/sh')
+    stage.test("fjd-recruiter", "--session", "process", "hire", "lab2:1")
     stage.wait_for_end()
 
 
@@ -312,10 +330,11 @@ SCENARIOS = {
     ],
     "dispatcher": [
         buries, pairs, rebalances, is_given_a_job_back, is_taken_for_dead,
-        misses_a_directory, gives_up_a_job_that_is_removed,
+        misses_a_directory, gives_up_a_job_that_is_removed, makes_passes,
     ],
     "recruiter": [
         fires_the_dead, fires, fires_whose_job_is_removed, hires_fewer, hires,
+        hires_elsewhere,
     ],
     "fjd": [audits],
 }

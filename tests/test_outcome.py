@@ -12,7 +12,7 @@ from fjd.outcome import Outcome, pasteable
 
 @pytest.fixture
 def outcome(project):
-    return Outcome(project)
+    return Outcome(project, {})
 
 
 @pytest.fixture
@@ -32,10 +32,11 @@ def summary(outcome):
     return outcome.summary()
 
 
-def test_only_what_came_after_the_start_counts(outcome, record):
+def test_only_what_came_after_the_offsets_counts(project, outcome, record):
     record(DONE, "old")
     record(FAILED, "older", "exit 1")
-    outcome.start()
+    outcome.update()
+    outcome = Outcome(project, outcome.offsets)
     assert summary(outcome) == ["0 done, 0 failed"]
     record(DONE, "new")
     record(DONE, "of a new ledger", writer="v")
@@ -104,11 +105,23 @@ def test_an_end_is_taken_back_once(outcome, record):
     assert summary(outcome) == ["0 done, 0 failed"]
 
 
-def test_an_end_before_the_start_is_not_taken_back_after_it(outcome, record):
+def test_an_end_before_the_offsets_is_not_taken_back_after_them(
+    project, outcome, record,
+):
     record(DONE, "a")
-    outcome.start()
+    outcome.update()
+    outcome = Outcome(project, outcome.offsets)
     record(SUPERSEDED, "a")
     assert summary(outcome) == ["0 done, 0 failed"]
+
+
+def test_each_failure_has_a_line_that_says_where_to_look(
+    project, outcome, record,
+):
+    record(FAILED, "a", "exit 1")
+    outcome.update()
+    log = project.job_log("a~1.a-1")
+    assert outcome.failures() == [f"Failed: a (exit 1), see '{log}'"]
 
 
 def where(project, job, name):

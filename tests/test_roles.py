@@ -63,7 +63,7 @@ def new_dispatcher(project, clock, said):
             Processes(), said.append, 3, clock,
         )
         return Dispatcher(
-            project, succession, reclaimer, Outcome(project), said.append,
+            project, succession, reclaimer, Outcome(project, {}), said.append,
             1.0, clock=clock, **how,
         )
     return new_dispatcher

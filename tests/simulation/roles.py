@@ -5,6 +5,7 @@ from fjd import cli
 from fjd.dispatcher import Dispatcher
 from fjd.liveness import enrol
 from fjd.names import new_id, new_token, Stamps
+from fjd.memory import recall
 from fjd.neighbours import Neighbours
 from fjd.outcome import Outcome
 from fjd.project import NOW
@@ -66,12 +67,12 @@ def dispatcher(process, interval, keep_running=False, standby=True):
     """bin/fjd-dispatcher"""
     project, here, say = process.project, process.here, teller(process)
     project.make_directories()
-    outcome = Outcome(project)
-    outcome.start()
+    memory = recall(project)
+    outcome = Outcome(project, memory.ledgers)
     reclaimer = new_reclaimer(process)
     new = Dispatcher(
-        project, Succession(project, here, process.clock), reclaimer, outcome,
-        say, interval, keep_running, process.clock,
+        project, Succession(project, here, clock=process.clock), reclaimer,
+        outcome, say, interval, keep_running, process.clock,
     )
     try:
         if standby or not new.succession.rival():
