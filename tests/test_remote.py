@@ -494,7 +494,7 @@ def test_power_loss_of_a_host_loses_no_job(machines, project):
         put(project, f"job{number}", "sleep 0.05")
     ok(machines, "fjd-recruiter", "hire", "node1:2", "node2:2", "node3:2")
     dispatcher = machines.start(
-        NEAR, BIN + "fjd-dispatcher", "--dead-after", "5", stdout=PIPE,
+        NEAR, BIN + "fjd-dispatcher", "--dead-after", "10", stdout=PIPE,
     )
     wait_until(lambda: len(jobs_in(project, "done")) > 60)
     machines.power_off("node3")
@@ -527,6 +527,34 @@ def test_home_that_may_not_be_read_for_a_while_loses_nothing(
     assert lines[-1] == "[fjd-dispatcher] 3 done, 0 failed"
     said = read(machines.home + "/said").split()
     assert sorted(said) == ["job1", "job2", "job3"]
+    audited(machines)
+
+
+# Dispatchers that hire
+
+def test_dispatcher_that_hires_leaves_no_worker_behind(machines, project):
+    """Also when a job has ended before the last of them is there."""
+    follow(project, "name: localhost, workers: 2", "name: node2, workers: 4",
+           "name: node3, workers: 4")
+    put(project, "job1", "true")
+    lines = ok(machines, "fjd-dispatcher", "--hire")
+    assert lines[-1] == "[fjd-dispatcher] 1 done, 0 failed"
+    assert project.pods() == []
+    assert ok(machines, "fjd-dispatcher", "--hire", "--quiet") == []
+
+
+def test_two_hosts_may_have_a_dispatcher_that_hires(machines, project):
+    """As from one crontab on both."""
+    follow(project, *(f"name: {node}, workers: 2" for node in (NEAR, *FAR)))
+    for number in range(60):
+        put(project, f"job{number}", "sleep 0.1")
+    both = [
+        machines.start(node, BIN + "fjd-dispatcher", "--hire", "--quiet",
+                       stdout=PIPE) for node in FAR
+    ]
+    assert [finish(one) for one in both] == ["", ""]
+    assert len(jobs_in(project, "done")) == 60
+    assert project.pods() == []
     audited(machines)
 
 
@@ -570,5 +598,5 @@ def test_line_in_a_crontab_runs_what_was_put(from_cron):
     wait_until(lambda: len(jobs_in(project, "done")) == 20, 90)
     wait_until(lambda: programs(machines, NEAR) == [])
     assert jobs_in(project, "failed") == ["job20"]
-    mail = read(machines.home + "/mail").splitlines()
-    assert mail == []
+    line, = read(machines.home + "/mail").splitlines()
+    assert line.startswith("[fjd-dispatcher] Failed: job20 (exit 4), see ")
