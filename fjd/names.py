@@ -189,7 +189,13 @@ def natural(name: str) -> List[Union[str, int]]:
     return [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
-def queue_order(name: str) -> Tuple[bool, List[Union[str, int]]]:
-    """A sort key: first attempts first, then as natural() has it."""
+def queue_order(
+    name: str, stamps: Stamps = Stamps("none"),
+) -> Tuple[bool, List[Union[str, int]]]:
+    """A sort key: as natural() has it, but what is tried again comes last.
+
+    Unless it has one of these stamps: whose worker died, need not wait.
+    """
     attempt = Attempt.parse(name)
-    return attempt.n > 1, natural(attempt.job)
+    is_last = attempt.n > 1 and not stamps.made(attempt)
+    return is_last, natural(attempt.job)

@@ -138,8 +138,8 @@ class Worker:
             return self.commit(task)  # NFS: it may have ended well.
         self.end_processes(task)
         self.task = None
-        self.log.keep(task.run.attempt)
         self.ledger.write(self.entry(task, SUPERSEDED, reason="taken away"))
+        self.log.keep(task.run.attempt)
 
     def abandon(self) -> None:
         """End what runs, when the project is gone."""

@@ -272,6 +272,8 @@ class SimOS:
 
     def fstat(self, descriptor):
         handle = self.handle(descriptor)
+        if handle.node.is_gone and self.home.forgets:
+            raise failure(errno.ESTALE, "")
         return self.status(handle.node)._replace(st_size=handle.size)
 
     def status(self, node):
