@@ -105,6 +105,11 @@ def programs(machines, node):
             if not line.startswith(("ps ", "sh -c cd"))]
 
 
+def hosts_of(project, event):
+    """Where that happened to a job, as the ledgers tell."""
+    return {row["host"] for row in ledger(project) if row["event"] == event}
+
+
 def is_at_work(machines, program, node=NEAR):
     return any(line.startswith(program) for line in programs(machines, node))
 
@@ -136,7 +141,7 @@ def test_three_hosts_work_for_the_remote_example(machines):
     ]
     assert lines[4] == "[fjd-dispatcher] Found 10 job(s) and 10 worker(s)..."
     assert audited(machines, "remote-example").endswith("0 not accounted for")
-    assert {row["host"] for row in ledger(project)} == {NEAR, *FAR}
+    assert hosts_of(project, "done") == {NEAR, *FAR}
     for node in (NEAR, *FAR):
         assert programs(machines, node) == []
 
@@ -489,24 +494,29 @@ def test_unknown_host_is_accepted_by_a_person_alone(machines, project):
 
 # When something happens
 
-def test_power_loss_of_a_host_loses_no_job(machines, project):
+def test_hosts_that_lose_power_or_sleep_lose_no_job(machines, project):
+    """One is never seen again, the other awakes when it is too late."""
     for number in range(200):
         put(project, f"job{number}", "sleep 0.05")
     ok(machines, "fjd-recruiter", "hire", "node1:2", "node2:2", "node3:2")
     dispatcher = machines.start(
-        NEAR, BIN + "fjd-dispatcher", "--dead-after", "10", stdout=PIPE,
+        NEAR, BIN + "fjd-dispatcher", "--dead-after", "20", stdout=PIPE,
     )
     wait_until(lambda: len(jobs_in(project, "done")) > 60)
     machines.power_off("node3")
-    lines = finish(dispatcher, 60).splitlines()
-    assert dispatcher.returncode == 0
+    machines.run("node2", "sh", "-c", "kill -STOP -1")
+    wait_until(lambda: hosts_of(project, "lost") == set(FAR), 60)
+    machines.run("node2", "sh", "-c", "kill -CONT -1")
+    lines = finish(dispatcher).splitlines()
     assert lines[-1] == "[fjd-dispatcher] 200 done, 0 failed"
+    assert dispatcher.returncode == 0
     assert len(set(jobs_in(project, "done"))) == 200
     assert audited(machines) == (
         "0 waiting, 0 given out, 0 running, 200 done, 0 failed:"
         " 0 not accounted for"
     )
-    assert any(row["event"] == "lost" for row in ledger(project))
+    wait_until(lambda: programs(machines, "node2") == [])
+    assert hosts_of(project, "superseded") == {"node2"}
 
 
 def test_home_that_may_not_be_read_for_a_while_loses_nothing(
