@@ -111,4 +111,4 @@ def test_session_with_your_own_program_is_real(readme, home, monkeypatch):
 
 
 def test_length_is_bearable(readme):
-    assert readme.count("\n") <= 400
+    assert readme.count("\n") <= 440
