@@ -13,6 +13,7 @@ host:
 Sections that name one host count together, and may not contradict.
 A host is called as the file has it, this one always localhost.
 """
+import os
 import re
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
 
@@ -136,9 +137,10 @@ def checked_number(text: str) -> Optional[int]:
 
 
 def checked_directory(text: str) -> str:
-    if not text.startswith("/"):
+    path = os.path.expanduser(text)
+    if not path.startswith("/"):
         raise ValueError(f"{printable(text)!r} is no absolute path")
-    return text
+    return path
 
 
 def checked_session(text: str) -> str:
@@ -150,7 +152,7 @@ def checked_session(text: str) -> str:
 def checked_python(text: str) -> str:
     if not text or text.startswith("-"):
         raise ValueError(f"{printable(text)!r} is no command")
-    return text
+    return os.path.expanduser(text)
 
 
 CHECKS: Dict[str, Callable[[str], Any]] = {
