@@ -228,8 +228,8 @@ def test_nothing_that_was_started_keeps_ssh_waiting(
     assert time.monotonic() - begun < LIMIT
     wait_until(lambda: project.running())
     assert programs(machines, NEAR) == []
-    there = programs(machines, "node2")
-    assert there and not any("sshd" in program for program in there)
+    wait_until(lambda: not is_at_work(machines, "sshd", "node2"))
+    assert is_at_work(machines, "sleep 1234", "node2")
     for worker in project.pods():
         record = project.record("workers", worker)[1]
         assert f"session: {session} default.node2." in record
@@ -284,8 +284,8 @@ def test_workers_have_the_environment_of_a_login_shell_and_setup(
 
 
 def test_login_shell_may_be_a_c_shell(tmp_path):
-    how = {"shell": "/bin/tcsh"}
-    with new_machines(tmp_path / "machines", "tcsh", **how) as machines:
+    place = tmp_path / "machines"
+    with new_machines(place, "tcsh", shell="/bin/tcsh") as machines:
         machines.power_on(NEAR, "node2")
         project = new_project(machines, "default")
         save(machines.home + "/.login", "setenv MINE 'a  b'\n")
@@ -320,8 +320,8 @@ def test_auto_is_the_number_of_cpus_there_minus_one(machines, project):
 def test_hosts_that_fail_are_named_and_delay_nobody(machines, project):
     known_hosts = machines.home + "/.ssh/known_hosts"
     machines.install_anew("node5")
-    unknown = [line for line in open(known_hosts) if "node6 " not in line]
-    save(known_hosts, "".join(unknown))
+    others = re.sub("(?m)^node6 .*\n", "", read(known_hosts))
+    save(known_hosts, others)
     machines.power_on("node5", "node6", "node8", "node9")
     machines.freeze("node9")
     machines.power_on("node7", options=["DenyUsers ada"])
@@ -348,7 +348,7 @@ def test_hosts_that_fail_are_named_and_delay_nobody(machines, project):
         line, = [line for line in errors if line.startswith(start)]
         assert reason in line
     assert len(errors) == 8, errors
-    assert read(known_hosts) == "".join(unknown)
+    assert read(known_hosts) == others
     assert workers(project) == {"node1": 1, "node2": 1}
 
 
