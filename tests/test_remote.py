@@ -596,16 +596,17 @@ def from_cron(tmp_path_factory):
             put(project, f"job{number}", "true")
         put(project, "job20", "exit 4;")
         save(os.path.join(machines.home, "crontab"), CRONTAB)
-        machines.start(NEAR, "sh", "-ec", CRON, user="root")
-        yield machines, project
+        cron = machines.start(NEAR, "sh", "-ec", CRON, user="root")
+        yield machines, project, cron
 
 
 def test_line_in_a_crontab_runs_what_was_put(from_cron):
     """The fixture comes before all other tests, so that they run while cron
     sleeps.
     """
-    machines, project = from_cron
+    machines, project, cron = from_cron
     wait_until(lambda: len(jobs_in(project, "done")) == 20, 90)
+    assert cron.poll() is None
     wait_until(lambda: programs(machines, NEAR) == [])
     assert jobs_in(project, "failed") == ["job20"]
     line, = read(machines.home + "/mail").splitlines()
