@@ -24,11 +24,17 @@ class Dismissal:
 
     def remaining(self) -> List[str]:
         """The workers that have not left yet; each has been told."""
-        workers = [w for w in self.project.pods() if self.is_meant(w)]
+        workers = self.members()
+        if not workers:
+            self.project.refresh("jobpods")
+            workers = self.members()
         for worker in workers:
             if worker not in self.told:
                 self.tell(worker)
         return workers
+
+    def members(self) -> List[str]:
+        return [w for w in self.project.pods() if self.is_meant(w)]
 
     def is_meant(self, worker: str) -> bool:
         host = host_of(worker)

@@ -141,6 +141,7 @@ class Dispatcher:
 
     def left(self) -> int:
         """How many jobs are there after all workers have left."""
+        self.project.refresh("running", "jobqueue")
         return len(self.project.running()) + len(self.project.waiting())
 
     # Signs of life
@@ -284,6 +285,12 @@ class Dispatcher:
 
     def is_all_quiet(self) -> bool:
         """A guess: no job waits, lies in a pod, or runs."""
+        if not self.looks_quiet():
+            return False
+        self.project.refresh("jobqueue", "jobpods", "running")
+        return self.looks_quiet()
+
+    def looks_quiet(self) -> bool:
         return not (
             self.queue.names or self.project.running()
             or any(map(self.project.given, self.project.pods()))

@@ -52,6 +52,15 @@ def names(directory: str) -> List[str]:
     return [name for name in found if name[0] != "."]
 
 
+def refresh(directory: str) -> None:
+    """Let the next listing be a new one.
+
+    sshfs shows what it listed some seconds ago; after this it asks the server
+    (measured; neither unlink nor rename of other names does it).
+    """
+    by_path(directory, lambda: os.utime(directory))
+
+
 def drafts(directory: str, start: str) -> List[str]:
     """The dot names in a directory that begin with start."""
     found = by_path(directory, lambda: os.listdir(directory))

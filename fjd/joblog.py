@@ -3,6 +3,7 @@
 On a terminal (a screen or tmux session, or that of a worker which was started
 by hand) what comes into the file is shown as well; of very much, the end.
 """
+import errno
 import os
 from contextlib import contextmanager
 from typing import Iterator, Optional
@@ -16,11 +17,14 @@ MOST_SHOWN = 65536  # bytes at a time
 
 @contextmanager
 def unless_removed() -> Iterator[None]:
-    """NFS: who took us for dead has removed the log, which is no harm."""
+    """NFS: who took us for dead has removed the log, which is no harm.
+
+    Then fstat(2) says ESTALE, and ENOENT on sshfs (measured).
+    """
     try:
         yield
     except OSError as error:
-        if error.errno not in STALE:
+        if error.errno not in STALE + (errno.ENOENT,):
             raise
 
 

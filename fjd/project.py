@@ -85,6 +85,11 @@ class Project:
 
     # What there is to see
 
+    def refresh(self, *directories: str) -> None:
+        """Before a look that decides: see what is there now."""
+        for directory in directories:
+            self.files.refresh(self.path(directory))
+
     def names(self, *directory: str) -> List[str]:
         return sorted(self.files.names(self.path(*directory)))
 

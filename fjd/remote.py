@@ -95,6 +95,7 @@ class Remote:
         program("ssh")
         refused = []
         with ThreadPoolExecutor(AT_ONCE) as threads:
+            # If we are interrupted, map() cancels what has not begun.
             answers = threads.map(self.ask, errands)
             for errand, answer in zip(errands, answers):
                 if answer.is_refused and is_terminal:

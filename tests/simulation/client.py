@@ -196,6 +196,10 @@ class SimOS:
             self.client.listings[path] = until, names
         return list(names)
 
+    def utime(self, path):
+        self.request(self.server.listing, path)
+        self.client.listings.pop(path, None)
+
     def list(self, path):
         mishap = self.world.faults.mishap_of_look()
         if mishap and mishap != errno.ESTALE:
