@@ -167,8 +167,9 @@ class Machines:
         init, = children(self.outer[node].pid)
         return subprocess.Popen([
             "nsenter", "--target", str(init), *OWN, "setpriv", "--reuid", user,
-            "--regid", user, "--init-groups", "--reset-env", *session, "env",
-            *env, "sh", "-c", 'cd "$0" && exec "$@"', directory, *words,
+            "--regid", user, "--init-groups", "--reset-env", *session,
+            "env", "--default-signal=INT", *env,
+            "sh", "-c", 'cd "$0" && exec "$@"', directory, *words,
         ], encoding="utf-8", **how)
 
 

@@ -469,7 +469,8 @@ def test_hire_that_is_interrupted_leaves_nothing_behind(machines, project):
     person.wait_for(hired(1))
     wait_until(lambda: is_at_work(machines, "ssh -T"))
     person.type("\x03")
-    assert person.finish()[0] == 130
+    status, lines = person.finish()
+    assert (status, "^C" in lines[-1]) == (130, True), lines
     assert machines.run(NEAR, "ls", "-A", "/tmp").stdout == ""
     assert not is_at_work(machines, "ssh -T")
 
