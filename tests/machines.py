@@ -43,6 +43,10 @@ SWITCH = [*TIED, "unshare", "--net", "sh", "-ec", """
     echo up
     exec sleep infinity
 """]
+TRIAL = """
+    ip link add type bridge
+    mount -t overlay -o lowerdir=/etc:/usr overlay /mnt
+"""
 ACCOUNT = f"{USER}:{CRYPTED}:{ID}:{ID}::{HOME}:%s\n"
 CONFIG = "%s\nPasswordAuthentication no\nHostKey /mnt/%s/key\n"
 
@@ -54,8 +58,7 @@ def lacking(*programs):
     missing = [n for n in NEEDED + programs if not shutil.which(n)]
     if missing:
         return f"not installed: {', '.join(missing)}"
-    trial = ["unshare", "--fork", *OWN, "ip", "link", "add", "type", "bridge"]
-    return run(trial).stderr.strip()
+    return run(["unshare", "--fork", *OWN, "sh", "-ec", TRIAL]).stderr.strip()
 
 
 class Machines:
@@ -180,7 +183,7 @@ def children(pid):
 # What machines have in common, and the key of each
 
 def furnish(place, shell):
-    for name in ("packages", "etc/ssh", "local/bin", "home/.ssh", *NODES):
+    for name in ("packages", "etc", "local/bin", "home/.ssh", *NODES):
         os.makedirs(os.path.join(place, name))
     os.chmod(place, 0o755)
     for node in NODES:
