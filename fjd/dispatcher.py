@@ -75,6 +75,7 @@ class Dispatcher:
         self.queue = Queue(project, self.stamps, clock)
         self.backoff = Backoff(interval)
         self.when_alone = self.tell_alone
+        self.is_held: Callable[[], bool] = lambda: False  # it must not end
         self.has_told_alone = False
         self.begin_again()
         self.found = (0, 0)
@@ -100,10 +101,13 @@ class Dispatcher:
         if self.pair():
             self.backoff.reset()
             return 0.0
-        if not self.keep_running and self.is_all_quiet():
+        if self.may_end() and self.is_all_quiet():
             self.end()
             return 0.0
         return self.backoff.longer()
+
+    def may_end(self) -> bool:
+        return not (self.keep_running or self.is_held())
 
     def begin_again(self) -> None:
         self.dismissal = Dismissal(self.project, self.stamps, DRAIN)

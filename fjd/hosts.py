@@ -78,6 +78,8 @@ def read_hosts(project: Project, here: str) -> Optional[List[Host]]:
     except (Error, UnicodeDecodeError) as error:
         why = printable(" ".join(str(error).split()))
         raise BadConfig(f"{path}: it is no INI file: {why}")
+    if not sections.sections():
+        raise BadConfig(f"{path}: no section in it names a host")
     hosts: List[Host] = []
     for section in sections.sections():
         try:

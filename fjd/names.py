@@ -144,8 +144,9 @@ def host_of(member: str) -> str:
 
 
 def is_same_host(one: str, other: str) -> bool:
-    """Whether two names mean one host: node2 and node2.example.org do."""
-    one, other = sorted((safe_host(one), safe_host(other)), key=len)
+    """Whether two names mean one host: node2 and Node2.example.org do."""
+    names = (safe_host(one).lower(), safe_host(other).lower())
+    one, other = sorted(names, key=len)
     return one == other or other.startswith(one + ".")
 
 

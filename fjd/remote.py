@@ -55,6 +55,7 @@ FJD_DIR={home} {witness_key}={witness}
 export FJD_DIR {witness_key}
 if [ -e {setup} ]; then
 . {setup} || {{ echo "setup.sh: exit $?" >&2; exit 1; }}
+cd {directory} || exit
 fi
 for python in {pythons}; do
 if "$python" -c {probe} 2>/dev/null; then exec "$python" {command}; fi

@@ -175,10 +175,10 @@ class Worker:
         self.project.keep_draft_logs(self.id, runs[0].attempt if runs else "")
         for run in runs:
             self.project.requeue(run, run.attempt)
+        self.ledger.sync()  # Who sees that we have left, reads the ledgers.
         if self.project.remove_pod(self.id):
             self.project.drop_orders(self.id)
             self.project.strike("workers", self.id)
-            self.ledger.sync()
             self.has_left = True
         return 0.0 if self.has_left else self.backoff.longer()
 
