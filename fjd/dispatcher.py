@@ -78,6 +78,7 @@ class Dispatcher:
         self.is_held: Callable[[], bool] = lambda: False  # it must not end
         self.has_told_alone = False
         self.begin_again()
+        self.given_out = 0
         self.found = (0, 0)
         self.next_found = self.next_beat = self.next_sweep = 0.0
 
@@ -215,6 +216,7 @@ class Dispatcher:
         stamped = attempt._replace(stamp=self.stamps.new())
         try:
             if self.project.assign(name, worker, stamped):
+                self.given_out += 1
                 return True
         except PermissionError as error:
             if not self.project.is_directory(name):

@@ -38,15 +38,22 @@ REDIRECTED = 'exec "$@" <"$0/in" >"$0/out" 2>"$0/err"'
 BATCH = ["-o", "BatchMode=yes"]
 INTERACTIVE = ["-o", "BatchMode=no"]
 # csh(1) takes no -l beside -c, and fish(1) is no sh: these lend their
-# environment only.
+# environment only.  What login scripts leave in the background has files
+# open, and does not keep sshd(8) waiting.
 LOGIN = """\
 FJD_SCRIPT={script}
 export FJD_SCRIPT
 run='eval "$FJD_SCRIPT"'
+place=$(umask 077 && mktemp -d) || exit
 case ${{SHELL:=/bin/sh}} in
-*/csh|*/tcsh|*/fish) echo "exec /bin/sh -c '$run'" | exec "$SHELL" -l ;;
-*) exec "$SHELL" -l -c "$run" </dev/null ;;
-esac
+*/csh|*/tcsh|*/fish) echo "exec /bin/sh -c '$run'" | "$SHELL" -l ;;
+*) "$SHELL" -l -c "$run" </dev/null ;;
+esac >"$place/out" 2>"$place/err"
+status=$?
+cat "$place/out"
+cat "$place/err" >&2
+rm -r "$place"
+exit $status
 """
 THERE = """\
 unset FJD_SCRIPT

@@ -155,6 +155,16 @@ def test_it_hires_again_when_all_workers_have_died(
     assert {row["event"] for row in ledger(project)} == {"done", "given-back"}
 
 
+def test_who_has_hired_nobody_says_so(project, put, bare):
+    put("a", TRUE)
+    with open(project.path("remote.conf"), "w") as file:
+        file.write("[a]\nname: localhost\nworkers: 0\n")
+    result = fjd("fjd-dispatcher", "--hire", "--quiet")
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr == (
+        "fjd-dispatcher: error: there are jobs, and nobody could be hired\n")
+
+
 def test_who_cannot_hire_anybody_says_so_and_loses_nothing(
     project, put, bare,
 ):
