@@ -23,11 +23,14 @@ class Parser(configparser.RawConfigParser):
     SECTCRE = re.compile(r"\[(?P<header>[^]]+)\]")
 
 
-def parse(text: str) -> Any:
-    """A RawConfigParser that has read text; Error if it is no INI file."""
-    parser = Parser(strict=False, allow_no_value=True)
+def parse(text: str, source: str = "", strict: bool = False) -> Any:
+    """A RawConfigParser that has read text; Error if it is no INI file.
+
+    strict: nor what has a section or key twice.
+    """
+    parser = Parser(strict=strict, allow_no_value=True)
     try:
-        parser.read_string(text)
+        parser.read_string(text, source)
     except AttributeError:  # The parser's own fault, up to Python 3.13.
         raise Error("a line continues a key that has no value")
     return parser

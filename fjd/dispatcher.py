@@ -19,6 +19,7 @@ from fjd.reclaim import Reclaimer
 from fjd.succession import STANDBY, Succession
 
 LISTING_SHARE = 20  # listing the queue may take one part in so many of time
+PASS = 240          # handfuls (of 0.25 s) that last until the next pass
 SWEEP = 1.0         # seconds between two looks for dead workers
 FOUND = 1.0         # seconds between two lines that say what was found
 
@@ -78,6 +79,7 @@ class Dispatcher:
         self.is_held: Callable[[], bool] = lambda: False  # it must not end
         self.has_told_alone = False
         self.begin_again()
+        self.handfuls = 1
         self.given_out = 0
         self.found = (0, 0)
         self.next_found = self.next_beat = self.next_sweep = 0.0
@@ -122,7 +124,8 @@ class Dispatcher:
         self.backoff.reset()
 
     def give_out_once(self) -> None:
-        """Give back what the dead had, and what waits to who asks."""
+        """Give back what the dead had, and a minute's work to who asks."""
+        self.handfuls = PASS
         self.succession.take_over()
         self.reclaimer.sweep()
         self.queue.look()
@@ -191,7 +194,9 @@ class Dispatcher:
         )
 
     def room(self, asked: Announcement, given: Optional[List[str]]) -> int:
-        return 0 if given is None else asked.want - len(given)
+        if given is None:
+            return 0
+        return asked.want * self.handfuls - len(given)
 
     def share(self) -> int:
         """What one worker may get, so that the last jobs go to many."""

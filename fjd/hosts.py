@@ -72,7 +72,7 @@ def read_hosts(project: Project, here: str) -> Optional[List[Host]]:
     path = project.path("remote.conf")
     try:
         _, text = project.files.read(path)
-        sections = parse(text.decode())
+        sections = parse(text.decode(), "remote.conf", strict=True)
     except FileNotFoundError:
         return None
     except (Error, UnicodeDecodeError) as error:
@@ -122,7 +122,8 @@ def add(hosts: List[Host], new: Host) -> None:
 
 
 def checked_name(text: str) -> str:
-    if not HOST.fullmatch(text):
+    is_number = text.replace(".", "").isdigit() and text.count(".") != 3
+    if is_number or not HOST.fullmatch(text):
         raise ValueError(f"{printable(text)!r} is no host")
     return text
 

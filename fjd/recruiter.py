@@ -73,11 +73,14 @@ class Recruiter:
     def drain_strangers(self, hosts: List[str]) -> None:
         """Let the workers of all other hosts leave after their jobs."""
         leaving = {order.worker for order in self.project.orders()}
-        self.drain([
+        strangers = [
             worker for worker in self.project.pods()
             if worker not in leaving
             and not any(is_same_host(h, host_of(worker)) for h in hosts)
-        ])
+        ]
+        self.drain(strangers)
+        for host in sorted(set(map(host_of, strangers))):
+            self.say(f"Host {host}: its workers leave after their job.")
 
     def drain(self, workers: List[str]) -> None:
         dismissal = Dismissal(self.project, self.stamps, DRAIN)

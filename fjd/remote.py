@@ -61,7 +61,7 @@ cd {directory} || exit
 FJD_DIR={home} {witness_key}={witness}
 export FJD_DIR {witness_key}
 if [ -e {setup} ]; then
-. {setup} || {{ echo "setup.sh: exit $?" >&2; exit 1; }}
+. {setup} || {{ echo "{setup_failed}$?" >&2; exit 1; }}
 cd {directory} || exit
 fi
 for python in {pythons}; do
@@ -70,6 +70,7 @@ done
 echo "no Python 3.6 or later, tried: "{pythons} >&2
 exit {unavailable}
 """
+SETUP = "setup.sh: exit "
 PROBE = "import sys; sys.exit(sys.version_info < (3, 6))"
 
 
@@ -142,7 +143,8 @@ class Remote:
         there = THERE.format(
             directory=quote(errand.directory), witness=quote(self.witness),
             home=quote(os.path.dirname(self.project.root)),
-            setup=quote(self.project.path("setup.sh")), witness_key=WITNESS,
+            setup=quote(self.project.path("setup.sh")), setup_failed=SETUP,
+            witness_key=WITNESS,
             pythons=" ".join(map(quote, pythons)), probe=quote(PROBE),
             command=" ".join(map(quote, errand.command)),
             unavailable=os.EX_UNAVAILABLE,
@@ -160,5 +162,7 @@ def lines_of(path: str) -> List[str]:
 def reason_in(lines: List[str]) -> str:
     """Why a command failed: what it calls an error, else its last line."""
     errors = [line for line in lines if ": error: " in line]
+    if lines and lines[-1].startswith(SETUP):
+        errors = ["; ".join(lines[-2:])]
     last = (errors or lines or [""])[-1]
     return printable(last.rpartition(": error: ")[2].strip())

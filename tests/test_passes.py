@@ -180,3 +180,31 @@ def test_who_cannot_hire_anybody_says_so_and_loses_nothing(
         "fjd-dispatcher: error: there are jobs, and nobody could be hired",
     ]
     assert project.waiting() == ["a"]
+
+
+def test_a_pass_gives_a_worker_enough_for_a_while(project, put, bare):
+    """The next one may be a minute away."""
+    ok("fjd-recruiter", "hire", "1")
+    for number in range(9):
+        put(f"job{number}", TRUE)
+    cron("--once")
+    wait_until(lambda: len(project.names("done")) == 9)
+
+
+def test_workers_here_come_after_setup_sh_too(project, put, bare, home):
+    with open(project.path("setup.sh"), "w") as file:
+        file.write("export MINE=yes; cd /\n")
+    put("a", "#!/bin/sh\npwd > where; echo $MINE > mine\n", 0o700)
+    ok("fjd-recruiter", "hire", "1")
+    cron("--once")
+    wait_until(lambda: jobs_in(project, "done") == ["a"])
+    assert (home / "mine").read_text() == "yes\n"
+    assert (home / "where").read_text() == f"{home.resolve()}\n"
+
+
+def test_setup_sh_that_fails_is_told(project, bare):
+    with open(project.path("setup.sh"), "w") as file:
+        file.write("module load nosuch\n")
+    result = fjd("fjd-recruiter", "hire", "1")
+    assert result.returncode == 3
+    assert "module: command not found" in result.stderr
