@@ -22,7 +22,7 @@ SINGLE = CHANGES + ("error", "stale", "fork")
 LIKELY = 0.3
 # Where somebody has just changed something when a blow falls; "": anywhere.
 MOMENTS = ("", "", "workers", "workerqueue", "jobpods", "running", "jobqueue",
-           "done", "failed", "orders")
+           "done", "failed", "orders", "dispatchers")
 # Of these, each by itself may make a live worker look dead, or its job be
 # given to others.
 UNSETTLING = (
@@ -181,7 +181,8 @@ class Faults:
         host = self.host(victim)
         if host.is_up:
             host.power_off()
-            self.world.at(self.until(5, 100), host.power_on)
+            if host is self.world.hosts[0] or self.world.chance(0.7):
+                self.world.at(self.until(5, 100), host.power_on)
 
     def clock(self, victim):
         host = self.host(victim)
