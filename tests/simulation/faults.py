@@ -6,6 +6,8 @@ can be seen that what is left comes to rest.
 """
 import errno
 
+from fjd.files import STALE
+
 # What may befall one change, beside an error (EIO) without any effect:
 LOST = "lost"    # it happens, and an error is reported
 AGAIN = "again"  # the answer is lost, so it is asked for twice at once
@@ -15,8 +17,8 @@ DEATH = "death"  # it happens, and who asked for it is killed
 CHANGES = (LOST, AGAIN, LATE, TWICE, DEATH)
 # What may befall processes, hosts, or the server, some times in a story:
 BLOWS = (
-    "kill", "term", "stall", "freeze", "cut", "power", "clock", "full",
-    "storm",
+    "kill", "term", "stall", "freeze", "cut", "power", "clock", "leap",
+    "full", "storm",
 )
 SINGLE = CHANGES + ("error", "stale", "fork")
 LIKELY = 0.3
@@ -103,7 +105,7 @@ class Faults:
     def mishap_of_look(self):
         """An errno, or 0."""
         if self.befalls("stale"):
-            return errno.ESTALE
+            return self.world.one_of(STALE)
         if self.befalls("error") or self.is_storming():
             return errno.EIO
         return 0
@@ -188,6 +190,12 @@ class Faults:
         host = self.host(victim)
         host.skew += self.world.between(-3600, 3600)
         self.world.note("clock jumps", host)
+
+    def leap(self, victim):
+        """The clock of the server is set."""
+        way = self.world.one_of([-1, 1])
+        self.world.server.skew += way * 600 ** self.world.draw()
+        self.world.note("server's clock jumps", "", self.world.server.skew)
 
     def full(self, victim):
         self.full_until = self.until(1, 60)
