@@ -98,8 +98,8 @@ class Checks:
                 self.declared.add(name)
         elif place == "workerqueue":
             worker = name.rsplit(".", 2)[0]
-            has_pod = f"{ROOT}/jobpods/{worker}" in \
-                self.world.server.directories
+            pod = self.world.server.find(f"{ROOT}/jobpods/{worker}")
+            has_pod = pod is not None and not pod.is_ghost
             is_free = by is self.owner(worker) or not has_pod
             self.demand(is_free, "an announcement was removed by another",
                         by.name, name)
@@ -125,7 +125,8 @@ class Checks:
             return
         record = self.world.server.find(f"{ROOT}/workers/{worker}")
         is_silent = self.world.faults.are_unsettling and (
-            record is None or self.world.now - record.written >= SILENCE)
+            record is None
+            or self.world.faults.silence(record.written) >= SILENCE)
         self.demand(is_silent, "a live worker was robbed", worker, by.name)
         self.declared.add(worker)
 

@@ -7,6 +7,7 @@ can be seen that what is left comes to rest.
 import errno
 
 from fjd.files import STALE
+from fjd.liveness import BEAT
 
 # What may befall one change, beside an error (EIO) without any effect:
 LOST = "lost"    # it happens, and an error is reported
@@ -22,6 +23,7 @@ BLOWS = (
 )
 SINGLE = CHANGES + ("error", "stale", "fork")
 LIKELY = 0.3
+UNNOTICED = 1.5 * BEAT  # seconds
 # Where somebody has just changed something when a blow falls; "": anywhere.
 MOMENTS = ("", "", "workers", "workerqueue", "jobpods", "running", "jobqueue",
            "done", "failed", "orders", "dispatchers")
@@ -42,6 +44,7 @@ class Faults:
         self.rates = {}
         self.on = []
         self.ambushes = []
+        self.freezes = []  # (from, until)
         self.frozen_until = self.full_until = self.storm_until = 0.0
 
     def choose(self, wanted):
@@ -95,6 +98,15 @@ class Faults:
         ratio = longest / shortest
         seconds = shortest * ratio ** self.world.draw()
         return min(self.world.now + seconds, self.heals)
+
+    def silence(self, written):
+        """Seconds since then, but for those that the server was frozen; who
+        beats may not notice so many of them each time.
+        """
+        now = self.world.now
+        return now - written - sum(
+            max(0.0, min(end, now) - max(start, written) - UNNOTICED)
+            for start, end in self.freezes)
 
     # Mishaps of single calls
 
@@ -169,6 +181,7 @@ class Faults:
 
     def freeze(self, victim):
         self.frozen_until = self.until(1, 200)
+        self.freezes.append((self.world.now, self.frozen_until))
         self.world.note("server freezes", "", self.frozen_until)
 
     def host(self, victim):
@@ -192,9 +205,9 @@ class Faults:
         self.world.note("clock jumps", host)
 
     def leap(self, victim):
-        """The clock of the server is set."""
+        """The clock of the server is set, forward or back."""
         way = self.world.one_of([-1, 1])
-        self.world.server.skew += way * 600 ** self.world.draw()
+        self.world.server.skew += way * 86400 ** self.world.draw()
         self.world.note("server's clock jumps", "", self.world.server.skew)
 
     def full(self, victim):

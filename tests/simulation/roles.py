@@ -63,7 +63,8 @@ def new_reclaimer(process):
     )
 
 
-def dispatcher(process, interval, keep_running=False, standby=True, once=False):
+def dispatcher(
+        process, interval, keep_running=False, standby=True, once=False):
     """bin/fjd-dispatcher"""
     project, here, say = process.project, process.here, teller(process)
     project.make_directories()

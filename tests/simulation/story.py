@@ -21,7 +21,7 @@ from simulation.world import Host, Process, ROOT, Violation, World
 BAD = (b"", b"no INI file", b"[control]\n", b"[control]\nexecutable: none\n")
 LONGEST = 1200.0  # seconds from healing until all must be at rest
 LOOK = (5, 30)   # seconds between two looks of who takes care
-PASSES = 60      # that cron may take longer for this
+PASSES = 40      # that cron may take longer for this
 
 
 class Job:
@@ -68,9 +68,10 @@ class Story:
         self.heals = heals
         self.drafts = 0
         self.period = world.one_of([20.0, 60.0])  # of cron, in seconds
-        self.is_cron_on = world.chance(0.3)
+        self.is_cron_on = "cron" in wanted or world.chance(0.3)
         self.is_left_to_cron = self.is_cron_on and world.chance(0.4)
-        self.rests = heals + LONGEST + self.is_left_to_cron * PASSES * self.period
+        passes = PASSES if self.is_left_to_cron else 0
+        self.rests = heals + LONGEST + passes * self.period
 
     def few(self, least, most):
         """Mostly few."""
@@ -92,20 +93,23 @@ class Story:
     def begin(self, process):
         process.project.make_directories()
         world = self.world
-        world.faults.choose(self.wanted)
+        has_dead = self.is_left_to_cron and world.chance(0.8)
+        world.faults.choose(self.wanted or ["power"] * has_dead)
         world.note("story", "", world.home.name, len(world.hosts),
                    *world.faults.on)
         for _ in range(self.few(2, 12)):
             self.start(self.hire_or_start)
-        for _ in range(1 + (world.chance(0.5)) + world.chance(0.2)):
-            self.start(self.start_dispatcher)
+        if not self.is_cron_on or world.chance(0.5):
+            for _ in range(1 + (world.chance(0.5)) + world.chance(0.2)):
+                self.start(self.start_dispatcher)
         for number in range(self.few(8, 40)):
             self.start(lambda n=number: self.want(n), self.is_rush)
         for number in range(100, 105):
             world.faults.plan(lambda victim, n=number: self.want(n))
-        for host in world.hosts[:self.few(1, 3)] if self.is_cron_on else []:
-            offset = world.one_of([0.0, self.period]) * world.draw()
-            world.after(offset, lambda h=host: self.cron(h))
+        if self.is_cron_on:
+            for host in world.hosts[:1 + int(6 * world.draw())]:
+                offset = world.one_of([0.0, self.period]) * world.draw()
+                world.after(offset, lambda h=host: self.cron(h))
 
     def start(self, what, at_once=False):
         """Now, or some time before all is healed."""
@@ -139,7 +143,7 @@ class Story:
                     world.chance(0.2), world.chance(0.8))
 
     def cron(self, host):
-        """Start a pass, and the next one a period later; or some later."""
+        """Start a pass, and the next one a period later, or some periods."""
         world = self.world
         if host.is_up and self.is_cron_on:
             Process(host, "pass", roles.once, self.interval)
@@ -163,7 +167,8 @@ class Story:
         if is_bad:
             return self.put_bad(job)
         text = self.text(job)
-        if world.chance(self.slow):
+        # Nobody can tell that half a file is young when the clock jumps.
+        if world.chance(self.slow) and "leap" not in world.faults.on:
             return self.put_slowly(job, text)
         self.put(job, FILE, text)
         if world.chance(0.1):
@@ -230,6 +235,8 @@ class Story:
         world = self.world
         if world.now > self.rests:
             raise Violation("no rest: " + ", ".join(self.unrest()))
+        if self.is_left_to_cron:
+            self.interrupt("dispatcher")
         if self.checks.jobs and all(
                 job.is_accepted or not job.is_wanted
                 for job in self.checks.jobs):
@@ -246,9 +253,7 @@ class Story:
         ]
 
     def help(self):
-        if self.is_left_to_cron:
-            self.interrupt("dispatcher")
-        elif not self.living("dispatcher"):
+        if not self.is_left_to_cron and not self.living("dispatcher"):
             self.launch("dispatcher", roles.dispatcher, self.interval)
         if not self.living("recruiter") and not self.living("worker"):
             self.hire(2)
@@ -256,14 +261,15 @@ class Story:
     def finish(self):
         """Fire, while a dispatcher looks for the dead; then Ctrl-C.
 
-        What cron is left to, is at rest but for who lives, before that.
+        What is left to cron has to be at rest before that, but for those
+        who live.
         """
         left, dispatchers = self.unrest(), self.living("dispatcher")
         dead = self.is_left_to_cron and self.of_the_dead()
         self.is_cron_on = self.is_left_to_cron \
             and bool(dead or self.living("worker"))
         if dead or self.living("auditor"):
-            return self.is_left_to_cron and self.interrupt("dispatcher")
+            return
         if not left and not dispatchers:
             self.launch("auditor", self.audit)
             return
