@@ -8,5 +8,9 @@ cd "$(dirname "$0")"
 python3 create_jobs.py "$project"
 # The one that is there is yours, and stays.
 [ -e "$directory/remote.conf" ] || cp remote.conf "$directory/remote.conf"
-../bin/fjd-recruiter --project "$project" hire
+if ! ../bin/fjd-recruiter --project "$project" hire; then
+    ../bin/fjd-recruiter --project "$project" fire
+    echo "The machines to hire on are in $directory/remote.conf." >&2
+    exit 3
+fi
 ../bin/fjd-dispatcher --project "$project"

@@ -11,7 +11,7 @@ from fjd.alarm import Backoff
 from fjd.dismissal import Dismissal
 from fjd.liveness import BEAT, is_late
 from fjd.names import (
-    Announcement, Attempt, made_up, printable, queue_order, why_bad,
+    Announcement, Attempt, made_up, printable, queue_order, Stamps, why_bad,
 )
 from fjd.outcome import Outcome
 from fjd.project import DRAIN, NOW, Project
@@ -26,8 +26,9 @@ FOUND = 1.0         # seconds between two lines that say what was found
 class Queue:
     """The jobs that wait, in order; listed only as often as that is cheap."""
 
-    def __init__(self, project: Project, clock: Any) -> None:
+    def __init__(self, project: Project, stamps: Stamps, clock: Any) -> None:
         self.project = project
+        self.stamps = stamps  # those of the dispatcher
         self.clock = clock
         self.names: List[str] = []  # the first one last
         self.next_listing = 0.0
@@ -38,9 +39,12 @@ class Queue:
         if self.names and began < self.next_listing:
             return
         names = self.waiting()
-        self.names = sorted(names, key=queue_order, reverse=True)
+        self.names = sorted(names, key=self.order, reverse=True)
         now = self.clock.monotonic()
         self.next_listing = now + LISTING_SHARE * (now - began)
+
+    def order(self, name: str) -> Any:
+        return queue_order(name, self.stamps)
 
     def waiting(self) -> List[str]:
         names = self.project.waiting()
@@ -68,9 +72,10 @@ class Dispatcher:
         self.say = say
         self.clock = clock
         self.keep_running = keep_running
-        self.queue = Queue(project, clock)
+        self.queue = Queue(project, self.stamps, clock)
         self.backoff = Backoff(interval)
         self.when_alone = self.tell_alone
+        self.is_held: Callable[[], bool] = lambda: False  # it must not end
         self.has_told_alone = False
         self.begin_again()
         self.found = (0, 0)
@@ -96,10 +101,13 @@ class Dispatcher:
         if self.pair():
             self.backoff.reset()
             return 0.0
-        if not self.keep_running and self.is_all_quiet():
+        if self.may_end() and self.is_all_quiet():
             self.end()
             return 0.0
         return self.backoff.longer()
+
+    def may_end(self) -> bool:
+        return not (self.keep_running or self.is_held())
 
     def begin_again(self) -> None:
         self.dismissal = Dismissal(self.project, self.stamps, DRAIN)
@@ -283,5 +291,6 @@ class Dispatcher:
         return not (
             self.queue.names or self.project.running()
             or any(map(self.project.given, self.project.pods()))
-            or self.queue.waiting()
+            # RACE: a job may have gone on from there, or back.
+            or self.project.running() or self.queue.waiting()
         )

@@ -13,6 +13,7 @@ import errno
 import os
 import stat
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Callable, Iterator, List, Tuple
 
 # The machine or the server is short of something for a while.
@@ -48,14 +49,37 @@ def naming(path: str) -> Iterator[None]:
 
 def names(directory: str) -> List[str]:
     """The files in a directory, in no order; drafts (dot names) left out."""
-    found = by_path(directory, lambda: os.listdir(directory))
-    return [name for name in found if name[0] != "."]
+    return [name for name in listing(directory) if name[0] != "."]
 
 
 def drafts(directory: str, start: str) -> List[str]:
     """The dot names in a directory that begin with start."""
-    found = by_path(directory, lambda: os.listdir(directory))
-    return [name for name in found if name.startswith(start)]
+    return [name for name in listing(directory) if name.startswith(start)]
+
+
+def listing(directory: str) -> List[str]:
+    """All names, as the server has them now."""
+    if is_fuse(directory):
+        # sshfs would show what it has listed some seconds ago, but not of a
+        # directory that was just changed from here (measured).
+        by_path(directory, lambda: os.utime(directory))
+    return by_path(directory, lambda: os.listdir(directory))
+
+
+@lru_cache(1024)
+def is_fuse(directory: str) -> bool:
+    """Whether it is on a FUSE file system, by proc(5), "mountinfo"."""
+    device = os.stat(directory).st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        with open("/proc/self/mountinfo") as file:
+            mounts = [line.split() for line in file]
+    except OSError:
+        return False  # No Linux.
+    return any(
+        fields[2] == number and fields[fields.index("-") + 1][:4] == "fuse"
+        for fields in mounts
+    )
 
 
 def move(source: str, target: str) -> bool:

@@ -13,6 +13,7 @@ host:
 Sections that name one host count together, and may not contradict.
 A host is called as the file has it, this one always localhost.
 """
+import os
 import re
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
 
@@ -77,6 +78,8 @@ def read_hosts(project: Project, here: str) -> Optional[List[Host]]:
     except (Error, UnicodeDecodeError) as error:
         why = printable(" ".join(str(error).split()))
         raise BadConfig(f"{path}: it is no INI file: {why}")
+    if not sections.sections():
+        raise BadConfig(f"{path}: no section in it names a host")
     hosts: List[Host] = []
     for section in sections.sections():
         try:
@@ -136,9 +139,10 @@ def checked_number(text: str) -> Optional[int]:
 
 
 def checked_directory(text: str) -> str:
-    if not text.startswith("/"):
+    path = os.path.expanduser(text)
+    if not path.startswith("/"):
         raise ValueError(f"{printable(text)!r} is no absolute path")
-    return text
+    return path
 
 
 def checked_session(text: str) -> str:
@@ -150,7 +154,7 @@ def checked_session(text: str) -> str:
 def checked_python(text: str) -> str:
     if not text or text.startswith("-"):
         raise ValueError(f"{printable(text)!r} is no command")
-    return text
+    return os.path.expanduser(text)
 
 
 CHECKS: Dict[str, Callable[[str], Any]] = {

@@ -3,13 +3,29 @@
 On a terminal (a screen or tmux session, or that of a worker which was started
 by hand) what comes into the file is shown as well; of very much, the end.
 """
+import errno
 import os
-from typing import Optional
+from contextlib import contextmanager
+from typing import Iterator, Optional
 
+from fjd.files import STALE
 from fjd.project import Project
 from fjd.terminal import Terminal
 
 MOST_SHOWN = 65536  # bytes at a time
+
+
+@contextmanager
+def unless_removed() -> Iterator[None]:
+    """NFS: who took us for dead has removed the log, which is no harm.
+
+    Then fstat(2) says ESTALE, and ENOENT on sshfs (measured).
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in STALE + (errno.ENOENT,):
+            raise
 
 
 class JobLog:
@@ -39,18 +55,28 @@ class JobLog:
     def echo(self) -> None:
         """Show on the terminal what has come since the last time."""
         if self.terminal.is_open and self.descriptor is not None:
-            size = self.project.files.length(self.descriptor)
-            self.shown = max(self.shown, size - MOST_SHOWN)
-            data = os.pread(self.descriptor, MOST_SHOWN, self.shown)
-            self.shown += self.terminal.write(data)
+            with unless_removed():
+                size = self.project.files.length(self.descriptor)
+                self.shown = max(self.shown, size - MOST_SHOWN)
+                data = os.pread(self.descriptor, MOST_SHOWN, self.shown)
+                self.shown += self.terminal.write(data)
 
     def keep(self, attempt: str, note: str = "") -> None:
         """Name the log after its attempt, if there is anything in it."""
-        files = self.project.files
         if self.descriptor is None:
             if not note:
                 return
             self.open()
+        with unless_removed():
+            self.finish(attempt, note)
+        descriptor, self.descriptor = self.descriptor, None
+        try:
+            self.project.files.close(descriptor)
+        except OSError:
+            pass  # NFS: there was no room; the log is short, the end counts.
+
+    def finish(self, attempt: str, note: str) -> None:
+        files = self.project.files
         assert self.descriptor is not None
         if note:
             is_new_line = files.has_whole_lines(self.descriptor)
@@ -62,8 +88,3 @@ class JobLog:
             files.move(self.draft, self.project.job_log(attempt))
         else:
             files.remove(self.draft)
-        descriptor, self.descriptor = self.descriptor, None
-        try:
-            files.close(descriptor)
-        except OSError:
-            pass  # NFS: there was no room; the log is short, the end counts.

@@ -144,8 +144,9 @@ def host_of(member: str) -> str:
 
 
 def is_same_host(one: str, other: str) -> bool:
-    """Whether two names mean one host: node2 and node2.example.org do."""
-    one, other = sorted((safe_host(one), safe_host(other)), key=len)
+    """Whether two names mean one host: node2 and Node2.example.org do."""
+    names = (safe_host(one).lower(), safe_host(other).lower())
+    one, other = sorted(names, key=len)
     return one == other or other.startswith(one + ".")
 
 
@@ -189,7 +190,13 @@ def natural(name: str) -> List[Union[str, int]]:
     return [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
-def queue_order(name: str) -> Tuple[bool, List[Union[str, int]]]:
-    """A sort key: first attempts first, then as natural() has it."""
+def queue_order(
+    name: str, stamps: Stamps = Stamps("none"),
+) -> Tuple[bool, List[Union[str, int]]]:
+    """A sort key: as natural() has it, but what is tried again comes last.
+
+    Unless it has one of these stamps: whose worker died, need not wait.
+    """
     attempt = Attempt.parse(name)
-    return attempt.n > 1, natural(attempt.job)
+    is_last = attempt.n > 1 and not stamps.made(attempt)
+    return is_last, natural(attempt.job)

@@ -16,10 +16,12 @@ def call(name: str, *arguments: str, **how: Any) -> str:
     """
     command = program(name)
     import sh
-    try:
+    if "_fg" not in how:
         # Python's own descriptors are closed at execve(2) in any case; sh
         # would look for others in /dev/fd, which is not everywhere.
-        command(*arguments, _close_fds=False, **how)
+        how["_close_fds"] = False
+    try:
+        command(*arguments, **how)
     except sh.ErrorReturnCode as error:
         said = (error.stdout + error.stderr).decode(errors="replace")
         return " ".join(said.split())[:200] or f"exit {error.exit_code}"

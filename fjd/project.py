@@ -79,6 +79,10 @@ class Project:
             return isinstance(error, FileNotFoundError)
         return False
 
+    def is_in_use(self) -> bool:
+        """Whether jobs wait, or a dispatcher may be at work."""
+        return bool(self.members("dispatchers") or self.waiting())
+
     # What there is to see
 
     def names(self, *directory: str) -> List[str]:

@@ -21,6 +21,7 @@ SILENT = "no answer; try another --session"
 HESITATION = 1.0  # seconds that a worker may still take that complains
 PATIENCE = 30.0  # seconds for workers to come up, or to leave
 LAST_PATIENCE = 15.0  # seconds to leave for those who were made to
+FAREWELL = 20.0       # seconds more, until those elsewhere count as dead
 
 
 class Recruiter:
@@ -123,6 +124,7 @@ class Recruiter:
         for number in (signal.SIGTERM, signal.SIGKILL):
             self.end(dismissal.remaining(), sessions, number)
             self.wait_until_left(dismissal, LAST_PATIENCE)
+        self.wait_until_left(dismissal, FAREWELL)
         if not hosts:
             self.project.forget_sessions()
         for host in hosts:
@@ -158,12 +160,15 @@ class Recruiter:
     def end(self, workers: List[str], sessions: Any, number: int) -> None:
         """End those of them that live here, with their sessions."""
         records = self.records()
+        name = signal.Signals(number).name
         for worker in workers:
             if worker in records:
-                name = signal.Signals(number).name
                 self.say(f"{worker} does not leave: sending {name}.")
                 keys = records[worker]
                 sessions.end(keys["session"], identity_in(keys).pid, number)
+            elif number == signal.SIGTERM:
+                self.say(f"{worker} does not leave: waiting until it does, or"
+                         " counts as dead.")
 
 
 def session_of(keys: Dict[str, str]) -> str:

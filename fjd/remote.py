@@ -55,6 +55,7 @@ FJD_DIR={home} {witness_key}={witness}
 export FJD_DIR {witness_key}
 if [ -e {setup} ]; then
 . {setup} || {{ echo "setup.sh: exit $?" >&2; exit 1; }}
+cd {directory} || exit
 fi
 for python in {pythons}; do
 if "$python" -c {probe} 2>/dev/null; then exec "$python" {command}; fi
@@ -95,6 +96,7 @@ class Remote:
         program("ssh")
         refused = []
         with ThreadPoolExecutor(AT_ONCE) as threads:
+            # If we are interrupted, map() cancels what has not begun.
             answers = threads.map(self.ask, errands)
             for errand, answer in zip(errands, answers):
                 if answer.is_refused and is_terminal:

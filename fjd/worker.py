@@ -108,6 +108,8 @@ class Worker:
             return self.begin(self.given.pop())
         self.announce()
         wait = self.backoff.longer()
+        if wait == self.interval:
+            self.ledger.sync()  # NFS: only then others can read the last line
         soon = self.clock.monotonic() + 2 * wait
         self.next_orders = min(self.next_orders, soon)
         return wait
@@ -138,8 +140,8 @@ class Worker:
             return self.commit(task)  # NFS: it may have ended well.
         self.end_processes(task)
         self.task = None
-        self.log.keep(task.run.attempt)
         self.ledger.write(self.entry(task, SUPERSEDED, reason="taken away"))
+        self.log.keep(task.run.attempt)
 
     def abandon(self) -> None:
         """End what runs, when the project is gone."""
@@ -173,10 +175,10 @@ class Worker:
         self.project.keep_draft_logs(self.id, runs[0].attempt if runs else "")
         for run in runs:
             self.project.requeue(run, run.attempt)
+        self.ledger.sync()  # Who sees that we have left, reads the ledgers.
         if self.project.remove_pod(self.id):
             self.project.drop_orders(self.id)
             self.project.strike("workers", self.id)
-            self.ledger.sync()
             self.has_left = True
         return 0.0 if self.has_left else self.backoff.longer()
 

@@ -76,6 +76,17 @@ def works(stage):
     stage.wait_for_end()
 
 
+def rests(stage):
+    """After a job it has nothing to do."""
+    stage.put("job1")
+    stage.test("fjd-worker", *OFTEN)
+    worker = stage.worker()
+    stage.give(worker)
+    stage.wait(lambda: stage.is_beyond("act sync sync"))
+    stage.order(worker, "now")
+    stage.wait_for_end()
+
+
 def is_hired(stage):
     """What it says on stderr has a file, until it has come up."""
     stage.project.claim_session("default.lab.1")
@@ -322,7 +333,8 @@ def audits(stage):
 
 SCENARIOS = {
     "worker": [
-        works, is_hired, is_fired, is_signalled, is_fired_and_the_disk_is_full,
+        works, rests, is_hired, is_fired, is_signalled,
+        is_fired_and_the_disk_is_full,
         is_robbed_of_its_job, is_buried, is_buried_and_its_job_ends,
         is_given_half_a_job, misses_a_directory_and_finds_a_draft,
         buries_its_neighbours,

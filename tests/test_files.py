@@ -186,3 +186,32 @@ def test_what_stays_stale_is_not_found(stale, call):
     stale(files.TRIES)
     with pytest.raises(FileNotFoundError):
         call(".")
+
+
+@pytest.mark.parametrize("kind, is_fuse", [
+    ("fuse.sshfs", True), ("nfs4", False), ("ext4", False),
+])
+def test_fuse_is_known_by_its_mount(tmp_path, monkeypatch, kind, is_fuse):
+    device = os.stat(str(tmp_path)).st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    line = f"36 35 {number} / /a\\040b rw,noatime shared:1 - {kind} x rw\n"
+    mountinfo = tmp_path / "mountinfo"
+    mountinfo.write_text(f"22 1 0:0 / / rw - fuse x rw\n{line}")
+    monkeypatch.setattr(
+        files, "open", lambda path: mountinfo.open(), raising=False)
+    files.is_fuse.cache_clear()
+    assert files.is_fuse(str(tmp_path)) is is_fuse
+    files.is_fuse.cache_clear()
+
+
+def test_a_directory_on_fuse_is_touched_before_it_is_listed(
+    tmp_path, monkeypatch,
+):
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "a").touch()
+    for is_fuse in (False, True):
+        monkeypatch.setattr(files, "is_fuse", lambda directory: is_fuse)
+        os.utime(str(place), (1, 1))
+        assert files.names(str(place)) == ["a"]
+        assert (os.stat(str(place)).st_mtime > 1) is is_fuse

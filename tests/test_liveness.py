@@ -1,8 +1,11 @@
 """Who is alive, by process and by heartbeat."""
 import os
+import signal
 import subprocess
 
 import pytest
+
+from helpers import wait_until
 
 from fjd.liveness import (
     BEAT, enrol, identity_in, MISSED, myself, parse_record, start_time, Watch,
@@ -41,6 +44,24 @@ def test_neither_a_zombie_nor_what_has_ended_runs(child):
     assert myself().sees(it) is False
     child.wait()
     assert myself().sees(it) is myself().sees(unsure) is False
+
+
+def test_who_is_kept_in_sight_has_one_open_file_until_it_ends(child):
+    def files():
+        return len(os.listdir("/proc/self/fd"))
+
+    it = myself()._replace(pid=child.pid, start=start_time(child.pid))
+    before = files()
+    assert [myself().sees(it) for _ in range(3)] == [True] * 3
+    assert myself().is_awake(it)
+    assert files() == before + 1
+    child.send_signal(signal.SIGSTOP)
+    wait_until(lambda: not myself().is_awake(it))
+    assert myself().sees(it)
+    child.kill()
+    child.wait()
+    assert myself().sees(it) is False
+    assert files() == before
 
 
 def test_a_pid_that_is_used_again_is_another_process():

@@ -108,6 +108,14 @@ def test_first_attempts_come_first():
     assert sorted(names, key=queue_order) == ["b1", given_back, "b10", again]
 
 
+def test_who_lost_a_worker_need_not_wait_behind_them():
+    lost, failed = (
+        Attempt("a1", 2, f"{token}-1").name for token in (TOKEN, "0" * 17))
+    names = ["b1", failed, lost]
+    first = sorted(names, key=lambda name: queue_order(name, Stamps(TOKEN)))
+    assert first == [lost, "b1", failed]
+
+
 @given(st.lists(file_names))
 def test_all_names_can_be_sorted(names):
     assert len(sorted(names, key=queue_order)) == len(names)

@@ -231,7 +231,7 @@ def test_long_queue_is_not_listed_for_every_pass(project, put, clock):
     from fjd.dispatcher import Queue
     put("job1", TRUE)
     put("job2", TRUE)
-    queue = Queue(project, clock)
+    queue = Queue(project, Stamps(new_token(0.0)), clock)
     slow = project.waiting
 
     def slow_waiting():

@@ -27,12 +27,19 @@ class Home(NamedTuple):
     listing: float
     is_buffered: bool
     is_coarse: bool  # mtimes are whole seconds
-    forgets: bool    # a file that another host removed cannot be used (ESTALE)
+    gone: int        # what fstat() says of a file that was removed
+    is_fuse: bool    # and is known to be
+
+    @property
+    def forgets(self):
+        """Whether a file that was removed cannot be read or written."""
+        return self.gone == errno.ESTALE
 
 
-NFS = Home("nfs", 30.0, 60.0, 0.0, 0.0, True, False, True)
-SSHFS = Home("sshfs", 5.0, 10.0, 4.0, 6.0, False, True, False)
-LOCAL = Home("local", 0.0, 0.0, 0.0, 0.0, True, False, False)
+NFS = Home("nfs", 30.0, 60.0, 0.0, 0.0, True, False, errno.ESTALE, False)
+SSHFS = Home("sshfs", 5.0, 10.0, 4.0, 6.0, False, True, errno.ENOENT, True)
+LAGGING = SSHFS._replace(name="lagging", is_fuse=False)
+LOCAL = Home("local", 0.0, 0.0, 0.0, 0.0, True, False, 0, False)
 
 
 class Status(NamedTuple):
@@ -206,6 +213,11 @@ class SimOS:
             raise failure(mishap, path)
         return self.server.listing(path)
 
+    def utime(self, path):
+        """Of a directory that was just changed from here nothing is old."""
+        self.ask(path)
+        self.client.listings.pop(path, None)
+
     def lstat(self, path):
         return self.believed(
             self.client.known, path, self.home.known,
@@ -280,9 +292,14 @@ class SimOS:
         handle = self.handle(descriptor)
         status = self.believed(
             self.client.opened, handle.path, self.home.opened,
-            lambda: self.status(handle.node))
+            lambda: self.status_of(handle))
         return status._replace(st_size=handle.size) if handle.pending \
             else status
+
+    def status_of(self, handle):
+        if handle.node.is_gone and self.home.gone:
+            raise failure(self.home.gone, handle.path)
+        return self.status(handle.node)
 
     def status(self, node):
         mtime = node.mtime

@@ -42,6 +42,8 @@ def worker(process, session, interval):
     process.project.open_session(session)
     work(process, new)
     while new.was_buried and new.order != NOW:
+        if not process.project.is_in_use():
+            break
         new.say("I was taken for dead; starting anew.")
         new = new_worker(process, session, interval)
         work(process, new)

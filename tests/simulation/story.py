@@ -13,7 +13,7 @@ from fjd.audit import audit
 
 from simulation import roles
 from simulation.checks import Checks, USER
-from simulation.client import LOCAL, NFS, SSHFS
+from simulation.client import LAGGING, LOCAL, NFS, SSHFS
 from simulation.faults import Faults
 from simulation.server import DIRECTORY, FILE, LINK
 from simulation.world import Host, Process, ROOT, Violation, World
@@ -52,7 +52,7 @@ class Story:
     def __init__(self, seed, wanted):
         self.wanted = wanted  # kinds of faults that there have to be
         world = self.world = World(seed, None)
-        world.home = world.one_of([NFS] * 7 + [SSHFS] * 2 + [LOCAL])
+        world.home = world.one_of([NFS] * 7 + [SSHFS, LAGGING, LOCAL])
         self.checks = Checks(world)
         heals = world.between(20, 120)
         world.watch(self.checks, Faults(world, heals))

@@ -198,6 +198,7 @@ class Process:
         module = types.ModuleType("files")
         exec(FILES, module.__dict__)
         module.os = SimOS(self)
+        module.is_fuse = lambda directory: self.world.home.is_fuse
         return module
 
     def live(self):

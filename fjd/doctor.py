@@ -1,0 +1,232 @@
+"""Whether fjd will work on this host and on others, and what to do if not.
+
+A look is a generator of findings; an error that it meets is one as well.  On
+another host `fjd doctor --json` looks, called through ssh as hire calls.
+"""
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple
+
+from fjd import cli, files, roundtrip
+from fjd.errors import FjdError, Unavailable
+from fjd.hosts import Host, LOCALHOST
+from fjd.names import printable
+from fjd.project import Project
+from fjd.remote import Answer, Errand, Remote
+from fjd.session import SCREEN, Sessions, TMUX
+
+OK, WARN, FAIL = "ok", "warn", "FAIL"
+HOME, HOSTS, SSH = "home", "hosts", "ssh"
+LIST = re.compile(r'\[\{"state": .*\}\]')  # among what login scripts print
+LATE = 10.0       # seconds for a file to go there and back
+CLOCK_OFF = 2.0   # seconds; some servers tell whole ones only
+PATIENCE = 10.0   # seconds for a session to do something
+LITTLE, FEW = 10**8, 10**4  # bytes, and files
+TIDY = "try: remove what you no longer need from done, failed and joblogs"
+ELSEWHERE = "try: set FJD_DIR to a place on another file system"
+CACHES = "try: mount with acdirmax=3 (nfs), or dcache_timeout=3 (sshfs)"
+SOCKETS = "try: export SCREENDIR=/tmp/screen-$USER, in ~/.profile"
+CURES = {  # of what is said through ssh
+    "Permission denied (": ", or put a key into ~/.ssh/authorized_keys",
+    "no Python": ", or name one in remote.conf, python: /path/to/python3",
+    "": "",
+}
+
+
+class Finding(NamedTuple):
+    """How it is, what to do about it, and what was looked at where."""
+
+    state: str
+    found: str
+    todo: str = ""
+    check: str = ""
+    host: str = LOCALHOST
+
+    @property
+    def line(self) -> str:
+        host = "" if self.host == LOCALHOST else f"{self.host}: "
+        todo = self.todo and f"; {self.todo}"
+        text = f"{host}{self.check}: {self.found}{todo}"
+        return f"{self.state:6}{printable(text)}"
+
+
+Findings = Iterator[Finding]
+
+
+def examine(
+    project: Project, caller: str, hosts: Iterable[Host], program: str,
+) -> Findings:
+    """All about this host, then about others, where program is run.
+
+    caller is the witness of a host that asks us, or "".  Without the home
+    there is nothing more to look at.
+    """
+    home = os.path.dirname(project.root)
+    for check, look in [
+        ("python", look_at_python()), ("load", look_at_load()),
+        (HOME, look_at_project(project, caller)),
+        ("room", look_at_room(project.root)), (HOME, look_at_files(home)),
+        ("clock", look_at_clock(home)), ("session", look_at_sessions(home)),
+        (HOSTS, ask(project, hosts, program)),
+    ]:
+        for finding in with_errors(look):
+            yield finding._replace(check=finding.check or check)
+            if (check, finding.state) == (HOME, FAIL):
+                return
+
+
+def with_errors(look: Findings) -> Findings:
+    try:
+        yield from look
+    except FjdError as error:
+        yield Finding(FAIL, str(error), error.hint)
+    except OSError as error:
+        name = error.filename or "a file"
+        yield Finding(FAIL, f"{name}: {error.strerror}")
+
+
+def look_at_python() -> Findings:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding(OK, f"{version} ({sys.executable})")
+
+
+def look_at_load() -> Findings:
+    try:
+        load, cpus = os.getloadavg()[0], os.cpu_count() or 1
+    except (AttributeError, OSError):
+        return  # This system does not tell.
+    text = f"{load:.1f} on {cpus} CPUs"
+    yield Finding(WARN, text, "try: fewer workers") if load > cpus \
+        else Finding(OK, text)
+
+
+def look_at_project(project: Project, caller: str) -> Findings:
+    """Whether it is the caller's, and the project in it ours alone."""
+    if caller:
+        cli.see_witness(project.name, caller)
+    said: List[str] = []
+    cli.open_project(project.name, said.append)
+    yield from (Finding(WARN, text.rstrip(".")) for text in said)
+    if not caller:
+        return
+    seconds = roundtrip.measure(project, caller)
+    text = f"shared; a file went there and back in {seconds:.1f} s"
+    if seconds > roundtrip.PATIENCE:
+        text = f"no file went there and back in {roundtrip.PATIENCE:.0f} s"
+        raise FjdError(text, CACHES)
+    yield Finding(WARN, text, CACHES) if seconds > LATE else Finding(OK, text)
+
+
+def look_at_room(root: str) -> Findings:
+    disk = os.statvfs(root)
+    room = disk.f_bavail * disk.f_frsize
+    number = disk.f_favail if disk.f_files else FEW  # Not all count them.
+    text = f"{room // 10**6} MB"
+    text += f" and {number} files" if disk.f_files else ""
+    if not room or not number:
+        raise FjdError(text, TIDY)
+    is_short = room < LITTLE or number < FEW
+    yield Finding(WARN, text, TIDY) if is_short else Finding(OK, text)
+
+
+def scratch(home: str) -> Any:
+    """A directory for a while, beside the projects."""
+    return tempfile.TemporaryDirectory(prefix=".doctor-", dir=home)
+
+
+def look_at_files(home: str) -> Findings:
+    with scratch(home) as place:
+        wrong = ", ".join(misbehaving(place))
+    if wrong:
+        raise FjdError(f"{wrong}: not as POSIX has it", ELSEWHERE)
+    yield Finding(OK, "O_EXCL, append, mkdir, rename and rmdir behave")
+
+
+def misbehaving(place: str) -> Iterator[str]:
+    """Which of the calls that all steps rely on do not what they should."""
+    source, pod = os.path.join(place, "job"), os.path.join(place, "pod")
+    target = os.path.join(pod, "job")
+    if not files.create(source) or files.create(source):
+        yield "O_EXCL"
+    descriptor = files.open_own(source)
+    files.append(source, descriptor, b"x\n")
+    files.close(descriptor)
+    if files.read(source)[1] != b"x\n":
+        yield "append"
+    if not files.make_directory(pod) or files.make_directory(pod):
+        yield "mkdir"
+    is_moved = files.move(source, target)
+    if not is_moved or files.is_there(source) or not files.is_there(target):
+        yield "rename"
+    if files.remove_directory(pod):
+        yield "rmdir"
+
+
+def look_at_clock(home: str) -> Findings:
+    """fjd compares no clocks, but people do."""
+    with scratch(home) as place:
+        path = os.path.join(place, "now")
+        before = time.time()
+        files.create(path, "\n")
+        written, after = files.status(path).st_mtime, time.time()
+    off = max(before - written, written - after)
+    yield Finding(OK, "that of the file server") if off < CLOCK_OFF \
+        else Finding(WARN, f"{off:.0f} s off the file server's, so times in"
+                     " the ledger look odd", "try: timedatectl set-ntp true")
+
+
+def look_at_sessions(home: str) -> Findings:
+    """Whether workers can have what hire looks for first."""
+    troubles: Dict[str, str] = {}
+    for kind in (SCREEN, TMUX):
+        try:
+            with scratch(home) as place:
+                try_session(kind, place)
+        except Unavailable as error:
+            is_missing = "install" in error.hint
+            troubles[str(error)] = error.hint if is_missing else SOCKETS
+        else:
+            why = f" ({'; '.join(troubles)})" if troubles else ""
+            yield Finding(OK, f"workers live in {kind}{why}")
+            return
+    text = f"workers are background processes ({'; '.join(troubles)})"
+    yield Finding(WARN, text, list(troubles.values())[0])
+
+
+def try_session(kind: str, place: str) -> None:
+    """Unavailable says why nothing can be run in one."""
+    name = os.path.basename(place).lstrip(".")
+    argv = ["mkdir", os.path.join(place, "mark")]
+    sessions = Sessions(kind, lambda text: None)
+    sessions.start(name, argv, os.devnull, dict(os.environ), "/")
+    deadline = time.monotonic() + PATIENCE
+    while not files.names(place):
+        if time.monotonic() > deadline:
+            raise Unavailable(f"{kind}: nothing is run in its session")
+        time.sleep(0.05)
+
+
+def ask(project: Project, hosts: Iterable[Host], program: str) -> Findings:
+    """What is found on other hosts, each looking for itself."""
+    argv = [program, "--project", project.name, "doctor", "--json"]
+    errands = [Errand(host, host.directory or "/", argv) for host in hosts]
+    if not errands:
+        return
+    with roundtrip.answering(project) as witness:
+        for answer in Remote(project, witness).run(errands, False):
+            for finding in findings_in(answer):
+                yield finding._replace(host=answer.host.address)
+
+
+def findings_in(answer: Answer) -> Findings:
+    for found in filter(None, map(LIST.search, answer.lines)):
+        yield Finding(OK, "no password is asked for", check=SSH)
+        yield from (Finding(**keys) for keys in json.loads(found.group()))
+        return
+    why = re.sub("^ssh: ", "", answer.why or "no answer").rstrip(".")
+    cure = next(CURES[text] for text in CURES if text in why)
+    yield Finding(FAIL, why, f"try: ssh {answer.host.name}{cure}", SSH)

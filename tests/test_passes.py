@@ -1,0 +1,172 @@
+"""What cron starts: --once and --hire, quietly."""
+import os
+
+import pytest
+
+from helpers import (
+    finish, fjd, jobs_in, ledger, ok, path_without, start, wait_until,
+)
+
+from fjd.liveness import parse_record
+from fjd.memory import recall
+from test_roles import TRUE
+
+FALSE = "[control]\nexecutable: false\n"
+LASTING = "[control]\nexecutable: sh -c 'while test -e hold; do :; done' #\n"
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_left(project):
+    yield
+    fjd("fjd-recruiter", "fire")
+
+
+@pytest.fixture
+def bare(tmp_path, monkeypatch):
+    """No session but processes; cron knows HOME and a tiny PATH."""
+    path = path_without("screen", "tmux", "ssh", directory=tmp_path / "bin")
+    for name in set(os.environ) - {"HOME"}:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", path)
+
+
+def cron(*options):
+    """The lines, and the status, of what a crontab has."""
+    result = fjd("fjd-dispatcher", "--quiet", *options)
+    assert result.stderr == ""
+    return result.stdout.splitlines(), result.returncode
+
+
+def log_path(project, name):
+    found = [log for log in os.listdir(project.path("joblogs"))
+             if log.startswith(name)]
+    return project.path("joblogs", found[0])
+
+
+@pytest.mark.parametrize("options", [["--hire"], ["--once", "--hire"],
+                                     ["--once"]])
+def test_where_nothing_is_to_do_nothing_is_said(project, bare, options):
+    assert cron(*options) == ([], 0)
+    assert project.names("dispatchers") == project.names("workers") == []
+
+
+def test_workers_that_have_nothing_to_do_are_not_fired(project, bare):
+    ok("fjd-recruiter", "hire", "1")
+    before = project.names("workers")
+    assert cron("--hire") == cron("--once") == ([], 0)
+    assert project.names("workers") == before != []
+
+
+def test_whatever_was_put_is_run(project, put, bare):
+    for name in ("a", "b"):
+        put(name, TRUE)
+    put("c", FALSE)
+    lines, status = cron("--hire")
+    log = log_path(project, "c~")
+    assert lines == [
+        f"[fjd-dispatcher] Failed: c (exit 1), see '{log}'",
+    ]
+    assert status == 3
+    assert jobs_in(project, "done") == ["a", "b"]
+    assert project.names("workers") == project.names("jobpods") == []
+    put("d", TRUE)
+    assert cron("--hire") == ([], 0)  # c has been told.
+
+
+def test_a_pass_hires_only_if_asked_and_never_fires(project, put, bare):
+    put("a", TRUE)
+    assert cron("--once") == ([], 0)
+    assert project.names("workers") == []
+    assert cron("--once", "--hire") == ([], 0)
+    wait_until(lambda: jobs_in(project, "done") == ["a"])
+    assert len(project.names("workers")) >= 1
+
+
+def test_a_pass_tells_once_what_failed_since_the_last(project, put, bare):
+    ok("fjd-recruiter", "hire", "1")
+    put("a", FALSE)
+    cron("--once")
+    wait_until(lambda: jobs_in(project, "failed") == ["a"])
+    lines, status = cron("--once")
+    assert len(lines) == 1 and "Failed: a (exit 1)" in lines[0]
+    assert status == 3
+    assert cron("--once") == ([], 0)
+
+
+def test_what_failed_between_two_dispatchers_is_told(project, put, bare):
+    ok("fjd-recruiter", "hire", "1")
+    put("a", FALSE)
+    put("b", TRUE)
+    cron("--once")
+    wait_until(lambda: jobs_in(project, "failed") == ["a"])
+    told = fjd("fjd-dispatcher")
+    assert "[fjd-dispatcher] 1 done, 1 failed: a (exit 1)" in told.stdout
+    assert told.returncode == 3
+    assert recall(project).ledgers
+    assert ok("fjd-dispatcher")[-1] == "[fjd-dispatcher] 0 done, 0 failed"
+
+
+@pytest.fixture
+def at_work(project, put, bare, home):
+    """A dispatcher that hires, in the middle of a job."""
+    hold = home / "hold"
+    hold.touch()
+    put("a", LASTING)
+    dispatcher = start("fjd-dispatcher", "--hire")
+    wait_until(project.running)
+    yield dispatcher
+    if hold.exists():
+        hold.unlink()
+    finish(dispatcher)
+
+
+def test_beside_another_dispatcher_it_leaves_silently(project, at_work):
+    before = project.names("workers")
+    for options in (["--hire"], ["--once"], ["--once", "--hire"]):
+        assert cron(*options) == ([], 0)
+    assert project.names("workers") == before
+
+
+def test_fire_says_that_somebody_will_hire_again(project, at_work, home):
+    name, = project.members("dispatchers")
+    keys = parse_record(project.record("dispatchers", name)[1])
+    assert keys["session"] == "hiring"
+    assert ok("fjd-recruiter", "fire")[-1] == (
+        f"[fjd-recruiter] Dispatcher {name} is at work with --hire, and will"
+        " hire again: end it first."
+    )
+    (home / "hold").unlink()
+    at_work.terminate()
+
+
+def test_it_hires_again_when_all_workers_have_died(
+    project, put, bare, home,
+):
+    (home / "hold").touch()
+    put("a", LASTING)
+    dispatcher = start("fjd-dispatcher", "--hire")
+    wait_until(project.running)
+    ok("fjd-recruiter", "fire")
+    wait_until(project.running)
+    (home / "hold").unlink()
+    lines = finish(dispatcher).splitlines()
+    assert lines[-1] == "[fjd-dispatcher] 1 done, 0 failed"
+    assert len([line for line in lines if "] Hired " in line]) == 2
+    assert {row["event"] for row in ledger(project)} == {"done", "given-back"}
+
+
+def test_who_cannot_hire_anybody_says_so_and_loses_nothing(
+    project, put, bare,
+):
+    put("a", TRUE)
+    with open(project.path("remote.conf"), "w") as file:
+        file.write("[a]\nname: localhost\nworkers: none\n")
+    result = fjd("fjd-dispatcher", "--hire", "--quiet")
+    assert result.returncode == 3
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [
+        f"fjd-recruiter: error: {project.root}/remote.conf: [a] workers:"
+        " 'none' is neither a number from 0 to 1000 nor auto",
+        "fjd-dispatcher: error: there are jobs, and nobody could be hired",
+    ]
+    assert project.waiting() == ["a"]
