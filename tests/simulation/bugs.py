@@ -1,12 +1,15 @@
-"""Five mistakes in the protocol, each of which was once a good idea.
+"""Seven mistakes in the protocol, each of which was once a good idea.
 
 A simulation that does not find them would not find others either.
 """
 from unittest.mock import patch
 
+from fjd import memory
 from fjd.dispatcher import Dispatcher
 from fjd.names import Attempt
 from fjd.project import Project
+
+from simulation import roles
 
 
 def onto_a_name_that_may_be_taken():
@@ -61,11 +64,33 @@ def rmtree_of_a_pod():
     return patch.object(Project, "remove_pod", remove_pod)
 
 
-# Each bug, the faults that bring it out, and what the simulation says of it.
+def each_pass_is_a_beat():
+    """Cron starts them once a minute."""
+    return patch.object(memory, "BEAT", 0.0)
+
+
+def late_after_the_one_before():
+    """Late is a pass after half as long again as the one before it."""
+    real, gaps = memory.resume, {}
+
+    def resume(before, watch, now, clock):
+        after = real(before, watch, now, clock)
+        if after.time != before.time:
+            gap = gaps[after.time] = now - before.time
+            if gap > 1.5 * gaps.get(before.time, gap):
+                watch.seen.clear()
+        return after
+    return patch.object(roles, "resume", resume)
+
+
+# Each bug, what brings it out, and what the simulation says of it.
 BUGS = [
     (onto_a_name_that_may_be_taken, ["kill", "death"], "overwritten"),
     (dispatcher_removes_announcements, [], "announcement was removed"),
     (trust_in_exists, ["again"], "said to be superseded"),
     (end_that_does_not_ask, ["stall", "cut"], "another attempt's name"),
     (rmtree_of_a_pod, ["kill", "death"], "a job was removed"),
+    (each_pass_is_a_beat, ["cron", "cut", "stall"],
+     "a live worker was robbed"),
+    (late_after_the_one_before, ["cron", "power"], "no rest"),
 ]

@@ -7,12 +7,13 @@ from fjd.ledger import (
     unescape,
 )
 from fjd.liveness import BEAT, MISSED
-from fjd.names import Attempt, Running, why_bad
+from fjd.names import Attempt, is_member, Running, why_bad
 
 from simulation.server import DIRECTORY
 from simulation.world import ROOT, Violation
 
 SILENCE = (MISSED - 1) * BEAT  # seconds that a worker suspected has not beaten
+MOST_SEEN = 3  # files that dispatchers have left to the next one
 ENDS = (DONE, FAILED)
 USER = "user"
 # The same names come again in these, also without a network's doing: those of
@@ -31,6 +32,7 @@ class Checks:
         self.declared = set()  # workers whose burial began
         self.unsaved = b""     # what was lost on its way to the server
         self.jobs = []         # all that the user wanted
+        self.told = set()      # failed attempts that a dispatcher told of
 
     def demand(self, condition, what, *details):
         if not condition:
@@ -48,7 +50,7 @@ class Checks:
         if place not in NOT_UNIQUE and not again:
             self.use(place, path)
         self.used.add(path)
-        if place in ("workers", "dispatchers"):
+        if place in ("workers", "dispatchers") and is_member(name):
             self.world.members.setdefault(name, by)
         if place == "workerqueue" and not again:
             owner = self.owner(name.rsplit(".", 2)[0])
@@ -96,8 +98,8 @@ class Checks:
                 self.declared.add(name)
         elif place == "workerqueue":
             worker = name.rsplit(".", 2)[0]
-            has_pod = f"{ROOT}/jobpods/{worker}" in \
-                self.world.server.directories
+            pod = self.world.server.find(f"{ROOT}/jobpods/{worker}")
+            has_pod = pod is not None and not pod.is_ghost
             is_free = by is self.owner(worker) or not has_pod
             self.demand(is_free, "an announcement was removed by another",
                         by.name, name)
@@ -122,8 +124,9 @@ class Checks:
                 or worker in self.declared:
             return
         record = self.world.server.find(f"{ROOT}/workers/{worker}")
-        is_silent = record is None \
-            or self.world.now - record.written >= SILENCE
+        is_silent = self.world.faults.are_unsettling and (
+            record is None
+            or self.world.faults.silence(record.written) >= SILENCE)
         self.demand(is_silent, "a live worker was robbed", worker, by.name)
         self.declared.add(worker)
 
@@ -174,7 +177,10 @@ class Checks:
         for place in ("jobqueue", "jobpods", "running", "orders",
                       "workerqueue", "workers", "dispatchers"):
             left = server.listing(f"{ROOT}/{place}")
+            left = [name for name in left if not name.endswith(".seen")]
             self.demand(not left, "left in " + place, left)
+        seen = server.listing(f"{ROOT}/dispatchers")
+        self.demand(len(seen) <= MOST_SEEN, "nobody removes", seen)
         for job in self.jobs:
             self.demand(
                 job.is_accepted or not job.is_wanted, "not ended", job.path)
@@ -211,6 +217,8 @@ class Checks:
                         "accepted, and the ledgers say", attempt, events)
             self.demand(SUPERSEDED not in events,
                         "accepted, and said to be superseded", attempt)
+            self.demand(FAILED not in ends or attempt in self.told,
+                        "nobody was told of a failure", attempt)
         for attempt, events in entries.items():
             if attempt not in accepted and set(events) & set(ENDS):
                 beside = {SUPERSEDED, LOST, GIVEN_BACK} & set(events)

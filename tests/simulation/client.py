@@ -1,18 +1,20 @@
 """What a host makes of the file server: a stand-in for os.
 
 Measured on real homes: a name once missed stays missing for a while, even
-for open(); stat() answers from a cache; listings lag on sshfs; what was
+for open(); stat() answers from a cache; listings lag on sshfs, and so does
+what fstat() says of a file that another host has written to; what was
 written lies on the host until it is flushed, which is when a full disk
 shows.  A change may happen although an error is reported, later than it is
 reported, or twice.
 """
 import errno
 import os
+import stat
 from typing import NamedTuple
 
-from simulation.server import DIRECTORY, failure, LINK, split
+from fjd.files import STALE
 
-SERVER_TIME = 1.6e9  # how far the clock of the server is off the true time
+from simulation.server import DIRECTORY, failure, LINK, split
 
 
 class Home(NamedTuple):
@@ -20,16 +22,24 @@ class Home(NamedTuple):
 
     name: str
     missing: float
-    known: float
+    known: float   # by stat()
+    opened: float  # by open() and fstat()
     listing: float
     is_buffered: bool
     is_coarse: bool  # mtimes are whole seconds
-    forgets: bool    # a file that another host removed cannot be used (ESTALE)
+    gone: int        # what fstat() says of a file that was removed
+    is_fuse: bool    # and is known to be
+
+    @property
+    def forgets(self):
+        """Whether a file that was removed cannot be read or written."""
+        return self.gone == errno.ESTALE
 
 
-NFS = Home("nfs", 30.0, 60.0, 0.0, True, False, True)
-SSHFS = Home("sshfs", 5.0, 10.0, 6.0, False, True, False)
-LOCAL = Home("local", 0.0, 0.0, 0.0, True, False, False)
+NFS = Home("nfs", 30.0, 60.0, 0.0, 0.0, True, False, errno.ESTALE, False)
+SSHFS = Home("sshfs", 5.0, 10.0, 4.0, 6.0, False, True, errno.ENOENT, True)
+LAGGING = SSHFS._replace(name="lagging", is_fuse=False)
+LOCAL = Home("local", 0.0, 0.0, 0.0, 0.0, True, False, 0, False)
 
 
 class Status(NamedTuple):
@@ -58,18 +68,24 @@ class Client:
     def __init__(self, home):
         self.home = home
         self.missing = {}   # path: until when
-        self.known = {}     # path: until when, node
+        self.known = {}     # path: until when, status
+        self.opened = {}    # path: until when, status
         self.listings = {}  # directory: until when, names
         self.unsaved = []   # handles
         self.last_stale = ""
 
-    def has_made(self, path, node=None):
+    def has_made(self, path):
         self.missing.pop(path, None)
+        self.has_written(path)
         self.listings.pop(split(path)[0], None)
 
     def has_removed(self, path):
-        self.known.pop(path, None)
+        self.has_written(path)
         self.listings.pop(split(path)[0], None)
+
+    def has_written(self, path):
+        self.known.pop(path, None)
+        self.opened.pop(path, None)
 
 
 class SimPath:
@@ -89,7 +105,7 @@ class SimPath:
 
     def kind(self, path):
         try:
-            return self.files.cached(path).kind
+            return stat.S_IFMT(self.files.lstat(path).st_mode)
         except OSError:
             return None
 
@@ -121,9 +137,9 @@ class SimOS:
     def look_up(self, path):
         """NFS: a handle that is stale is dropped, so the next try is new."""
         mishap = self.world.faults.mishap_of_look()
-        if mishap == errno.ESTALE and self.client.last_stale == path:
+        if mishap in STALE and self.client.last_stale == path:
             mishap = None
-        self.client.last_stale = path if mishap == errno.ESTALE else ""
+        self.client.last_stale = path if mishap in STALE else ""
         if mishap:
             raise failure(mishap, path)
         return self.server.lookup(path)
@@ -187,33 +203,35 @@ class SimOS:
     # Names
 
     def listdir(self, path):
-        until, names = self.client.listings.get(path, (0, None))
-        if until > self.world.now:
-            return list(names)
-        names = self.request(self.list, path)
-        if self.home.listing:
-            until = self.world.now + self.world.draw() * self.home.listing
-            self.client.listings[path] = until, names
-        return list(names)
+        return list(self.believed(
+            self.client.listings, path, self.home.listing,
+            lambda: self.request(self.list, path)))
 
     def list(self, path):
         mishap = self.world.faults.mishap_of_look()
-        if mishap and mishap != errno.ESTALE:
+        if mishap and mishap not in STALE:
             raise failure(mishap, path)
         return self.server.listing(path)
 
-    def lstat(self, path):
-        return self.status(self.cached(path))
+    def utime(self, path):
+        """Of a directory that was just changed from here nothing is old."""
+        self.ask(path)
+        self.client.listings.pop(path, None)
 
-    def cached(self, path):
-        """The node there, or what was there a while ago."""
-        until, node = self.client.known.get(path, (0, None))
-        if until > self.world.now:
-            return node
-        node = self.find(path)
-        until = self.world.now + self.world.draw() * self.home.known
-        self.client.known[path] = until, node
-        return node
+    def lstat(self, path):
+        return self.believed(
+            self.client.known, path, self.home.known,
+            lambda: self.status(self.find(path)))
+
+    def believed(self, cache, path, seconds, ask):
+        """What is so now, or was so a while ago."""
+        until, answer = cache.get(path, (0, None))
+        if until <= self.world.now:
+            answer = ask()
+            if seconds:
+                until = self.world.now + self.world.draw() * seconds
+                cache[path] = until, answer
+        return answer
 
     def find(self, path):
         """The node there, unless it was missed a while ago."""
@@ -272,12 +290,19 @@ class SimOS:
 
     def fstat(self, descriptor):
         handle = self.handle(descriptor)
-        if handle.node.is_gone and self.home.forgets:
-            raise failure(errno.ESTALE, "")
-        return self.status(handle.node)._replace(st_size=handle.size)
+        status = self.believed(
+            self.client.opened, handle.path, self.home.opened,
+            lambda: self.status_of(handle))
+        return status._replace(st_size=handle.size) if handle.pending \
+            else status
+
+    def status_of(self, handle):
+        if handle.node.is_gone and self.home.gone:
+            raise failure(self.home.gone, handle.path)
+        return self.status(handle.node)
 
     def status(self, node):
-        mtime = node.written + SERVER_TIME
+        mtime = node.mtime
         if self.home.is_coarse:
             mtime = float(int(mtime))
         return Status(node.kind | 0o600, len(node.data), mtime)
@@ -328,6 +353,7 @@ class SimOS:
             if is_refused or is_stale:
                 self.world.lose(data)
             else:
+                self.client.has_written(handle.path)
                 self.server.write(
                     self.process, handle.path, handle.node, offset, data)
         if is_refused or (pending and is_stale):
@@ -344,6 +370,7 @@ class SimOS:
         kept = [(o, data) for o, data in handle.pending if o < size]
         handle.pending = kept
         if len(handle.node.data) > size:
+            self.client.has_written(handle.path)
             self.server.truncate(
                 self.process, handle.path, handle.node, size)
 

@@ -6,6 +6,9 @@ can be seen that what is left comes to rest.
 """
 import errno
 
+from fjd.files import STALE
+from fjd.liveness import BEAT
+
 # What may befall one change, beside an error (EIO) without any effect:
 LOST = "lost"    # it happens, and an error is reported
 AGAIN = "again"  # the answer is lost, so it is asked for twice at once
@@ -15,14 +18,15 @@ DEATH = "death"  # it happens, and who asked for it is killed
 CHANGES = (LOST, AGAIN, LATE, TWICE, DEATH)
 # What may befall processes, hosts, or the server, some times in a story:
 BLOWS = (
-    "kill", "term", "stall", "freeze", "cut", "power", "clock", "full",
-    "storm",
+    "kill", "term", "stall", "freeze", "cut", "power", "clock", "leap",
+    "full", "storm",
 )
 SINGLE = CHANGES + ("error", "stale", "fork")
 LIKELY = 0.3
+UNNOTICED = 1.5 * BEAT  # seconds
 # Where somebody has just changed something when a blow falls; "": anywhere.
 MOMENTS = ("", "", "workers", "workerqueue", "jobpods", "running", "jobqueue",
-           "done", "failed", "orders")
+           "done", "failed", "orders", "dispatchers")
 # Of these, each by itself may make a live worker look dead, or its job be
 # given to others.
 UNSETTLING = (
@@ -40,6 +44,7 @@ class Faults:
         self.rates = {}
         self.on = []
         self.ambushes = []
+        self.freezes = []  # (from, until)
         self.frozen_until = self.full_until = self.storm_until = 0.0
 
     def choose(self, wanted):
@@ -94,6 +99,15 @@ class Faults:
         seconds = shortest * ratio ** self.world.draw()
         return min(self.world.now + seconds, self.heals)
 
+    def silence(self, written):
+        """Seconds since then, but for those that the server was frozen; who
+        beats may not notice so many of them each time.
+        """
+        now = self.world.now
+        return now - written - sum(
+            max(0.0, min(end, now) - max(start, written) - UNNOTICED)
+            for start, end in self.freezes)
+
     # Mishaps of single calls
 
     def befalls(self, kind):
@@ -103,7 +117,7 @@ class Faults:
     def mishap_of_look(self):
         """An errno, or 0."""
         if self.befalls("stale"):
-            return errno.ESTALE
+            return self.world.one_of(STALE)
         if self.befalls("error") or self.is_storming():
             return errno.EIO
         return 0
@@ -167,6 +181,7 @@ class Faults:
 
     def freeze(self, victim):
         self.frozen_until = self.until(1, 200)
+        self.freezes.append((self.world.now, self.frozen_until))
         self.world.note("server freezes", "", self.frozen_until)
 
     def host(self, victim):
@@ -181,12 +196,19 @@ class Faults:
         host = self.host(victim)
         if host.is_up:
             host.power_off()
-            self.world.at(self.until(5, 100), host.power_on)
+            if host is self.world.hosts[0] or self.world.chance(0.7):
+                self.world.at(self.until(5, 100), host.power_on)
 
     def clock(self, victim):
         host = self.host(victim)
         host.skew += self.world.between(-3600, 3600)
         self.world.note("clock jumps", host)
+
+    def leap(self, victim):
+        """The clock of the server is set, forward or back."""
+        way = self.world.one_of([-1, 1])
+        self.world.server.skew += way * 86400 ** self.world.draw()
+        self.world.note("server's clock jumps", "", self.world.server.skew)
 
     def full(self, victim):
         self.full_until = self.until(1, 60)

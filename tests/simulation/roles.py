@@ -3,9 +3,9 @@ import signal
 
 from fjd import cli
 from fjd.dispatcher import Dispatcher
-from fjd.liveness import enrol
+from fjd.liveness import enrol, Watch
+from fjd.memory import leave_memory, recall, resume
 from fjd.names import new_id, new_token, Stamps
-from fjd.memory import recall
 from fjd.neighbours import Neighbours
 from fjd.outcome import Outcome
 from fjd.project import NOW
@@ -65,31 +65,60 @@ def new_reclaimer(process):
     )
 
 
-def dispatcher(process, interval, keep_running=False, standby=True):
+def dispatcher(
+        process, interval, keep_running=False, standby=True, once=False):
     """bin/fjd-dispatcher"""
     project, here, say = process.project, process.here, teller(process)
     project.make_directories()
     memory = recall(project)
     outcome = Outcome(project, memory.ledgers)
-    reclaimer = new_reclaimer(process)
     new = Dispatcher(
-        project, Succession(project, here, clock=process.clock), reclaimer,
-        outcome, say, interval, keep_running, process.clock,
+        project, Succession(project, here, clock=process.clock),
+        new_reclaimer(process), outcome, say, interval, keep_running,
+        process.clock,
     )
     try:
         if standby or not new.succession.rival():
-            dispatch(process, new)
+            dispatch(process, new, memory, once)
     finally:
         new.succession.leave()
 
 
-def dispatch(process, new):
+def dispatch(process, new, memory, once):
+    watch = new.reclaimer.watch
+    if once:
+        now = new.succession.beaten
+        memory = resume(memory, watch, now, process.clock)
+    else:
+        watch = Watch()
+    try:
+        new.give_out_once() if once else run(process, new)
+    except KeyboardInterrupt:
+        tell(process, new, memory, watch)
+        raise
+    tell(process, new, memory, watch)
+
+
+def run(process, new):
     turn = cli.patiently(new.step, new.say, process.project)
     while not new.has_ended:
         process.clock.sleep(turn())
+
+
+def tell(process, new, memory, watch):
+    """How it went, to the user and to the next one."""
     new.outcome.update()
-    for line in new.outcome.summary() + [f"{new.left()} left"]:
+    for line in new.outcome.summary():
         new.say(line)
+    process.world.checks.told.update(new.outcome.failed)
+    leave_memory(
+        process.project, new.succession.id, memory, watch,
+        new.outcome.offsets)
+
+
+def once(process, interval):
+    """bin/fjd-dispatcher --once, which cron starts."""
+    dispatcher(process, interval, standby=False, once=True)
 
 
 class SimSessions:

@@ -23,10 +23,11 @@ def split(path):
 class Node:
     """A file; job is what the user wanted with it, if it is one."""
 
-    def __init__(self, kind, now, job=None):
+    def __init__(self, kind, job=None):
         self.kind = kind
         self.data = b""
-        self.written = now
+        self.written = 0.0  # true time
+        self.mtime = 0.0    # by the clock of the server
         self.job = job
         self.is_gone = False
         self.is_ghost = False  # made by a request that was repeated late
@@ -38,6 +39,7 @@ class Server:
     def __init__(self, clock, watch):
         self.clock = clock  # tells the true time
         self.watch = watch
+        self.skew = 1.6e9  # how far its own clock is off that
         self.directories = {}
 
     def listing(self, path):
@@ -68,7 +70,8 @@ class Server:
         directory, name = self.place(path)
         if name in directory:
             raise failure(errno.EEXIST, path)
-        node = directory[name] = Node(kind, self.clock.now, job)
+        node = directory[name] = Node(kind, job)
+        self.stamp(node)
         if kind == DIRECTORY:
             self.directories[path] = {}
         self.watch.created(by, path, node, again)
@@ -116,5 +119,9 @@ class Server:
 
     def has_changed(self, by, path, node):
         silence = self.clock.now - node.written
-        node.written = self.clock.now
+        self.stamp(node)
         self.watch.wrote(by, path, silence)
+
+    def stamp(self, node):
+        node.written = self.clock.now
+        node.mtime = node.written + self.skew

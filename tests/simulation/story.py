@@ -3,7 +3,8 @@
 Until all is healed, things go wrong, and nobody looks after them.  Then
 somebody does what the README tells a user to do, starts a dispatcher and
 hires workers where there are none, until all jobs have ended; and at last
-fires the workers.
+fires the workers.  In some worlds cron starts passes of a dispatcher, and in
+some of these nobody starts any other from then on.
 """
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from fjd.audit import audit
 
 from simulation import roles
 from simulation.checks import Checks, USER
-from simulation.client import LOCAL, NFS, SSHFS
+from simulation.client import LAGGING, LOCAL, NFS, SSHFS
 from simulation.faults import Faults
 from simulation.server import DIRECTORY, FILE, LINK
 from simulation.world import Host, Process, ROOT, Violation, World
@@ -20,6 +21,7 @@ from simulation.world import Host, Process, ROOT, Violation, World
 BAD = (b"", b"no INI file", b"[control]\n", b"[control]\nexecutable: none\n")
 LONGEST = 1200.0  # seconds from healing until all must be at rest
 LOOK = (5, 30)   # seconds between two looks of who takes care
+PASSES = 40      # that cron may take longer for this
 
 
 class Job:
@@ -50,7 +52,7 @@ class Story:
     def __init__(self, seed, wanted):
         self.wanted = wanted  # kinds of faults that there have to be
         world = self.world = World(seed, None)
-        world.home = world.one_of([NFS] * 7 + [SSHFS] * 2 + [LOCAL])
+        world.home = world.one_of([NFS] * 7 + [SSHFS, LAGGING, LOCAL])
         self.checks = Checks(world)
         heals = world.between(20, 120)
         world.watch(self.checks, Faults(world, heals))
@@ -64,8 +66,12 @@ class Story:
         self.is_rush = world.chance(0.3)  # all jobs at once
         self.alike = world.one_of([0.05, 0.2, 0.8])  # how many are namesakes
         self.heals = heals
-        self.firing = None
         self.drafts = 0
+        self.period = world.one_of([20.0, 60.0])  # of cron, in seconds
+        self.is_cron_on = "cron" in wanted or world.chance(0.3)
+        self.is_left_to_cron = self.is_cron_on and world.chance(0.4)
+        passes = PASSES if self.is_left_to_cron else 0
+        self.rests = heals + LONGEST + passes * self.period
 
     def few(self, least, most):
         """Mostly few."""
@@ -87,17 +93,23 @@ class Story:
     def begin(self, process):
         process.project.make_directories()
         world = self.world
-        world.faults.choose(self.wanted)
+        has_dead = self.is_left_to_cron and world.chance(0.8)
+        world.faults.choose(self.wanted or ["power"] * has_dead)
         world.note("story", "", world.home.name, len(world.hosts),
                    *world.faults.on)
         for _ in range(self.few(2, 12)):
             self.start(self.hire_or_start)
-        for _ in range(1 + (world.chance(0.5)) + world.chance(0.2)):
-            self.start(self.start_dispatcher)
+        if not self.is_cron_on or world.chance(0.5):
+            for _ in range(1 + (world.chance(0.5)) + world.chance(0.2)):
+                self.start(self.start_dispatcher)
         for number in range(self.few(8, 40)):
             self.start(lambda n=number: self.want(n), self.is_rush)
         for number in range(100, 105):
             world.faults.plan(lambda victim, n=number: self.want(n))
+        if self.is_cron_on:
+            for host in world.hosts[:1 + int(6 * world.draw())]:
+                offset = world.one_of([0.0, self.period]) * world.draw()
+                world.after(offset, lambda h=host: self.cron(h))
 
     def start(self, what, at_once=False):
         """Now, or some time before all is healed."""
@@ -130,6 +142,16 @@ class Story:
         self.launch("dispatcher", roles.dispatcher, self.interval,
                     world.chance(0.2), world.chance(0.8))
 
+    def cron(self, host):
+        """Start a pass, and the next one a period later, or some periods."""
+        world = self.world
+        if host.is_up and self.is_cron_on:
+            Process(host, "pass", roles.once, self.interval)
+        misses = world.chance(0.1) and world.faults.is_on()
+        periods = 1 + misses * self.few(1, 5)
+        world.after(periods * self.period + world.between(-0.5, 0.5),
+                    lambda: self.cron(host))
+
     # The user's jobs
 
     def want(self, number):
@@ -145,7 +167,8 @@ class Story:
         if is_bad:
             return self.put_bad(job)
         text = self.text(job)
-        if world.chance(self.slow):
+        # Nobody can tell that half a file is young when the clock jumps.
+        if world.chance(self.slow) and "leap" not in world.faults.on:
             return self.put_slowly(job, text)
         self.put(job, FILE, text)
         if world.chance(0.1):
@@ -210,8 +233,10 @@ class Story:
 
     def take_care(self):
         world = self.world
-        if world.now > self.heals + LONGEST:
+        if world.now > self.rests:
             raise Violation("no rest: " + ", ".join(self.unrest()))
+        if self.is_left_to_cron:
+            self.interrupt("dispatcher")
         if self.checks.jobs and all(
                 job.is_accepted or not job.is_wanted
                 for job in self.checks.jobs):
@@ -228,32 +253,42 @@ class Story:
         ]
 
     def help(self):
-        if not self.living("dispatcher"):
+        if not self.is_left_to_cron and not self.living("dispatcher"):
             self.launch("dispatcher", roles.dispatcher, self.interval)
         if not self.living("recruiter") and not self.living("worker"):
             self.hire(2)
 
     def finish(self):
-        """Fire, while a dispatcher looks for the dead; then Ctrl-C."""
+        """Fire, while a dispatcher looks for the dead; then Ctrl-C.
+
+        What is left to cron has to be at rest before that, but for those
+        who live.
+        """
         left, dispatchers = self.unrest(), self.living("dispatcher")
-        if self.living("auditor"):
+        dead = self.is_left_to_cron and self.of_the_dead()
+        self.is_cron_on = self.is_left_to_cron \
+            and bool(dead or self.living("worker"))
+        if dead or self.living("auditor"):
             return
         if not left and not dispatchers:
             self.launch("auditor", self.audit)
             return
         members = self.world.members
         if all(members.get(name) in dispatchers for name in left):
-            for process in dispatchers:
-                process.interrupt()
-            return
-        if not dispatchers and self.leftovers():
+            return self.interrupt("dispatcher")
+        if not dispatchers and self.leftovers() and not self.is_left_to_cron:
             self.launch("dispatcher", roles.dispatcher, 5.0, True)
         if not self.living("recruiter"):
             self.launch("recruiter", roles.fire)
 
+    def interrupt(self, role):
+        for process in self.living(role):
+            process.interrupt()
+
     def audit(self, process):
-        """What bin/fjd audit finds, and then all is over."""
+        """A last pass, what bin/fjd audit finds, and then all is over."""
         process.clock.sleep(self.world.home.listing)
+        roles.once(process, self.interval)
         look, findings = audit(process.project, process.here)
         if findings:
             raise Violation("audit: " + "; ".join(findings))
@@ -266,7 +301,15 @@ class Story:
             name for place in ("jobpods", "running", "orders", "workerqueue",
                                "workers", "dispatchers")
             for name in directories[f"{ROOT}/{place}"]
+            if not name.endswith(".seen")
         ]
+
+    def of_the_dead(self):
+        """What no living member has anything to do with."""
+        living = [member for member, process in self.world.members.items()
+                  if not process.is_dead]
+        return [name for name in self.leftovers()
+                if not any(member in name for member in living)]
 
     def unrest(self):
         """What is not as it has to be at last."""

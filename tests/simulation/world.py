@@ -116,6 +116,7 @@ class Host:
     def come_up(self):
         self.is_up = True
         self.boots += 1
+        self.booted = self.world.now - self.world.between(10, 1e5)
         self.client = Client(self.world.home)
         self.processes = {}  # pid: process
         self.jobs = []
@@ -165,7 +166,7 @@ class Clock:
         return self.world.now + self.process.host.skew
 
     def monotonic(self):
-        return self.world.now
+        return self.world.now - self.process.host.booted
 
 
 class Process:
@@ -197,7 +198,7 @@ class Process:
         module = types.ModuleType("files")
         exec(FILES, module.__dict__)
         module.os = SimOS(self)
-        module.is_fuse = lambda directory: False
+        module.is_fuse = lambda directory: self.world.home.is_fuse
         return module
 
     def live(self):
@@ -324,6 +325,7 @@ class JobRun:
         world.note("job stops", self.worker, self.attempt, how, self.status)
         if how == "exit" and self.log:
             self.log.node.data += b"hello\n"
+            self.host.client.has_written(self.log.path)
         self.worker.signal("CHLD")
 
 
