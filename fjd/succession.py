@@ -67,8 +67,15 @@ class Succession:
 
     def take_over(self) -> None:
         """Be the one that is at work."""
+        self.change(self.role_at_work)
+
+    def stand_down(self) -> None:
+        """Not to be counted by others any more."""
+        self.change(STANDBY)
+
+    def change(self, role: str) -> None:
         before = self.id
-        self.enrol(self.role_at_work)
+        self.enrol(role)
         self.project.strike("dispatchers", before)
 
     def leave(self) -> None:
