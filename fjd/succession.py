@@ -61,7 +61,8 @@ class Succession:
         keys = parse_record(record[1] if record else "")
         if not record or keys.get("session", STANDBY) == STANDBY:
             return False
-        age = self.beaten - record[0]
+        # Not in the future, as when the server's clock was set back.
+        age = abs(self.beaten - record[0])
         is_fresh = age < FRESH * period_in(keys)
         return is_fresh and self.here.sees(identity_in(keys)) is not False
 
