@@ -23,7 +23,7 @@ class Parser(configparser.RawConfigParser):
     SECTCRE = re.compile(r"\[(?P<header>[^]]+)\]")
 
 
-def parse(text: str, source: str = "", strict: bool = False) -> Any:
+def parse(text: str, source: str = "<string>", strict: bool = False) -> Any:
     """A RawConfigParser that has read text; Error if it is no INI file.
 
     strict: nor what has a section or key twice.
