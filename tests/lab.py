@@ -36,7 +36,7 @@ class Lab:
         self.own(self.path("started"), self.code)
 
     def down(self):
-        run([self.script, "down"], timeout=120)
+        self.hosts("down")
 
     def hosts(self, *words):
         try:

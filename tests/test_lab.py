@@ -17,12 +17,12 @@ pytestmark = pytest.mark.slow
 JOBS = [f"job{number}" for number in range(1, 201)]
 LONG = JOBS[50:62]  # jobs that last: all of 8 workers have one at a time
 PUTS = 20
-# Put jobs one by one, so far apart that everybody has begun to doze.
+# Put jobs one by one, so far apart that everybody looks as rarely as ever.
 PUT = """\
 import os, random, sys, time
 queue, number, text = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 for i in range(number):
-    time.sleep(random.uniform(1, 4))
+    time.sleep(random.uniform(3, 5))
     draft = os.path.join(queue, ".draft%d" % i)
     with open(draft, "w") as file:
         file.write(text)
@@ -34,8 +34,8 @@ for i in range(number):
 @pytest.fixture(scope="module")
 def lab():
     """Three machines, for as long as the tests of this file run."""
-    script = os.environ.get("FJD_LAB")
-    if not script:
+    script = os.environ.get("FJD_LAB", "")
+    if not os.access(script, os.X_OK):
         pytest.skip("FJD_LAB does not name the script that makes a lab")
     if not is_root():
         pytest.skip("only root can make a lab")
