@@ -5,7 +5,7 @@ where another stopped, and two at a time harm nothing.  A dispatcher is one
 thread around step(), which looks and then does what there is to do.
 """
 import time
-from typing import Any, Callable, List, Optional, Set
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from fjd.alarm import Backoff
 from fjd.dismissal import Dismissal
@@ -18,6 +18,7 @@ from fjd.project import DRAIN, NOW, Project
 from fjd.reclaim import Reclaimer
 from fjd.succession import STANDBY, Succession
 
+Pods = Dict[str, Optional[List[str]]]  # worker: the attempts in its pod
 LISTING_SHARE = 20  # listing the queue may take one part in so many of time
 PASS = 240          # handfuls (of 0.25 s) that last until the next pass
 SWEEP = 1.0         # seconds between two looks for dead workers
@@ -119,7 +120,11 @@ class Dispatcher:
     def end(self) -> None:
         """Fire the workers, unless another dispatcher needs them."""
         self.say("No (more) jobs.")
+        # RACE: of two that end at the same time at least one must fire.
+        self.succession.stand_down()
         self.has_ended = bool(self.succession.rival())
+        if not self.has_ended:
+            self.succession.take_over()
         self.is_ending = True
         self.backoff.reset()
 
@@ -177,8 +182,7 @@ class Dispatcher:
         busy = set() if self.queue.names else self.busy()
         if not (self.queue.names or busy):
             return 0
-        asking = self.project.announcements()
-        pods = {a.worker: self.project.given(a.worker) for a in asking}
+        asking, pods = self.look_at_workers()
         idle = [worker for worker, given in pods.items() if given == []]
         if not self.queue.names:
             return self.rebalance(set(idle) - busy, busy)
@@ -192,6 +196,15 @@ class Dispatcher:
             self.fill(a.worker, min(share, self.room(a, pods[a.worker])))
             for a in asking
         )
+
+    def look_at_workers(self) -> Tuple[List[Announcement], Pods]:
+        """Who asks, and what there is in their pods."""
+        asking = self.project.announcements()
+        pods = {a.worker: self.project.given(a.worker) for a in asking}
+        # RACE: an empty pod may be one that was emptied since; who does that
+        # withdraws first.
+        still = self.project.announcements() if asking else []
+        return [a for a in asking if a in still], pods
 
     def room(self, asked: Announcement, given: Optional[List[str]]) -> int:
         if given is None:

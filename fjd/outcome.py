@@ -1,6 +1,6 @@
 """How it went: what all ledgers say since the last dispatcher."""
 import shlex
-from typing import Dict, List
+from typing import Dict, List, Set
 
 from fjd.ledger import DONE, Entry, FAILED, LOST, read_entries, SUPERSEDED
 from fjd.names import printable
@@ -18,26 +18,30 @@ class Outcome:
         self.done = 0
         self.failed: Dict[str, Entry] = {}
         self.last: Dict[str, Entry] = {}  # of each worker
+        self.told: Set[str] = set()
+        self.read: List[Entry] = []       # not counted yet
+        self.losses: List[Entry] = []     # of these, after all others
 
     def update(self) -> List[str]:
-        """Count what has come since the last time; the new failures."""
-        before = set(self.failed)
-        ledgers = self.project.names("ledger")
-        entries = [e for name in ledgers for e in self.new_entries(name)]
-        for entry in entries:
-            self.count(entry)
-        for entry in entries:
-            if entry.event == LOST:
-                self.take_back(entry)
-        new = [self.failed[name] for name in self.failed if name not in before]
-        return [entry.told for entry in new]
+        """Count what has come since the last time; the new failures.
 
-    def new_entries(self, ledger: str) -> List[Entry]:
-        path = self.project.path("ledger", ledger)
-        offset = self.offsets.get(ledger, 0)
-        entries, offset = read_entries(self.project, path, offset)
-        self.offsets[ledger] = offset
-        return entries
+        After an OSError the next call goes on from there.
+        """
+        for ledger in self.project.names("ledger"):
+            path = self.project.path("ledger", ledger)
+            offset = self.offsets.get(ledger, 0)
+            entries, offset = read_entries(self.project, path, offset)
+            self.read += entries
+            self.offsets[ledger] = offset
+        while self.read:
+            self.count(self.read[0])
+            del self.read[0]
+        while self.losses:
+            self.take_back(self.losses[0])
+            del self.losses[0]
+        new = [name for name in self.failed if name not in self.told]
+        self.told.update(new)
+        return [self.failed[name].told for name in new]
 
     def count(self, entry: Entry) -> None:
         if entry.event == DONE:
@@ -46,6 +50,8 @@ class Outcome:
             self.failed[entry.attempt] = entry
         elif entry.event == SUPERSEDED:
             self.take_back(entry)
+        elif entry.event == LOST:
+            self.losses.append(entry)
         if entry.event in (DONE, FAILED):
             self.last[entry.worker] = entry
 

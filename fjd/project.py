@@ -17,7 +17,7 @@ The grammar of the names is in names.py.
     workers/<worker>           who it is (liveness.py); its mtime is its sign
                                of life.  Missing: the worker is dead
     dispatchers/<dispatcher>   the same for dispatchers; decides nothing
-    dispatchers/<dispatcher>.seen
+    dispatchers/<dispatcher>.<stamp>.seen
                                what one has left to the next (memory.py)
     orders/<worker>.<stamp>.<order>
                                drain: run what is in your pod, then leave;
@@ -181,8 +181,8 @@ class Project:
     def memory(self, name: str) -> str:
         return self.files.read(self.path("dispatchers", name))[1].decode()
 
-    def leave_memory(self, dispatcher: str, text: str) -> None:
-        self.files.create(self.path("dispatchers", f"{dispatcher}.seen"), text)
+    def leave_memory(self, name: str, text: str) -> None:
+        self.files.create(self.path("dispatchers", f"{name}.seen"), text)
 
     def forget_memory(self, name: str) -> None:
         self.files.remove(self.path("dispatchers", name))

@@ -61,14 +61,22 @@ class Succession:
         keys = parse_record(record[1] if record else "")
         if not record or keys.get("session", STANDBY) == STANDBY:
             return False
-        age = self.beaten - record[0]
+        # Not in the future, as when the server's clock was set back.
+        age = abs(self.beaten - record[0])
         is_fresh = age < FRESH * period_in(keys)
         return is_fresh and self.here.sees(identity_in(keys)) is not False
 
     def take_over(self) -> None:
         """Be the one that is at work."""
+        self.change(self.role_at_work)
+
+    def stand_down(self) -> None:
+        """Not to be counted by others any more."""
+        self.change(STANDBY)
+
+    def change(self, role: str) -> None:
         before = self.id
-        self.enrol(self.role_at_work)
+        self.enrol(role)
         self.project.strike("dispatchers", before)
 
     def leave(self) -> None:

@@ -28,7 +28,8 @@ class Cron:
         watch.tick(self.clock.now)
         is_dead = watch.is_silent(member, mtime, BEAT)
         leave_memory(
-            self.project, f"lab_1.{self.passes:06d}-1", memory, watch, {})
+            self.project, "lab_1.000001-1", str(self.passes), memory, watch,
+            {})
         return is_dead
 
     def count(self, member, mtime, after=60.0):
@@ -66,12 +67,24 @@ def test_passes_within_one_beat_are_one(cron, worker):
     assert cron.count(worker, 5.0, BEAT / 2) == 2 * MISSED
 
 
-def test_a_late_pass_starts_the_count_anew(cron, worker):
+@pytest.mark.parametrize("seconds", [100.0, -3600.0])
+def test_a_late_pass_does_not_count(cron, worker, seconds):
     """The server may have been frozen, and the worker with it."""
     for _ in range(MISSED):
         assert not cron.is_dead(worker, 5.0)
-    assert not cron.is_dead(worker, 5.0, after=100.0)
-    assert cron.count(worker, 5.0) == MISSED - 1
+    assert not cron.is_dead(worker, 5.0, after=seconds)
+    assert cron.is_dead(worker, 5.0)
+
+
+@pytest.mark.parametrize("gaps", [
+    [60], [20, 40], [12, 48], [10, 10, 40], [60, 60, 60, 60, 95], [300],
+])
+def test_passes_at_uneven_times_find_the_dead(cron, worker, gaps):
+    for number in range(40):
+        after = float(gaps[number % len(gaps)])
+        if cron.is_dead(worker, 5.0, after):
+            return
+    assert False, gaps
 
 
 def test_a_pass_that_hangs_starts_the_count_anew(project, cron, worker):
@@ -100,18 +113,22 @@ def test_only_the_last_one_stays(project, cron, worker):
 
 
 def test_who_has_nothing_to_tell_leaves_what_is_there(project):
-    leave_memory(project, "lab_1.000001-1", recall(project), Watch(), {})
+    who = "lab_1.000001-1"
+    leave_memory(project, who, "0", recall(project), Watch(), {})
     assert project.memories() == []
     for number, size in enumerate([1, 2, 2]):
         leave_memory(
-            project, f"lab_1.00000{number}-1", recall(project), Watch(),
+            project, who, str(number), recall(project), Watch(),
             {"w.tsv": size},
         )
     assert recall(project).ledgers == {"w.tsv": 2}
-    assert project.memories() == ["lab_1.000001-1.seen"]
+    assert project.memories() == [f"{who}.1.seen"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "1", '{"x": 1}'])
+@pytest.mark.parametrize("text", [
+    "", "{", "[]", "1", '{"x": 1}', '{"time": "x"}', '{"ledgers": null}',
+    '{"seen": 5}', '{"seen": {"a": 5}}', '{"beats": []}', "[" * 100000,
+])
 def test_what_is_not_whole_is_nothing(project, text):
     project.leave_memory("lab_1.000001-1", text)
     assert recall(project).beats == 0

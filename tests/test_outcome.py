@@ -159,3 +159,23 @@ def test_many_failed_jobs_are_named_in_part(project, outcome, record):
         f"0 done, 12 failed: {named}, and 2 more",
         where(project, "job0", "job0"),
     ]
+
+
+def test_an_error_in_between_loses_no_line(
+    project, outcome, record, monkeypatch,
+):
+    record(FAILED, "a", "exit 1", writer="v")
+    record(DONE, "b")
+    real = project.files.read
+
+    def read(path, **how):
+        if path.endswith("w.tsv"):
+            raise OSError(5, "Input/output error")
+        return real(path, **how)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(project.files, "read", read)
+        with pytest.raises(OSError):
+            outcome.update()
+    assert outcome.update() == ["a (exit 1)"]
+    assert outcome.summary()[0].startswith("1 done, 1 failed: a (exit 1)")

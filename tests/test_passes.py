@@ -208,3 +208,22 @@ def test_setup_sh_that_fails_is_told(project, bare):
     result = fjd("fjd-recruiter", "hire", "1")
     assert result.returncode == 3
     assert "module: command not found" in result.stderr
+
+
+def test_workers_of_a_dispatcher_that_was_killed_are_fired(
+    project, put, bare, home,
+):
+    """By the next one that cron starts, though no job is left."""
+    put("a", "#!/bin/sh\nwhile test -e hold; do sleep 0.02; done\n", 0o700)
+    (home / "hold").touch()
+    dispatcher = start("fjd-dispatcher", "--hire")
+    wait_until(project.running)
+    wait_until(lambda: recall(project).has_hired)
+    dispatcher.kill()
+    finish(dispatcher)
+    (home / "hold").unlink()
+    wait_until(lambda: jobs_in(project, "done") == ["a"])
+    assert project.names("workers") != []
+    assert cron("--hire") == ([], 0)
+    assert project.names("workers") == project.pods() == []
+    assert not recall(project).has_hired

@@ -112,7 +112,7 @@ def tell(process, new, memory, watch):
         new.say(line)
     process.world.checks.told.update(new.outcome.failed)
     leave_memory(
-        process.project, new.succession.id, memory, watch,
+        process.project, new.succession.id, new.stamps.new(), memory, watch,
         new.outcome.offsets)
 
 
