@@ -21,7 +21,7 @@ from simulation.world import Host, Process, ROOT, Violation, World
 BAD = (b"", b"no INI file", b"[control]\n", b"[control]\nexecutable: none\n")
 LONGEST = 1200.0  # seconds from healing until all must be at rest
 LOOK = (5, 30)   # seconds between two looks of who takes care
-PASSES = 40      # that cron may take longer for this
+PASSES = 20      # that cron may take longer for this
 
 
 class Job:
