@@ -50,7 +50,7 @@ class Story:
     """Everything in one world that is not a fault."""
 
     def __init__(self, seed, wanted):
-        self.wanted = wanted  # kinds of faults that there have to be
+        self.wanted = wanted  # faults that there have to be; "cron", too
         world = self.world = World(seed, None)
         world.home = world.one_of([NFS] * 7 + [SSHFS, LAGGING, LOCAL])
         self.checks = Checks(world)
