@@ -59,7 +59,7 @@ def drafts(directory: str, start: str) -> List[str]:
 
 def listing(directory: str) -> List[str]:
     """All names, as the server has them now."""
-    if is_fuse(directory):
+    if by_path(directory, lambda: is_fuse(directory)):
         # sshfs would show what it has listed some seconds ago, but not of a
         # directory that was just changed from here (measured).
         by_path(directory, lambda: os.utime(directory))
