@@ -3,7 +3,8 @@ PYTHON ?= python3
 SEEDS ?= 10000
 HERE = $(dir $(lastword $(MAKEFILE_LIST)))
 
-.PHONY: help example example-remote sweep test simulate chaos lint clean
+.PHONY: help example example-remote sweep test simulate chaos lint dist \
+	clean
 
 help:  ## say what there is to make (this)
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' "$(HERE)Makefile" | expand -t 20
@@ -31,6 +32,9 @@ chaos:  ## kill workers and dispatchers while 2,000 jobs run (JOBS=, SEED=)
 
 lint:  ## look at the code with flake8 and, where it is there, shellcheck
 	@"$(HERE)tests/lint" "$(PYTHON)"
+
+dist:  ## pack dist/fjd-VERSION.tar.gz, which needs no network to install
+	@"$(HERE)tests/run" "$(PYTHON)" tests/dist
 
 clean:  ## remove what make test and the examples left here
 	cd "$(HERE)." && rm -rf .test .pytest_cache .hypothesis build dist *.egg-info

@@ -1,6 +1,6 @@
 """What the commands share: options, output, errors, and finding the project.
 
-Settings come from an option, else from a variable, else from a default:
+Settings come from an option, else from a variable, else from a default::
 
     --project   FJD_PROJECT   default
                 FJD_DIR       ~/.fjd
@@ -48,7 +48,7 @@ def new_parser(description: str, **how: Any) -> Parser:
 
 
 def add_verbs(parser: argparse.ArgumentParser, metavar: str) -> Any:
-    verbs = parser.add_subparsers(dest="verb", metavar=metavar)
+    verbs = parser.add_subparsers(title="verbs", dest="verb", metavar=metavar)
     verbs.required = True  # PY36: an argument of add_subparsers since 3.7
     return verbs
 
