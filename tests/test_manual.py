@@ -55,6 +55,11 @@ def test_usage_and_description_are_those_of_help(place, name, monkeypatch):
     assert f".B {usage.partition(': ')[2]} .SH" in page
 
 
+def test_each_python_writes_the_usage_of_new_ones(place):
+    assert "usage: fjd doctor [-h] [--project P] [--json] [HOST ...]\n" \
+        in read(place, "fjd.1")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_sections_stand_in_the_usual_order(place, name):
     titles = re.findall(r"^\.SH\s(.*)$", read(place, f"{name}.1"), re.M)
