@@ -1,13 +1,21 @@
 # Nothing here calls apt or asks for root.
 PYTHON ?= python3
+PREFIX ?= $(HOME)/.local
+DESTDIR ?=
 SEEDS ?= 10000
 HERE = $(dir $(lastword $(MAKEFILE_LIST)))
 
-.PHONY: help example example-remote sweep test simulate chaos lint dist \
-	clean
+.PHONY: help install uninstall example example-remote sweep test simulate \
+	chaos lint dist clean
 
 help:  ## say what there is to make (this)
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' "$(HERE)Makefile" | expand -t 20
+
+install:  ## install fjd in PREFIX (~/.local), by install.sh
+	@DESTDIR="$(DESTDIR)" "$(HERE)install.sh" --prefix "$(PREFIX)"
+
+uninstall:  ## remove what make install has put there
+	@DESTDIR="$(DESTDIR)" "$(HERE)install.sh" --prefix "$(PREFIX)" --uninstall
 
 example:  ## run ten jobs on four workers, in the project example
 	@"$(HERE)example/run-example.sh" example

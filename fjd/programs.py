@@ -37,7 +37,7 @@ def program(name: str) -> Any:
     except ImportError:
         raise Unavailable(
             "the Python package sh is missing",
-            "try: apt-get install python3-sh (as root), or"
+            "try: ./install.sh --user, which brings it, or"
             f" {sys.executable} -m pip install --user sh",
         )
     if not shutil.which(name):

@@ -13,7 +13,8 @@ from helpers import ROOT, copy_of_project, run
 
 DATE = 1000000000
 PAGES = [
-    "fjd.1", "fjd.7", "fjd-dispatcher.1", "fjd-recruiter.1", "fjd-worker.1",
+    "man1/fjd.1", "man1/fjd-dispatcher.1", "man1/fjd-recruiter.1",
+    "man1/fjd-worker.1", "man7/fjd.7",
 ]
 WHEELS = ["configparser2-4.0.0.tar.gz", "sh-1.14.2-py2.py3-none-any.whl"]
 WORDS = [b"\nLicense: MIT\n", b"Permission is hereby granted"]
@@ -89,7 +90,7 @@ def test_all_that_git_knows_is_there_and_what_is_made(clones, packed):
     known = git(clones[0], "ls-files").splitlines()
     assert "bin/fjd" in known and "fjd/requirements.txt" in known
     assert files == set(
-        known + [f"man/{page}" for page in PAGES]
+        known + [f"share/man/{page}" for page in PAGES]
         + [f"wheels/{wheel}{end}" for wheel in WHEELS
            for end in ("", ".LICENSE")]
     )
@@ -104,8 +105,8 @@ def test_nothing_of_the_maker_is_in_it(packed):
         assert member.mode in (0o644, 0o755)
     assert packed.getnames() == sorted(
         packed.getnames(), key=lambda name: name.split("/"))
-    page = packed.extractfile(f"{packed.getnames()[0]}/man/fjd.7").read()
-    assert b' 7 "2001-09-09" "fjd ' in page
+    name, = [name for name in packed.getnames() if name.endswith("/fjd.7")]
+    assert b' 7 "2001-09-09" "fjd ' in packed.extractfile(name).read()
 
 
 @pytest.mark.slow
@@ -119,6 +120,19 @@ def test_wheels_are_those_of_the_requirements_each_with_its_licence(packed):
         licence = packed.extractfile(f"{top}/wheels/{wheel}.LICENSE").read()
         assert words in licence
     assert hashes == []
+
+
+@pytest.mark.slow
+def test_it_installs_without_network(packed, tmp_path, home):
+    packed.extractall(str(tmp_path))
+    top = tmp_path / packed.getnames()[0]
+    result = run(["sh", str(top / "INSTALL"), "--user"],
+                 env=dict(os.environ, PIP_NO_INDEX="1", PIP_FIND_LINKS=""))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Missing" not in result.stdout
+    local = home / ".local"
+    assert (local / "share" / "man" / "man7" / "fjd.7").exists()
+    assert run([str(local / "bin" / "fjd"), "--version"]).returncode == 0
 
 
 def test_what_is_not_committed_is_not_packed(tmp_path):

@@ -222,7 +222,7 @@ def test_package_that_is_not_installed_is_a_warning(programs):
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines()[-1].startswith(
         "warn  session: workers are background processes (the Python package"
-        " sh is missing); try: apt-get install python3-sh (as root), or ",
+        " sh is missing); try: ./install.sh --user, which brings it, or ",
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from helpers import ROOT, ok, run, which
 
 COMMANDS = ["fjd", "fjd-dispatcher", "fjd-recruiter", "fjd-worker"]
-PAGES = [f"{name}.1" for name in COMMANDS] + ["fjd.7"]
+PAGES = [f"man1/{name}.1" for name in COMMANDS] + ["man7/fjd.7"]
 SECTIONS = [
     "NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS",
     "ENVIRONMENT", "FILES", "SEE ALSO",
@@ -23,7 +23,8 @@ def place(tmp_path_factory):
         env=dict(os.environ, SOURCE_DATE_EPOCH="86399", TZ="UTC-3"),
     )
     assert (result.returncode, result.stderr) == (0, "")
-    assert sorted(path.name for path in place.iterdir()) == sorted(PAGES)
+    made = [str(path.relative_to(place)) for path in place.glob("*/*")]
+    assert sorted(made) == sorted(PAGES)
     return place
 
 
@@ -33,7 +34,7 @@ def read(place, page):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_and_verb_is_in_the_page(place, name):
-    page = read(place, f"{name}.1")
+    page = read(place, f"man1/{name}.1")
     help_text = "\n".join(ok(name, "--help"))
     verbs = re.findall(r"^    ([a-z]+)  ", help_text, re.M)
     assert len(verbs) == (2 if "\nverbs:\n" in help_text else 0)
@@ -49,7 +50,7 @@ def test_every_option_and_verb_is_in_the_page(place, name):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_usage_and_description_are_those_of_help(place, name, monkeypatch):
     monkeypatch.setenv("COLUMNS", "1000")
-    page = " ".join(read(place, f"{name}.1").split())
+    page = " ".join(read(place, f"man1/{name}.1").split())
     usage, description, *_ = "\n".join(ok(name, "--help")).split("\n\n")
     assert f".SH DESCRIPTION {description} .SH" in page
     assert f".B {usage.partition(': ')[2]} .SH" in page
@@ -57,12 +58,12 @@ def test_usage_and_description_are_those_of_help(place, name, monkeypatch):
 
 def test_each_python_writes_the_usage_of_new_ones(place):
     assert "usage: fjd doctor [-h] [--project P] [--json] [HOST ...]\n" \
-        in read(place, "fjd.1")
+        in read(place, "man1/fjd.1")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_sections_stand_in_the_usual_order(place, name):
-    titles = re.findall(r"^\.SH\s(.*)$", read(place, f"{name}.1"), re.M)
+    titles = re.findall(r"^\.SH\s(.*)$", read(place, f"man1/{name}.1"), re.M)
     assert [title for title in titles if title != "VERBS"] == SECTIONS
 
 
@@ -70,7 +71,7 @@ def test_sections_stand_in_the_usual_order(place, name):
 def test_name_and_date_are_what_man_needs(place, page):
     """The date is that of SOURCE_DATE_EPOCH, wherever the sun stands."""
     text = read(place, page)
-    name, section = page.rsplit(".", 1)
+    name, section = os.path.basename(page).split(".")
     assert f'\n.TH "{name.upper()}" {section} "1970-01-01" "fjd 1.' in text
     assert re.search(fr"\n\.SH NAME\n{name} - [a-z].*[a-z]\n\.SH", text)
 
@@ -78,13 +79,13 @@ def test_name_and_date_are_what_man_needs(place, page):
 @pytest.mark.parametrize("page", PAGES)
 def test_each_page_refers_to_the_others(place, page):
     told = read(place, page).split("\n.SH SEE ALSO\n")[1]
-    refers = [".".join(pair) for pair in
+    refers = [f"man{section}/{name}.{section}" for name, section in
               re.findall(r"\\fB(fjd[a-z-]*)\\fP\((\d)\)", told)]
     assert sorted(refers + [page]) == sorted(PAGES)
 
 
 def test_readme_is_there_to_its_last_word(place):
-    page = read(place, "fjd.7")
+    page = read(place, "man7/fjd.7")
     with open(os.path.join(ROOT, "README.rst"), encoding="utf-8") as file:
         text = file.read()
     titles = re.findall(r"^(.*)\n---+$", text, re.M)

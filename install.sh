@@ -1,0 +1,248 @@
+#!/bin/sh
+# PREFIX/bin gets the commands, PREFIX/lib/fjd what they need, PREFIX/share/man
+# the manual. PREFIX/lib/fjd/installed lists all of it, relative to PREFIX; a
+# name that ends in / is a directory that was not there before. The packages of
+# fjd/requirements.txt come from the folder wheels beside this, or from pip.
+set -eu
+umask 022
+pythons="python3 python3.13 python3.12 python3.11 python3.10 python3.9\
+ python3.8 python3.7 python3.6 python3.14 python3.15 python"
+
+usage() {
+    cat <<END
+usage: ./install.sh [--user | --prefix DIR] [--python CMD] [--dry-run]
+                    [--uninstall] [--help]
+
+Install fjd by copying it: one copy serves every Python from 3.6 on.
+
+  --user        in ~/.local, which is the default unless you are root
+  --prefix DIR  in DIR/bin, DIR/lib, DIR/share (as root: /usr/local)
+  --python CMD  let this Python run it (default: python3 on the PATH)
+  --dry-run     say what would be done, and do nothing
+  --uninstall   remove what was installed there, and nothing else
+
+DESTDIR, if set, is put before all paths. Exit codes: 0 done, 1 failed, 2 wrong
+usage, 69 no Python 3.6 or later, 77 the place may not be written.
+END
+}
+
+say() { printf '%s\n' "$@"; }
+
+die() {  # die STATUS MESSAGE [WHAT TO DO]
+    printf 'install.sh: error: %s\n' "$2" >&2
+    [ $# -lt 3 ] || printf '    try: %s\n' "$3" >&2
+    exit "$1"
+}
+
+main() {
+    here=$(dirname "$(readlink -f "$0")")
+    prefix='' python='' verb=install is_dry=''
+    read_options "$@"
+    [ -n "$prefix" ] || [ "$(id -u)" -ne 0 ] || prefix=/usr/local
+    prefix=$(absolute "${prefix:-${HOME:?it is not set}/.local}")
+    root=${DESTDIR:+$(absolute "$DESTDIR")}$prefix
+    list=$root/lib/fjd/installed
+    "$verb"
+}
+
+read_options() {
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --prefix | --python)
+            [ -n "${2-}" ] || die 2 "$1: it needs a value (see --help)"
+            eval "${1#--}=\$2" && shift ;;
+        --prefix=?*) prefix=${1#*=} ;;
+        --python=?*) python=${1#*=} ;;
+        --user) prefix=${HOME:?it is not set}/.local ;;
+        --dry-run) is_dry=yes ;;
+        --uninstall) verb=uninstall ;;
+        --help | -h) usage; exit ;;
+        *) die 2 "$1: no such option (see --help)" ;;
+        esac
+        shift
+    done
+}
+
+absolute() { case $1 in /*) say "$1" ;; *) say "$PWD/$1" ;; esac; }
+
+install() {
+    [ -f "$here/bin/fjd" ] || die 1 "$here: the rest of fjd is missing" \
+        "running this where you have cloned or unpacked all of it"
+    find_python
+    open_stage
+    fill_stage
+    new=$(staged f)
+    refuse_strangers
+    if [ -n "$is_dry" ]; then
+        say "Would install fjd $version in $root, for $("$python" -V):" "$new"
+        return
+    fi
+    prove "$stage"
+    replace
+    prove "$root"
+    say "Installed fjd $version in $root, for $("$python" -V)."
+    [ -n "${DESTDIR-}" ] || advise_path
+    [ -z "$missing" ] || say "Missing:$missing (without sh, workers are\
+ background processes, on this machine only). To add it, put what \"python3 -m\
+ pip download --no-deps$missing\" gets, where it works, into $here/wheels, and\
+ run this again."
+}
+
+find_python() {  # python, and the first line of the commands
+    wanted=$python
+    is_good='import sys; sys.exit(sys.version_info < (3, 6))'
+    for python in ${wanted:-$pythons} ""; do
+        ! "$python" -c "$is_good" >/dev/null 2>&1 || break
+    done
+    [ -n "$python" ] || die 69 "${wanted:-PATH}: no Python 3.6 or later" \
+        "--python /path/to/another/python3 (with no space in it)"
+    case $python in
+    */*) first=$("$python" -c 'import sys; print(sys.executable)') ;;
+    *) first="/usr/bin/env $python" ;;
+    esac
+    version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' "$here/fjd/__init__.py")
+}
+
+open_stage() {  # a directory like PREFIX, from where rename(2) gets there
+    stage=$root/.fjd.new.$$ made=''
+    [ -z "$is_dry" ] || stage=$(mktemp -d)
+    [ -d "$root" ] || made=./
+    why=$(mkdir -p "$stage" 2>&1) || die 77 "$why" "--user, or --prefix DIR"
+    trap clean_up EXIT
+    trap 'exit 130' HUP INT TERM
+}
+
+clean_up() {  # what this made in vain
+    rm -rf "$stage"
+    for name in $(say "$made" | tr ' ' '\n' | sort -r); do remove "$name"; done
+}
+
+fill_stage() {
+    lib=$stage/lib/fjd missing=''
+    mkdir -p "$stage/bin" "$lib/fjd" "$lib/wheels"
+    cp "$here"/fjd/*.py "$lib/fjd"
+    for cmd in fjd fjd-dispatcher fjd-recruiter fjd-worker; do
+        { say "#!$first" && tail -n +2 "$here/bin/$cmd"; } >"$stage/bin/$cmd"
+    done
+    [ ! -d "$here/share" ] || cp -R "$here/share" "$stage"
+    while read -r pin hash; do
+        [ "$pin" != "#" ] || continue
+        if get "$pin" "${hash#*sha256:}"; then unpack
+        else missing="$missing $pin"; fi
+    done <"$here/fjd/requirements.txt"
+    chmod -R u=rwX,go=rX "$stage"
+    chmod 755 "$stage"/bin/*
+}
+
+get() {  # get PIN SHA256: the archive of a package
+    name=${1%%==*}-${1##*==}
+    cp "$root/lib/fjd/wheels/$name"* "$lib/wheels" 2>/dev/null || :
+    cp "$here/wheels/$name"* "$lib/wheels" 2>/dev/null || :
+    has_archive "$2" || { download "$1" "$2" && has_archive "$2"; }
+}
+
+unpack() {  # what fjd imports
+    case $archive in
+    *.whl)
+        "$python" -m zipfile -e "$archive" "$stage/unpacked"
+        mv "$stage/unpacked/sh.py" "$lib" ;;
+    # Without backports/__init__.py, which imports the slow pkg_resources.
+    *) tar -xzf "$archive" -C "$lib" --no-same-owner --strip-components=2 \
+        "$name/src/backports/configparser2" ;;
+    esac
+}
+
+has_archive() {  # has_archive SHA256: the file that is what it should be
+    for archive in "$lib/wheels/$name"*; do
+        ! say "$1  $archive" | sha256sum -c >/dev/null 2>&1 || return 0
+    done
+    return 1
+}
+
+download() {  # with the pip of any Python, unless that has just failed
+    [ -z "$is_dry" ] && [ -z "$missing" ] || return
+    for candidate in "$python" $pythons ""; do
+        ! "$candidate" -m pip --version </dev/null >/dev/null 2>&1 || break
+    done
+    [ -n "$candidate" ] || return
+    say "Getting $1 with pip ..."
+    say "$1 --hash=sha256:$2" >"$stage/pin"
+    "$candidate" -m pip download --require-hashes -r "$stage/pin" --no-deps \
+        --retries 1 --timeout 15 --disable-pip-version-check \
+        -d "$lib/wheels" </dev/null >/dev/null 2>&1
+}
+
+staged() {  # staged TYPE: the files (f) or directories (d) in stage, sorted
+    (cd "$stage" && find bin lib share -type "$1" 2>/dev/null) | sort
+}
+
+refuse_strangers() {
+    for file in $new; do
+        [ -e "$root/$file" ] || [ -L "$root/$file" ] || continue
+        grep -qxF "$file" "$list" 2>/dev/null || die 1 \
+            "$root/$file: not from here" "removing it, or: pip uninstall fjd"
+    done
+}
+
+prove() {  # prove DIR: what is there runs
+    said=$(PYTHONDONTWRITEBYTECODE=1 "$1/bin/fjd-worker" --version 2>&1) ||
+        die 1 "$1/bin/fjd-worker: does not run: $(say "$said" | tail -n 1)"
+}
+
+replace() {
+    old=$(cat "$list" 2>/dev/null || :)
+    for directory in $(staged d); do
+        [ -d "$root/$directory" ] || made="$made $directory/"
+    done
+    made="$made $(say "$old" | grep '/$' || :)"
+    mkdir -p "$root/lib/fjd"
+    write_list "$old $new $made"
+    for directory in $(staged d | sort -r); do  # The commands come last.
+        mkdir -p "$root/$directory"
+        find "$stage/$directory" -maxdepth 1 -type f \
+            -exec sh -c 'mv -f "$@" "$0"' "$root/$directory" {} +
+    done
+    write_list "$new $made"
+    for name in $old; do grep -qxF "$name" "$list" || remove "$name"; done
+}
+
+write_list() {  # write_list NAMES: they have no spaces
+    say "$1" | tr -s ' ' '\n' | grep . | sort -u >"$stage/installed"
+    mv "$stage/installed" "$list"
+}
+
+remove() {  # a file and what Python has compiled it to, or a directory
+    case $1 in
+    */) rmdir "$root/${1#./}" 2>/dev/null || : ;;
+    *.py)
+        compiled=$root/$(dirname "$1")/__pycache__
+        rm -f "$root/$1" "$compiled/$(basename "$1" .py)".*.pyc*
+        rmdir "$compiled" 2>/dev/null || : ;;
+    *) rm -f "$root/$1" ;;
+    esac
+}
+
+advise_path() {
+    [ "$(command -v fjd-worker)" != "$prefix/bin/fjd-worker" ] || return 0
+    case ${SHELL-} in
+    *csh) file=.cshrc line="setenv PATH \"$prefix/bin:\$PATH\"" ;;
+    *) file=.profile line="export PATH=\"$prefix/bin:\$PATH\"" ;;
+    esac
+    say "Add this line to the end of ~/$file, and type it now:" "    $line"
+}
+
+uninstall() {
+    [ -f "$list" ] || die 1 "$root: fjd is not installed there"
+    files=$(grep -v '/$' "$list") directories=$(grep '/$' "$list" | sort -r)
+    if [ -n "$is_dry" ]; then
+        say "Would remove from $root:" "$files" "$directories"
+        return
+    fi
+    for name in $files lib/fjd/installed $directories; do remove "$name"; done
+    say "Removed fjd from $root."
+    for place in "$root/lib/fjd" "${FJD_DIR:-${HOME-}/.fjd}"; do
+        [ ! -d "$place" ] || say "Left: $place, with what is not from here."
+    done
+}
+
+main "$@"
