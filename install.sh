@@ -90,12 +90,13 @@ install() {
 
 find_python() {  # python, and the first line of the commands
     wanted=$python
-    is_good='import sys; sys.exit(sys.version_info < (3, 6))'
+    is_good='import secrets, shutil, sys; sys.exit(sys.version_info < (3, 6))'
     for python in ${wanted:-$pythons} ""; do
         ! "$python" -c "$is_good" >/dev/null 2>&1 || break
     done
-    [ -n "$python" ] || die 69 "${wanted:-PATH}: no Python 3.6 or later" \
-        "--python /path/to/another/python3 (with no space in it)"
+    [ -n "$python" ] ||
+        die 69 "${wanted:-PATH}: no complete Python 3.6 or later" \
+            "--python /path/to/another/python3 (with no space in it)"
     case $python in
     */*) first=$("$python" -c 'import sys; print(sys.executable)') ;;
     *) first="/usr/bin/env $python" ;;
@@ -241,7 +242,7 @@ uninstall() {
     for name in $files lib/fjd/installed $directories; do remove "$name"; done
     say "Removed fjd from $root."
     for place in "$root/lib/fjd" "${FJD_DIR:-${HOME-}/.fjd}"; do
-        [ ! -d "$place" ] || say "Left: $place, with what is not from here."
+        [ ! -d "$place" ] || say "Left: $place, which has more than that."
     done
 }
 

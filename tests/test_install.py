@@ -384,7 +384,8 @@ def test_what_was_there_before_stays(install, local):
     mine = local / "lib" / "fjd" / "mine"
     mine.write_text("")
     lines = done(install("--uninstall"))
-    assert lines[-1] == f"Left: {local}/lib/fjd, with what is not from here."
+    assert lines[-1] == (
+        f"Left: {local}/lib/fjd, which has more than that.")
     assert sorted(tree(local)) == sorted(map(str, [
         local, local / "bin", other, local / "lib", local / "lib" / "fjd",
         mine,
@@ -443,7 +444,8 @@ def test_python_under_another_name_is_found(install, local, tmp_path):
 @pytest.mark.parametrize("arguments, variables, code, said", [
     (["--nonsense"], {}, 2, "--nonsense: no such option (see --help)"),
     (["--prefix"], {}, 2, "--prefix: it needs a value (see --help)"),
-    (["--python", "/bin/false"], {}, 69, "/bin/false: no Python 3.6 or later"),
+    (["--python", "/bin/false"], {}, 69,
+     "/bin/false: no complete Python 3.6 or later"),
     (["--prefix", "/dev/null/x"], {}, 77,
      "mkdir: cannot create directory '/dev/null': Not a directory"),
     (["--uninstall"], {}, 1, "{local}: fjd is not installed there"),
