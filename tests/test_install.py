@@ -11,6 +11,7 @@ import tempfile
 import pytest
 
 from helpers import copy_of_project, is_root, PIPE, ROOT, run, wait_until
+from test_dist import dist, new_clone, tarball
 from test_example import RESULTS
 
 SYSTEM = "/usr/bin:/bin"
@@ -181,6 +182,62 @@ print(sh.__file__)' ~/.local/lib/fjd
     shutil.rmtree(os.path.join(user.home, ".fjd"))
     shutil.rmtree(os.path.join(user.home, ".screen"))
     assert tree(user.home) == before
+
+
+BARE = """
+    mount -t proc proc "$1/proc"
+    mount --rbind /dev "$1/dev"
+    exec chroot --userspec=61235:61235 "$1" \\
+        env -i HOME=/home PATH=/usr/bin:/bin sh -euc "$2"
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Of another system; too large to be kept."""
+    yield tmp_path / "root"
+    shutil.rmtree(str(tmp_path / "root"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (is_root() and shutil.which("debootstrap")),
+    reason="only root can make a bare machine, with debootstrap",
+)
+def test_tarball_is_enough_on_a_bare_machine_without_network(tmp_path, root):
+    """A Debian of the smallest kind, as a plain user; there is no pip."""
+    clone = new_clone(tmp_path / "clone")
+    assert dist(clone).returncode == 0
+    suite, = re.findall(
+        "^VERSION_CODENAME=(.*)", open("/etc/os-release").read(), re.M)
+    made = run(["debootstrap", "--variant=minbase", "--include=python3",
+                suite, str(root)], timeout=400)
+    assert made.returncode == 0, made.stdout
+    shutil.copy(tarball(clone), str(root / "home"))
+    os.chown(str(root / "home"), 61235, 61235)
+    lines = done(run([
+        "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child",
+        "sh", "-ec", BARE, "sh", str(root), """
+            cd
+            for module in pip ensurepip; do
+                if python3 -c "import $module" 2>/dev/null; then exit 1; fi
+            done
+            tar -xzf fjd-*.tar.gz
+            mv fjd-*/ 'a clone'
+            'a clone/INSTALL' --user
+            PATH=~/.local/bin:$PATH
+        """ + f"({EXAMPLE})" + """
+            'a clone/INSTALL' --user --uninstall
+            ls -A
+        """,
+    ]))
+    assert lines[0].startswith("Installed fjd ")
+    assert "[fjd-recruiter] Workers run as background processes (screen is" \
+        " not installed; tmux is not installed)." in lines
+    assert "[fjd-dispatcher] 10 done, 0 failed" in lines
+    assert lines[-3:] == [
+        ".fjd", "a clone", os.path.basename(tarball(clone)),
+    ]
 
 
 # What it does, step by step
