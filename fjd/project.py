@@ -190,6 +190,14 @@ class Project:
     def strike(self, kind: str, member: str) -> None:
         self.files.remove(self.path(kind, member))
 
+    # Steps of a person
+
+    def put(self, name: str, data: bytes, is_program: bool = False) -> None:
+        """Let a new job wait; its name must never have been used."""
+        draft = self.waiting_job(f".{name}")
+        self.files.create(draft, data, 0o700 if is_program else 0o600)
+        self.shift(draft, self.waiting_job(name))
+
     # Steps of a worker
 
     def make_pod(self, worker: str) -> None:
