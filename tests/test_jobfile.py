@@ -11,7 +11,8 @@ from fjd.names import Attempt
 
 
 def put(project, command, directory="/"):
-    name = of_command(command, directory).put(project, "a job", "0" * 17 + "-1")
+    stamp = "0" * 17 + "-1"
+    name = of_command(command, directory).put(project, "a job", stamp)
     assert project.names("jobqueue") == [name]
     return read_job(project.files, project.waiting_job(name))
 
