@@ -135,7 +135,7 @@ def open_project(name: str, say: Callable[[str], None]) -> Project:
     """The project of that name, with all its directories, ours alone."""
     project = named_project(name)
     try:
-        os.makedirs(home(), mode=0o700, exist_ok=True)
+        make_home()
         os.makedirs(project.root, mode=0o700, exist_ok=True)
         close_to_others(project.root, say)
         project.make_directories()
@@ -161,6 +161,11 @@ def home() -> str:
     return os.path.abspath(place)
 
 
+def make_home() -> str:
+    os.makedirs(home(), mode=0o700, exist_ok=True)
+    return home()
+
+
 def current_directory() -> str:
     """As the shell calls it: by the links that led there."""
     try:
@@ -171,6 +176,22 @@ def current_directory() -> str:
     if os.path.isabs(place) and os.path.isdir(place):
         return place if os.path.samefile(place, here) else here
     return here
+
+
+def check_directory(place: str) -> None:
+    if not os.path.isdir(place):
+        raise BadUsage(f"{place}: no such directory")
+    if not os.access(place, os.X_OK):
+        raise BadUsage(f"{place}: it may not be entered")
+
+
+def cpus() -> int:
+    """How many workers this machine should have when nobody says."""
+    try:
+        available = len(os.sched_getaffinity(0))
+    except AttributeError:  # No Linux.
+        available = os.cpu_count() or 1
+    return max(1, available - 1)
 
 
 def close_to_others(root: str, say: Callable[[str], None]) -> None:
@@ -185,11 +206,12 @@ def close_to_others(root: str, say: Callable[[str], None]) -> None:
         say(f"{root} was open to others; now its mode is 0700.")
 
 
-def teller(role: str, quiet: bool = False) -> Callable[[str], None]:
-    """What says a line of progress on stdout: [fjd-dispatcher] text."""
+def teller(role: str, quiet: bool = False, stream: str = "stdout") \
+        -> Callable[[str], None]:
+    """What says a line of progress, such as [fjd-dispatcher] text."""
     def say(text: str) -> None:
         if not quiet:
-            write_line(f"[{role}] {text}")
+            write_line(f"[{role}] {text}", stream)
     return say
 
 
@@ -218,19 +240,21 @@ def worker_teller(project: Project, worker: str, terminal: Terminal) \
     return say
 
 
-def write_line(line: str) -> None:
-    """On stdout, whatever its encoding; if that is gone, it is no harm.
+def write_line(line: str, stream: str = "stdout") -> None:
+    """Whatever its encoding; if the stream is gone, it is no harm.
 
     CRON: with LANG=C Python 3.6 cannot print what is not ASCII.
     """
-    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    file = getattr(sys, stream)
+    encoding = getattr(file, "encoding", None) or "ascii"
     try:
-        print(line.encode(encoding, "backslashreplace").decode(encoding))
-        sys.stdout.flush()
+        text = line.encode(encoding, "backslashreplace").decode(encoding)
+        file.write(text + "\n")
+        file.flush()
     except AttributeError:
-        pass  # There is no stdout.
+        pass  # There is no such stream.
     except OSError:
-        silence()
+        silence(file)
 
 
 def is_person() -> bool:
@@ -300,10 +324,10 @@ def run(main: Callable[[], Optional[int]]) -> None:
     except KeyboardInterrupt:
         status = SIGNALLED + signal.SIGINT
     except BrokenPipeError:
-        silence()
+        silence(sys.stdout)
         status = SIGNALLED + signal.SIGPIPE
     except OSError as error:
-        silence()
+        silence(sys.stdout)
         if not error.filename and error.errno not in HOME_TROUBLES:
             raise
         complain(f"{error.filename or 'standard output'}: {error.strerror}")
@@ -323,11 +347,10 @@ def main_status(main: Callable[[], Optional[int]]) -> Any:
     return status
 
 
-def silence() -> None:
-    """Nobody reads stdout any more, nor what Python would flush at its end.
-    """
-    if sys.stdout:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def silence(stream: Any) -> None:
+    """Nobody reads it any more, nor what Python would flush at its end."""
+    if stream:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def complain(message: str, hint: str = "") -> None:

@@ -165,8 +165,8 @@ class Dispatcher:
         self.succession.beat(is_late(now, self.next_beat))
         self.next_beat = now + BEAT
         self.ledger.sync()
-        for failed in self.outcome.update() if self.keep_running else []:
-            self.say(f"Failed: {failed}")
+        if self.keep_running:
+            self.tell_failed()
 
     def sweep_if_due(self) -> None:
         now = self.clock.monotonic()
@@ -293,6 +293,12 @@ class Dispatcher:
         if workers and found != self.found and now >= self.next_found:
             self.found, self.next_found = found, now + FOUND
             self.say(f"Found {found[0]} job(s) and {found[1]} worker(s)...")
+
+    def tell_failed(self) -> None:
+        """Count what has ended; who never says how it went, tells at once."""
+        for failed in self.outcome.update():
+            if self.keep_running:
+                self.say(f"Failed: {failed}")
 
     def tell_alone(self) -> None:
         if not self.has_told_alone:

@@ -2,7 +2,9 @@
 import shlex
 from typing import Dict, List, Set
 
-from fjd.ledger import DONE, Entry, FAILED, LOST, read_entries, SUPERSEDED
+from fjd.ledger import (
+    DONE, Entry, FAILED, LOST, read_entries, RETRIED, SUPERSEDED,
+)
 from fjd.names import printable
 from fjd.project import Project
 
@@ -50,14 +52,15 @@ class Outcome:
             self.failed[entry.attempt] = entry
         elif entry.event == SUPERSEDED:
             self.take_back(entry)
-        elif entry.event == LOST:
+        elif entry.event in (LOST, RETRIED):
             self.losses.append(entry)
         if entry.event in (DONE, FAILED):
             self.last[entry.worker] = entry
 
     def take_back(self, entry: Entry) -> None:
         """An end that was written down, and did not come about: the worker
-        died in between, or the job had been given to others.
+        died in between, or the job had been given to others; or that does not
+        count any more: the job is run again.
         """
         if self.project.is_accepted(entry.attempt):
             return  # RACE: it ended well while it was reclaimed.

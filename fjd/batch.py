@@ -1,0 +1,219 @@
+"""A list of jobs that is run to its end: put, hired for, given out, told.
+
+Whatever ends us, the files say what is left, and another one goes on.
+Signals are noticed between two steps, so that none of them comes between
+hiring a worker and knowing of it.
+"""
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from typing import Any, Iterable, List
+
+from fjd import cli
+from fjd.alarm import Alarm
+from fjd.errors import Busy, SOME_FAILED
+from fjd.hiring import Hiring
+from fjd.inorder import InOrder
+from fjd.jobfile import of_command
+from fjd.joblist import Listed, listed, not_done, project_of
+from fjd.ledger import Entry, RETRIED
+from fjd.liveness import HIRING
+from fjd.lookup import Found
+from fjd.names import Attempt, printable
+from fjd.progress import Progress
+from fjd.project import Project
+from fjd.reclaim import new_reclaimer
+from fjd.shift import Shift
+from fjd.template import SEPARATOR
+
+LEAVE = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+SLICE = 0.05  # seconds to put jobs, before some are given out
+
+
+def run_list(
+    options: Any, text: str, commands: Iterable[str], directory: str,
+    recruiter: str,
+) -> int:
+    """Run these commands, of what was typed as text; 3 if some failed."""
+    jobs = list(listed(commands))
+    if options.dry_run:
+        lines = [os.fsencode(job.command) + b"\n" for job in jobs]
+        sys.stdout.buffer.write(b"".join(lines))
+        return 0
+    say = cli.teller("fjd", stream="stderr")
+    if not jobs and not options.resume:
+        say("Nothing to do.")
+        return 0
+    name = options.project
+    if name is None:
+        home = cli.make_home()
+        name = project_of(home, text, directory, not options.resume)
+    batch = Batch(cli.open_project(name, say), jobs, directory, options)
+    status = batch.run(recruiter)
+    if options.callback:
+        outcome = batch.shift.outcome
+        subprocess.call(["/bin/sh", "-c", options.callback], env=dict(
+            os.environ, FJD_PROJECT=name, FJD_DONE=str(outcome.done),
+            FJD_FAILED=str(len(outcome.failed)),
+        ))
+    return status
+
+
+class Batch:
+    """The jobs of a list that are to be put, and the shift that runs them.
+
+    options are those of the command line: project (None: one that nobody
+    else uses), workers (None: as many as there are CPUs), session, resume,
+    in_order and quiet.
+    """
+
+    def __init__(
+        self, project: Project, jobs: List[Listed], directory: str,
+        options: Any,
+    ) -> None:
+        self.project = project
+        self.directory = directory
+        self.options = options
+        self.tell = cli.teller("fjd", stream="stderr")
+        progress = Progress(not options.quiet)
+        self.say = progress.above(
+            cli.teller("fjd", options.quiet, stream="stderr"))
+        reclaimer = new_reclaimer(project, self.say, cli.MOST_LOSSES)
+        self.shift = Shift(project, reclaimer, HIRING, progress, self.say)
+        if options.project is None:
+            self.shift.outcome.offsets.clear()  # All that it did is ours.
+        self.shift.bring = self.put_some
+        self.dispatcher = self.shift.dispatcher
+        self.printer = InOrder(
+            project, [job.mark for job in jobs if options.in_order], progress)
+        new, self.failed = jobs, []
+        if options.resume:
+            new, self.failed = not_done(project, jobs)
+        self.todo = deque(new)
+
+    def run(self, recruiter: str) -> int:
+        """To the end; 3 if something has failed or is left."""
+        try:
+            rival = self.shift.succession.rival()
+            if rival:
+                raise Busy(f"dispatcher {rival} is active in project"
+                           f' "{self.project.name}"')
+            return self.work(recruiter)
+        finally:
+            self.shift.succession.leave()
+
+    def work(self, recruiter: str) -> int:
+        self.hiring = Hiring(
+            self.shift, [recruiter, *self.hire_arguments()],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self.dispatcher.is_held = self.is_held
+        self.alarm = Alarm(LEAVE | {signal.SIGCHLD})
+        self.alarm.set()
+        try:
+            self.run_jobs()
+        except BaseException:
+            self.stop()
+            self.end()
+            self.tell(f"Stopped: {self.left()} job(s) are left in"
+                      f" {printable(self.project.root)}. To go on:"
+                      f" {self.way_on()}")
+            raise
+        self.end()
+        is_well = not (self.shift.outcome.failed or self.left())
+        return 0 if is_well else SOME_FAILED
+
+    def hire_arguments(self) -> List[str]:
+        """What to tell fjd-recruiter."""
+        number = self.options.workers
+        if self.options.project is None:
+            number = min(number or cli.cpus(), max(1, self.left()))
+        return ["--project", self.project.name,
+                "--session", self.options.session, "hire",
+                str(number) if number else "--local-only"]
+
+    def left(self) -> int:
+        """How many jobs are to be run, when none is in a pod."""
+        return len(self.todo) + len(self.failed) + self.dispatcher.left()
+
+    def run_jobs(self) -> None:
+        while self.failed:
+            self.try_again(self.failed[-1])
+            self.failed.pop()
+        pods = self.project.pods()
+        if not self.todo and self.dispatcher.is_all_quiet():
+            self.say("Nothing to do.")
+        elif self.options.workers or not pods:
+            self.hiring.start()
+            pods.append("to come")
+        if pods:
+            self.shift.work_to_the_last(self.pause)
+        self.printer.show_the_rest()
+
+    def try_again(self, found: Found) -> None:
+        """What has failed waits anew, as if it had never been tried."""
+        attempt, now = found.attempt, time.time()
+        self.dispatcher.ledger.write(Entry(
+            RETRIED, attempt.job, attempt.name, self.shift.here.host,
+            start=now, end=now, reason="run again",
+        ))
+        again = Attempt(attempt.job, 1, self.dispatcher.stamps.new())
+        self.project.shift(
+            found.path(self.project), self.project.waiting_job(again.name))
+
+    def is_held(self) -> bool:
+        return bool(self.todo) or self.hiring.is_going_on()
+
+    def put_some(self) -> bool:
+        """Put jobs for a while; whether there are more."""
+        until = time.monotonic() + SLICE
+        while self.todo and time.monotonic() < until:
+            job, command = self.todo[0]
+            file = of_command(command, self.directory)
+            file.put(self.project, job, self.dispatcher.stamps.new())
+            self.todo.popleft()
+        return bool(self.todo)
+
+    def pause(self, seconds: float) -> None:
+        self.printer.show_if_due()
+        self.wait(seconds)
+
+    def wait(self, seconds: float) -> None:
+        came = self.alarm.wait(seconds)
+        if came & LEAVE:
+            raise KeyboardInterrupt
+        if came:
+            self.dispatcher.backoff.reset()  # Workers have come.
+
+    def stop(self) -> None:
+        """End all that was begun; a second signal does not wait for that."""
+        self.hiring.wait()  # Who is still coming could not be told.
+        self.shift.bring = lambda: False
+        self.dispatcher.fire()
+        try:
+            self.shift.work(self.wait)
+        except KeyboardInterrupt:
+            pass  # All have been told.
+
+    def way_on(self) -> str:
+        """What to type; a list that was not put whole is wanted again."""
+        if self.options.verb == "exe":
+            return f"fjd run --resume --project {self.project.name}"
+        words = self.options.words
+        before = sys.argv[1:len(sys.argv) - len(words)]
+        has_list = SEPARATOR in words
+        if has_list and not self.todo:
+            words = words[:words.index(SEPARATOR)]
+        typed = [word for word in before if word != "--resume"]
+        typed = ["fjd", *typed, "--resume", *words]
+        rest = " < LIST" if self.todo and not has_list else ""
+        return " ".join(map(shlex.quote, typed)) + rest
+
+    def end(self) -> None:
+        self.shift.tell(self.tell, self.options.quiet)
+        self.shift.leave(self.shift.outcome.offsets, has_hired=False)

@@ -1,0 +1,61 @@
+"""Hiring while there is work: the program fjd-recruiter as a child.
+
+Whoever dispatches is told when jobs wait and nobody is there, and does not
+end while workers may still come.
+"""
+import subprocess
+import sys
+import time
+from typing import Any, List, Optional
+
+from fjd.errors import NotHired
+from fjd.shift import Shift
+
+PAUSE = 5.0  # seconds between two times that workers are hired
+
+
+class Hiring:
+    """What hires for one dispatcher; is_awaited: which has no time."""
+
+    def __init__(
+        self, shift: Shift, command: List[str], is_awaited: bool = False,
+        **how: Any,
+    ) -> None:
+        self.shift = shift
+        self.dispatcher = shift.dispatcher
+        self.command = [sys.executable] + command
+        self.is_awaited = is_awaited
+        self.how = how
+        self.process: Optional[subprocess.Popen] = None
+        self.next = 0.0
+        self.before = 0  # jobs that had been given out
+        self.dispatcher.when_alone = self.start_if_due
+        self.dispatcher.is_held = self.is_going_on
+
+    def is_going_on(self) -> bool:
+        """Whether workers may still come."""
+        return bool(self.process) and self.process.poll() is None
+
+    def start_if_due(self) -> None:
+        """Start it, if it is not at work; not again if it was of no use."""
+        if self.is_going_on():
+            return
+        if self.process and self.before == self.dispatcher.given_out:
+            raise NotHired("there are jobs, and nobody could be hired")
+        if time.monotonic() >= self.next:
+            self.start()
+
+    def start(self) -> None:
+        self.next = time.monotonic() + PAUSE
+        self.before = self.dispatcher.given_out
+        if not self.is_awaited:
+            # Whoever comes after us, if we die, has to fire them.
+            self.shift.leave(self.shift.memory.ledgers, has_hired=True)
+        self.process = subprocess.Popen(self.command, **self.how)
+        if self.is_awaited:
+            self.wait()
+
+    def wait(self) -> None:
+        """Until it has had its workers, or none."""
+        if self.process:
+            self.process.wait()

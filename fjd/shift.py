@@ -1,0 +1,92 @@
+"""A dispatcher at work: from what the last one left, to word for the next.
+
+fjd-dispatcher is one shift; fjd run is one that brings its jobs along.
+"""
+import time
+from typing import Any, Callable, Dict
+
+from fjd.cli import patiently
+from fjd.dispatcher import Dispatcher
+from fjd.liveness import Watch
+from fjd.memory import leave_memory, recall, resume
+from fjd.outcome import Outcome
+from fjd.progress import Counts, Progress
+from fjd.project import Project
+from fjd.reclaim import Reclaimer
+from fjd.succession import STANDBY, Succession
+
+INTERVAL = 0.25  # seconds; beside it, a worker's second is what a job waits
+
+
+class Shift:
+    """One dispatcher: it is enrolled, and stands by."""
+
+    def __init__(
+        self, project: Project, reclaimer: Reclaimer, role: str,
+        progress: Progress, say: Callable[[str], None],
+        interval: float = INTERVAL, keep_running: bool = False,
+    ) -> None:
+        self.project = project
+        self.here = reclaimer.here
+        self.progress = progress
+        self.memory = recall(project)
+        self.watch = Watch()
+        self.succession = Succession(project, self.here, role)
+        self.outcome = Outcome(project, self.memory.ledgers)
+        self.dispatcher = Dispatcher(
+            project, self.succession, reclaimer, self.outcome,
+            say, interval, keep_running,
+        )
+        self.bring: Callable[[], bool] = lambda: False
+
+    def make_one_pass(self) -> None:
+        """What is told of heartbeats goes on with that of the last pass."""
+        self.watch = self.dispatcher.reclaimer.watch
+        self.memory = resume(
+            self.memory, self.watch, self.succession.beaten, time)
+        self.dispatcher.give_out_once()
+
+    def work(self, pause: Callable[[float], Any] = time.sleep) -> None:
+        """Take one step after another until no job and no worker is left."""
+        turn = patiently(self.step, self.dispatcher.say, self.project)
+        while not self.dispatcher.has_ended:
+            pause(turn())
+        self.progress.end()
+
+    def work_to_the_last(self, pause: Callable[[float], Any] = time.sleep) \
+            -> None:
+        """The same; if jobs have come meanwhile, it begins again."""
+        self.work(pause)
+        while not self.dispatcher.is_all_quiet():
+            self.dispatcher.begin_again()
+            self.work(pause)
+
+    def step(self) -> float:
+        is_more = self.bring()
+        wait = self.dispatcher.step()
+        if self.succession.role != STANDBY:
+            self.progress.show(self.counts)
+        return 0.0 if is_more else wait
+
+    def counts(self) -> Counts:
+        """How many jobs are done, failed and left."""
+        self.dispatcher.tell_failed()
+        given = [self.project.given(pod) or [] for pod in self.project.pods()]
+        left = len(self.dispatcher.queue.names) + sum(map(len, given)) \
+            + len(self.project.running())
+        return self.outcome.done, len(self.outcome.failed), left
+
+    def tell(self, say: Callable[[str], None], is_quiet: bool) -> None:
+        """Say how it went; to the quiet, only what failed."""
+        self.progress.end()
+        self.outcome.update()
+        lines = self.outcome.failures() if is_quiet else self.outcome.summary()
+        for line in lines:
+            say(line)
+
+    def leave(self, ledgers: Dict[str, int], has_hired: bool) -> None:
+        """Tell the next one how far the ledgers have been told, and so on."""
+        leave_memory(
+            self.project, self.succession.id, self.dispatcher.stamps.new(),
+            self.memory, self.watch, ledgers, has_hired,
+        )
