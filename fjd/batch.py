@@ -23,7 +23,7 @@ from fjd.joblist import Listed, listed, not_done, project_of
 from fjd.ledger import Entry, RETRIED
 from fjd.liveness import HIRING
 from fjd.lookup import Found
-from fjd.names import Attempt, printable
+from fjd.names import Attempt, new_token, printable, Stamps
 from fjd.progress import Progress
 from fjd.project import Project
 from fjd.reclaim import new_reclaimer
@@ -31,6 +31,7 @@ from fjd.shift import Shift
 from fjd.template import SEPARATOR
 
 LEAVE = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+SOON = 0.005  # seconds
 SLICE = 0.05  # seconds to put jobs, before some are given out
 
 
@@ -88,6 +89,8 @@ class Batch:
             self.shift.outcome.offsets.clear()  # All that it did is ours.
         self.shift.bring = self.put_some
         self.dispatcher = self.shift.dispatcher
+        # What has the dispatcher's own is what a worker has given back.
+        self.stamps = Stamps(new_token(time.time()))
         self.printer = InOrder(
             project, [job.mark for job in jobs if options.in_order], progress)
         new, self.failed = jobs, []
@@ -113,7 +116,7 @@ class Batch:
             start_new_session=True,
         )
         self.dispatcher.is_held = self.is_held
-        self.alarm = Alarm(LEAVE | {signal.SIGCHLD})
+        self.alarm = Alarm(LEAVE)
         self.alarm.set()
         try:
             self.run_jobs()
@@ -162,7 +165,7 @@ class Batch:
             RETRIED, attempt.job, attempt.name, self.shift.here.host,
             start=now, end=now, reason="run again",
         ))
-        again = Attempt(attempt.job, 1, self.dispatcher.stamps.new())
+        again = Attempt(attempt.job, 1, self.stamps.new())
         self.project.shift(
             found.path(self.project), self.project.waiting_job(again.name))
 
@@ -175,7 +178,7 @@ class Batch:
         while self.todo and time.monotonic() < until:
             job, command = self.todo[0]
             file = of_command(command, self.directory)
-            file.put(self.project, job, self.dispatcher.stamps.new())
+            file.put(self.project, job, self.stamps.new())
             self.todo.popleft()
         return bool(self.todo)
 
@@ -184,11 +187,10 @@ class Batch:
         self.wait(seconds)
 
     def wait(self, seconds: float) -> None:
-        came = self.alarm.wait(seconds)
-        if came & LEAVE:
+        """A short job should not wait for long until workers have come."""
+        is_eager = self.hiring.is_going_on()
+        if self.alarm.wait(min(seconds, SOON) if is_eager else seconds):
             raise KeyboardInterrupt
-        if came:
-            self.dispatcher.backoff.reset()  # Workers have come.
 
     def stop(self) -> None:
         """End all that was begun; a second signal does not wait for that."""

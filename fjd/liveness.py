@@ -13,7 +13,6 @@ dead is whose mtime did not change while the observer itself beat in time
 MISSED times.  So a server that freezes kills nobody.
 """
 import os
-import socket
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
@@ -90,7 +89,7 @@ def myself() -> Here:
         pidns = str(os.stat("/proc/self/ns/pid").st_ino)
     except OSError:
         boot = pidns = ""  # No Linux: the host's name has to do.
-    host = safe_host(socket.gethostname())
+    host = safe_host(os.uname().nodename)
     return Here(host, boot, pidns, pid, start_time(pid))
 
 

@@ -17,7 +17,7 @@ called anything.
 """
 import os
 import re
-import secrets
+from os import urandom
 from typing import List, NamedTuple, Tuple, Union
 
 LONGEST_JOB_NAME = 100  # bytes: what fjd adds has to fit into 255
@@ -98,7 +98,7 @@ class Order(NamedTuple):
 
 def new_token(now: float) -> str:
     """17 characters that no other process has; now: seconds since 1970."""
-    return f"{int(now * 1e6):013x}{secrets.token_hex(2)}"
+    return f"{int(now * 1e6):013x}{urandom(2).hex()}"
 
 
 class Stamps:

@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import (
     Any, Callable, Dict, Iterable, Iterator, Mapping, NamedTuple, Optional,
     Set,
@@ -76,6 +75,7 @@ class Processes:
 
     def be_nice(self) -> None:
         """To be called once, before the first start()."""
+        from concurrent.futures import ThreadPoolExecutor  # 5 ms: if needed.
         self.keeper = ThreadPoolExecutor(1)
         self.keeper.submit(os.getpid).result()  # Now the thread is there.
         os.nice(max(0, NICENESS - os.nice(0)))
@@ -144,6 +144,7 @@ def at_niceness(nice: int, spawn: Callable) -> subprocess.Popen:
         except OSError:
             pass  # Only root may go below what hire had.
         return spawn()
+    from concurrent.futures import ThreadPoolExecutor
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(act).result()
 

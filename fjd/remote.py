@@ -14,7 +14,6 @@ home of its own.  So the other side has to see a file that was just made.
 import os
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from shlex import quote
 from typing import Iterator, List, NamedTuple
 
@@ -103,6 +102,7 @@ class Remote:
         """The answers, in the order of the errands; the refused ones last."""
         program("ssh")
         refused = []
+        from concurrent.futures import ThreadPoolExecutor  # 5 ms: if needed.
         with ThreadPoolExecutor(AT_ONCE) as threads:
             # If we are interrupted, map() cancels what has not begun.
             answers = threads.map(self.ask, errands)

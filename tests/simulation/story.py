@@ -36,16 +36,6 @@ class Job:
         self.has_timeout = False
 
 
-class Tokens:
-    """The secrets module, for names.py."""
-
-    def __init__(self, world):
-        self.world = world
-
-    def token_hex(self, size):
-        return "%0*x" % (2 * size, self.world.random.getrandbits(8 * size))
-
-
 class Story:
     """Everything in one world that is not a fault."""
 
@@ -77,10 +67,15 @@ class Story:
         """Mostly few."""
         return least + int((most - least + 1) * self.world.draw() ** 3)
 
+    def random_bytes(self, size):
+        """As os.urandom() has them, for names.py."""
+        bits = self.world.random.getrandbits(8 * size)
+        return bits.to_bytes(size, "big")
+
     def tell(self):
         """Raises Violation if the story does not end well."""
         world = self.world
-        real, fjd.names.secrets = fjd.names.secrets, Tokens(world)
+        real, fjd.names.urandom = fjd.names.urandom, self.random_bytes
         try:
             Process(world.hosts[0], "setup", self.begin)
             world.at(self.heals + 1.0, self.take_care)
@@ -88,7 +83,7 @@ class Story:
             self.checks.at_rest()
         finally:
             world.end()
-            fjd.names.secrets = real
+            fjd.names.urandom = real
 
     def begin(self, process):
         process.project.make_directories()
