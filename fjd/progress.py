@@ -54,7 +54,7 @@ class Progress:
 
     def end(self) -> None:
         self.clear()
-        self.is_shown = self.is_clear = False
+        self.bar, self.is_shown, self.is_clear = None, False, False
 
     def above(self, say: Callable[[str], None]) -> Callable[[str], None]:
         """What says a line above this one."""

@@ -51,7 +51,7 @@ class Shift:
         turn = patiently(self.step, self.dispatcher.say, self.project)
         while not self.dispatcher.has_ended:
             pause(turn())
-        self.progress.end()
+        self.progress.clear()
 
     def work_to_the_last(self, pause: Callable[[float], Any] = time.sleep) \
             -> None:

@@ -11,6 +11,7 @@ import time
 from helpers import wait_until
 from stage import OFTEN
 
+from fjd.joblist import listed
 from fjd.names import Announcement, Attempt, Running, new_id
 from fjd.reclaim import new_reclaimer
 
@@ -331,6 +332,25 @@ def audits(stage):
     stage.wait_for_end()
 
 
+def runs_a_list(stage):
+    """One of its jobs has failed, and is tried again; one is new."""
+    run = "fjd", "run", "--project", "default", "-j", "1", "--resume", ":::"
+    begin = 'echo "$FJD_ATTEMPT" >> runs; '
+    commands = [begin + "test -e good", begin + "echo hello"]
+    old, new = [job.job for job in listed(commands)]
+    stage.expected = {old: ["done", "failed"], new: ["done", ""]}
+    stage.start(*run, commands[0]).wait()
+    with open(stage.path("good"), "w"):
+        stage.test(*run, *commands)
+    stage.wait_for_end()
+
+
+def runs_a_list_in_a_project_of_its_own(stage):
+    stage.put("job1")
+    stage.test("fjd", "run", "true", ":::", "a")
+    stage.wait_for_end()
+
+
 SCENARIOS = {
     "worker": [
         works, rests, is_hired, is_fired, is_signalled,
@@ -348,5 +368,5 @@ SCENARIOS = {
         fires_the_dead, fires, fires_whose_job_is_removed, hires_fewer, hires,
         hires_elsewhere,
     ],
-    "fjd": [audits],
+    "fjd": [audits, runs_a_list, runs_a_list_in_a_project_of_its_own],
 }

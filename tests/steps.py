@@ -31,6 +31,14 @@ def roles():
     return sorted(name.rpartition("-")[2] for name in names)
 
 
+def is_others(role, place):
+    """Whether a module's steps are tried in another role.
+
+    fjd run is a dispatcher, too; what it does as one is tried there.
+    """
+    return role == "fjd" and place in modules("dispatcher")
+
+
 def script(role):
     name = "fjd" if role == "fjd" else f"fjd-{role}"
     return os.path.join("bin", name)
@@ -129,7 +137,8 @@ def all_modules():
     return sorted(
         os.path.join(place, name) for place in ("bin", "fjd")
         for name in os.listdir(os.path.join(ROOT, place))
-        if name != "files.py" and not name.startswith("__")
+        if name not in ("files.py", "requirements.txt")
+        and not name.startswith("__")
     )
 
 
@@ -164,7 +173,7 @@ def steps_of(role):
     changing = operations_of_steps()
     found = []
     for place, function in reached(modules(role)):
-        if place in LAYERS + ASIDE + ("files.py",):
+        if place in LAYERS + ASIDE + ("files.py",) or is_others(role, place):
             continue
         for owner, name, line in calls(function):
             key = (OWNERS.get(owner, owner), name)

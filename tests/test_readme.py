@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from helpers import ROOT, ok, run
+from helpers import ROOT, command, ok, run
 
 # What a recruiter tells those whom it starts.
 INTERNAL = ["FJD_SESSION_NAME", "FJD_SCRIPT", "FJD_WITNESS"]
@@ -113,5 +113,29 @@ def test_session_with_your_own_program_is_real(readme, home, monkeypatch):
     assert "[fjd-worker] job4: exit 2\n" in printed
 
 
+def test_session_in_place_of_xargs_is_real(readme, home):
+    """But for hashes, and for how many workers are first to come."""
+    text = section(readme, "In place of xargs").split("::\n\n")[1]
+    typed, *told = text.split("\n\n")[0].replace("    ", "").splitlines()
+    for name in ("one", "two", "three 3"):
+        (home / name).mkdir()
+        recipe = "false" if name == "two" else "true"
+        (home / name / "Makefile").write_text(f"all:\n\t{recipe}\n")
+
+    def plain(line):
+        line = re.sub("[0-9a-f]{10,}(-[0-9]+)?", "HASH", line)
+        return re.sub(" /.*/.fjd| '/.*/.fjd|'$|Found 3.*", "", line)
+
+    words = typed.replace("$ fjd", " ".join(command("fjd")))
+    result = run(["sh", "-c", words], cwd=str(home))
+    assert result.returncode == 3
+    assert list(map(plain, result.stderr.splitlines())) \
+        == list(map(plain, told))
+    (home / "two" / "Makefile").write_text("all:\n\techo ok > ok\n")
+    again = run(["sh", "-c", words.replace("run", "run --resume")],
+                cwd=str(home))
+    assert again.stderr.splitlines()[-1] == "[fjd] 3 done, 0 failed"
+
+
 def test_length_is_bearable(readme):
-    assert readme.count("\n") <= 450
+    assert readme.count("\n") <= 480
