@@ -277,7 +277,8 @@ def test_a_signal_while_hiring_leaves_nobody(home, delay):
     timer = threading.Timer(delay, process.send_signal, [signal.SIGINT])
     timer.start()
     finish(process)
-    assert process.returncode in (130, -signal.SIGINT)  # Python was starting.
+    starting = (-signal.SIGINT, 1)  # What Python itself has to say.
+    assert process.returncode in (130,) + starting * (delay < 0.1)
     for project in projects(home):
         assert nobody_lives(project)
         assert not [name for name in project.names("screenlogs")
