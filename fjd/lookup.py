@@ -1,5 +1,5 @@
 """Where the jobs are that a person names: by job, or by attempt."""
-from typing import Iterator, List, NamedTuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple
 
 from fjd.names import Attempt
 from fjd.project import Project
@@ -40,9 +40,17 @@ def everything(project: Project) -> Iterator[Found]:
 
 def find(project: Project, wanted: str) -> List[Found]:
     """Those of that job, or that attempt; the latest last."""
-    matches = [
-        found for found in everything(project)
-        if wanted in (found.attempt.job, found.attempt.name)
-    ]
-    return sorted(matches, key=lambda found: (
-        found.attempt.n, found.attempt.stamp))
+    return find_all(project, [wanted])[wanted]
+
+
+def find_all(
+    project: Project, wanted: Iterable[str],
+) -> Dict[str, List[Found]]:
+    """The same for several, with one look."""
+    matches: Dict[str, List[Found]] = {name: [] for name in wanted}
+    for found in everything(project):
+        for name in {found.attempt.job, found.attempt.name} & matches.keys():
+            matches[name].append(found)
+    for files in matches.values():
+        files.sort(key=lambda found: (found.attempt.n, found.attempt.stamp))
+    return matches

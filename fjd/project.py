@@ -5,6 +5,8 @@ The grammar of the names is in names.py.
 
     jobqueue/<job>             waits; users put files here, a file is a job
     held/<attempt>             waits until a person releases it
+    queueorder                 which of those that wait go first (order.py);
+                               written whole, decides nothing
     workerqueue/<worker>.<k>.<want>
                                "I am free and want so many jobs"; made and
                                removed by its worker, or by who buries it
@@ -52,6 +54,7 @@ DIRECTORIES = (
     "jobqueue", "held", "workerqueue", "jobpods", "running", "done", "failed",
     "workers", "dispatchers", "orders", "joblogs", "screenlogs", "ledger",
 )
+ORDER = "queueorder"
 YOUNG = 1.0  # seconds after the last write, in which more may come
 DRAIN = "drain"
 NOW = "now"
@@ -198,6 +201,41 @@ class Project:
         draft = self.waiting_job(f".{name}")
         self.files.create(draft, data, 0o700 if is_program else 0o600)
         self.shift(draft, self.waiting_job(name))
+
+    def take(self, source: str, target: str) -> bool:
+        """Move a job, wherever it lies, to a path that nobody has used, so
+        that whoever held it holds nothing; False if others were first.
+        """
+        return self.commit(source, target)
+
+    def discard(self, path: str) -> bool:
+        """Remove a job, or one that is a directory if it is empty; False if
+        it was gone, or is not empty.
+        """
+        try:
+            return bool(self.files.remove(path))
+        except IsADirectoryError:
+            return bool(self.files.remove_directory(path))
+
+    def discard_log(self, name: str) -> None:
+        self.files.remove(self.path("joblogs", name))
+
+    def first_in_queue(self) -> bytes:
+        """What queueorder says.
+
+        NFS: a file that was missed stays missing, so it is listed first.
+        """
+        is_there = ORDER in self.files.names(self.root)
+        return self.files.read(self.path(ORDER))[1] if is_there else b""
+
+    def put_first(self, text: str, stamp: str) -> None:
+        """Replace queueorder."""
+        draft = self.path(f".{ORDER}.{stamp}")
+        self.files.create(draft, text)
+        self.files.move(draft, self.path(ORDER))
+
+    def reset_order(self) -> None:
+        self.files.remove(self.path(ORDER))
 
     # Steps of a worker
 
