@@ -1,8 +1,8 @@
 """Whether every job is accounted for, as far as the files can prove it.
 
 Jobs move while this looks.  So it looks in the order against which they go
-(ended, ledgers, waiting, held, running, given), opens what seems to be missing,
-and says nothing that a second look does not find again.
+(ended, ledgers, waiting, held, running, given), opens what seems to be
+missing, and says nothing that a second look does not find again.
 """
 from collections import defaultdict
 from typing import Dict, Iterator, List, Optional, Set, Tuple

@@ -2,10 +2,12 @@
 
 Each takes the job away from wherever it lies, to a name that nobody has used:
 of all who want it at that moment one gets it, and the others find it gone.
-To cancel is to hold what nobody else can have then, and to remove it.
+To cancel is to hold what nobody else can have then, and to remove it.  What
+the ledger has to say of it is safe before that: a line too many is no harm.
 """
 import time
-from math import inf
+from collections import Counter
+from itertools import chain
 from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
 from fjd.ledger import (
@@ -17,6 +19,15 @@ from fjd.names import Attempt, new_id, new_token, Stamps
 from fjd.project import Project
 
 TURNS = 3  # how often to look for what has gone on meanwhile
+DAY = 86400
+# Where a job has to lie, where it goes, and what the ledger says of it.
+ERRANDS = {
+    "hold": (("jobqueue", "jobpods"), "held", "", ""),
+    "release": (("held",), "jobqueue", "", ""),
+    "cancel": (("jobqueue", "held", "jobpods", "running"), "held", CLEANED,
+               "cancelled"),
+    "retry": ((FAILED, DONE), "jobqueue", RETRIED, "on demand"),
+}
 Jobs = Dict[str, List[Found]]  # by the name that a person gave
 
 
@@ -37,7 +48,7 @@ class Errands:
         """Do that to jobs or attempts: what it was done to; and, of the names
         of no such job, what lies elsewhere.
         """
-        do, places, record = ERRANDS[verb]
+        places, _, event, reason = ERRANDS[verb]
         done: Jobs = {}
         left: Jobs = {name: [] for name in names}
         for _ in range(TURNS):
@@ -45,45 +56,34 @@ class Errands:
             fit = {name: fitting(jobs, places) for name, jobs in left.items()}
             if not any(fit.values()):
                 break
-            self.note(record, [job for jobs in fit.values() for job in jobs])
+            if event:
+                self.note(event, reason, list(chain(*fit.values())))
             for name, jobs in fit.items():
-                moved = [job for job in jobs if do(self, job)]
+                moved = [job for job in jobs if self.move(verb, job)]
                 if moved:
                     done[name] = moved
                     del left[name]
         return done, left
 
+    def move(self, verb: str, job: Found) -> bool:
+        """False if it has gone on meanwhile."""
+        n = 1 if verb == "retry" else job.attempt.n
+        name = Attempt(job.attempt.job, n, self.stamps.new()).name
+        target = self.project.path(ERRANDS[verb][1], name)
+        is_ours = self.project.commit(job.path(self.project), target)
+        # If it runs, its worker finds it gone, and ends it.
+        return is_ours and (verb != "cancel" or self.project.discard(target))
+
     def all_fit(self, verb: str) -> List[str]:
         """The attempts that this can be done to, but for what is done."""
-        places = set(ERRANDS[verb][1]) - {DONE}
-        return [job.attempt.name for job in everything(self.project)
-                if job.place in places]
+        return sorted(
+            job.attempt.name for job in everything(self.project)
+            if job.place in ERRANDS[verb][0] and job.place != DONE
+        )
 
-    def hold(self, job: Found) -> str:
-        """The path where it lies now; "" if it has gone on meanwhile."""
-        return self.move(job, "held", job.attempt.n)
-
-    def release(self, job: Found) -> str:
-        return self.move(job, "jobqueue", job.attempt.n)
-
-    def cancel(self, job: Found) -> bool:
-        """If it runs, its worker finds it gone, and ends it."""
-        path = self.hold(job)
-        return bool(path) and self.project.discard(path)
-
-    def retry(self, job: Found) -> str:
-        return self.move(job, "jobqueue", 1)
-
-    def move(self, job: Found, place: str, n: int) -> str:
-        name = Attempt(job.attempt.job, n, self.stamps.new()).name
-        target = self.project.path(place, name)
-        is_ours = self.project.take(job.path(self.project), target)
-        return target if is_ours else ""
-
-    def note(self, record: Tuple[str, str], jobs: List[Found]) -> None:
-        """Write down what is to be done to all of these, before it is."""
-        now, (event, reason) = self.clock.time(), record
-        for job in jobs if event else []:
+    def note(self, event: str, reason: str, jobs: List[Found]) -> None:
+        now = self.clock.time()
+        for job in jobs:
             name = job.attempt.name if job.attempt.stamp else job.name
             self.ledger.write(Entry(
                 event, job.attempt.job, name, self.host, "", now, now,
@@ -93,69 +93,44 @@ class Errands:
 
     # What has ended
 
-    def clean(self, places: Sequence[str], before: float = inf) -> List[Found]:
-        """Remove what ended before then; and logs of jobs that are nowhere,
-        which are those of earlier attempts, and of what was cancelled.
+    def clean(self, places: Sequence[str], days: int = 0) -> Dict[str, int]:
+        """Remove what ended so long ago, and logs of jobs that are nowhere;
+        how many jobs there were of each place.
         """
-        logs = set(self.project.names("joblogs"))
-        ended = [
-            Found(place, name, Attempt.parse(name))
+        logs = self.project.names("joblogs")
+        ended = {
+            name: Found(place, name, Attempt.parse(name))
             for place in places for name in self.project.names(place)
-        ]
-        if before < inf:
-            ends = self.ends()
-            ended = [job for job in ended if self.end(job, ends) < before]
-        # On a full disk there may be no room for a line before logs have gone.
-        for log in logs.intersection(f"{job.name}.log" for job in ended):
-            logs.remove(log)
-            self.project.discard_log(log)
-        self.note((CLEANED, "on demand"), ended)
-        cleaned = [
-            job for job in ended
-            if self.project.discard(job.path(self.project))
-        ]
+        }
+        if days:
+            # As the ledger has it; ten digits can be compared as text.
+            limit, ends = f"{self.clock.time() - DAY * days:.3f}", self.ends()
+            ended = {name: job for name, job in ended.items()
+                     if ends.get(name, limit) < limit}
+        # Logs go first: a full disk may have no room for lines before that.
         # RACE: one look may miss a job that is given back meanwhile.
-        there = {job.attempt.job for _ in range(2) if logs
-                 for job in everything(self.project)}
+        stays = {job.attempt.job for _ in range(2) for job in
+                 everything(self.project) if job.name not in ended}
+        gone = {job.attempt.job for job in ended.values()}
         for log in logs:
-            is_old = self.changed(self.project.path("joblogs", log)) < before
-            if is_old and Attempt.parse(log[:-len(".log")]).job not in there:
-                self.project.discard_log(log)
-        return cleaned
+            name = log[:-len(".log")]
+            job = Attempt.parse(name).job
+            if name in ended or job not in stays and (job in gone or not days):
+                self.project.discard(self.project.path("joblogs", log))
+        self.note(CLEANED, "on demand", list(ended.values()))
+        return Counter(
+            job.place for job in ended.values()
+            if self.project.discard(job.path(self.project))
+        )
 
     def ends(self) -> Dict[str, str]:
-        """When attempts ended, as the ledgers say."""
+        """When attempts ended, by the clocks of the hosts that ran them."""
         return {
-            entry.attempt: entry.end  # type: ignore
+            entry.attempt: str(entry.end)
             for path in self.project.ledger_files()
             for entry in read_entries(self.project, path)[0]
             if entry.event in (DONE, FAILED)
         }
-
-    def end(self, job: Found, ends: Dict[str, str]) -> float:
-        try:
-            return float(ends[job.name])
-        except (KeyError, ValueError):
-            return self.changed(job.path(self.project))  # The record is lost.
-
-    def changed(self, path: str) -> float:
-        """When a file was written to or moved last."""
-        try:
-            return self.project.files.status(path).st_ctime
-        except FileNotFoundError:
-            return inf
-
-
-# What to do, where a job has to lie for that, and what the ledger says of it.
-ERRANDS = {
-    "hold": (Errands.hold, ("jobqueue", "jobpods"), ("", "")),
-    "release": (Errands.release, ("held",), ("", "")),
-    "cancel": (
-        Errands.cancel, ("jobqueue", "held", "jobpods", "running"),
-        (CLEANED, "cancelled"),
-    ),
-    "retry": (Errands.retry, (FAILED, DONE), (RETRIED, "on demand")),
-}
 
 
 def fitting(jobs: List[Found], places: Sequence[str]) -> List[Found]:

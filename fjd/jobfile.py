@@ -5,8 +5,9 @@ name, so that no other job of that name is replaced.
 """
 import os
 import re
-from typing import Any, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
+from fjd import files
 from fjd.errors import BadJob, BadUsage
 from fjd.job import (
     Job, parse, PROGRAM, read_job, SECTIONS, whole_lines, WRITE_BUFFER,
@@ -14,14 +15,18 @@ from fjd.job import (
 from fjd.names import Attempt, CONTROL, is_editor_copy, printable, why_bad
 from fjd.project import Project
 
-# Interpreters that take a line with # for a comment.
-HASHED = re.compile(
-    rb"(|a|ba|c|da|fi|k|mk|tc|z)sh|python|pypy|perl|ruby|Rscript|[gmn]?awk|sed"
-    rb"|tclsh|wish|expect|julia|g?make|octave|gnuplot",
+# The lines before the first one of a script whose interpreter takes # for a
+# comment; one that ends in a backslash may go on in the next (Tcl).
+SCRIPT = re.compile(
+    rb"#![ \t]*(?:\S*/env[ \t]+(?:(?:-|\w+=)\S*[ \t]+)*)?(?:\S*/)?"
+    rb"(?:(?:|a|ba|c|da|fi|k|mk|tc|z)sh|python|pypy|perl|ruby|Rscript|[gm]?awk"
+    rb"|sed|tclsh|wish|expect|julia|g?make|octave|gnuplot)[0-9.]*"
+    rb"(?:[ \t].*)?(?<!\\)\n(?:#.*(?<!\\)\n)*",
 )
-COMMENTS = re.compile(rb"(?:#.*(?<!\\)\n)*")
-SECTION = rb"^(?:\xef\xbb\xbf)?[ \t]*\[%s\].*?(\r?\n)"
-INDENT = re.compile(rb"(?:[ \t]*(?:[#;].*)?\r?\n)*([ \t]*)")
+SECTION = (  # the line of its header, and how far the next key is indented
+    rb"^(?:\xef\xbb\xbf)?[ \t]*\[%s\].*?(\r?\n)"
+    rb"(?=(?:[ \t]*(?:[#;].*)?\r?\n)*([ \t]*))"
+)
 
 
 class JobFile(NamedTuple):
@@ -57,11 +62,9 @@ def of_command(command: str, directory: str) -> JobFile:
     ))
 
 
-def of_file(files: Any, path: str, directory: str) -> JobFile:
-    """A user's file with a line more, which records that directory, unless it
-    has one, or there is no place for it.
-
-    BadJob: why it cannot be run.
+def of_file(path: str, directory: str) -> JobFile:
+    """A user's file, with a line more that records the directory unless it
+    has one, or has no place for it.  BadJob: why it cannot be run.
     """
     try:
         job = read_job(files, path)._replace(written=0.0)
@@ -87,41 +90,26 @@ def parsed(mode: int, data: bytes, path: str) -> Optional[Job]:
 
 
 def with_directory(data: bytes, directory: bytes) -> bytes:
-    """With a line more, at the place where it may be right."""
-    if data.startswith(PROGRAM):
-        if not has_hashes(data):
-            return data
-        place = COMMENTS.match(data).end()  # type: ignore
+    """With a line more, at the place where it should be."""
+    script = b"\0" not in data and SCRIPT.match(data)
+    if script:
         line = b"# fjd: directory=" + directory + b"\n"
-        return data[:place] + line + data[place:]
-    for section in SECTIONS:
-        header = re.search(SECTION % section.encode(), data, re.M)
+        return data[:script.end()] + line + data[script.end():]
+    for name in SECTIONS:
+        header = re.search(SECTION % name.encode(), data, re.M)
         if header:
-            place = header.end()
-            indent = INDENT.match(data, place).group(1)  # type: ignore
-            line = indent + b"directory: " + directory + header.group(1)
-            return data[:place] + line + data[place:]
+            end, indent = header.groups()
+            line = indent + b"directory: " + directory + end
+            return data[:header.end()] + line + data[header.end():]
     return data
-
-
-def has_hashes(script: bytes) -> bool:
-    """Whether its interpreter takes # for a comment; no archive follows."""
-    words = script.split(b"\n", 1)[0][2:].split()
-    if words and os.path.basename(words[0]) == b"env":
-        words = [w for w in words[1:] if w[:1] != b"-" and b"=" not in w]
-    name = os.path.basename(words[0]) if words else b""
-    return bool(HASHED.fullmatch(name.rstrip(b"0123456789.-"))) \
-        and b"\0" not in script
 
 
 def checked_name(name: str) -> str:
     """The job that a file of that name is to be; BadJob if it cannot."""
     job = Attempt.parse(name).job
     why = why_bad(job)
-    if not job or "/" in job:
-        why = "a name has no slash, and is not empty"
-    elif job.startswith(".") or is_editor_copy(job):
-        why = "its name is that of a draft or of an editor's copy"
+    if not job or job[0] == "." or "/" in job or is_editor_copy(job):
+        why = "only a path, a draft or an editor's copy is called so"
     if why:
         raise BadJob(why)
     return job

@@ -202,23 +202,14 @@ class Project:
         self.files.create(draft, data, 0o700 if is_program else 0o600)
         self.shift(draft, self.waiting_job(name))
 
-    def take(self, source: str, target: str) -> bool:
-        """Move a job, wherever it lies, to a path that nobody has used, so
-        that whoever held it holds nothing; False if others were first.
-        """
-        return self.commit(source, target)
-
     def discard(self, path: str) -> bool:
-        """Remove a job, or one that is a directory if it is empty; False if
-        it was gone, or is not empty.
+        """Remove a file, or an empty directory; False if it was gone, or was
+        not empty.
         """
         try:
             return bool(self.files.remove(path))
         except IsADirectoryError:
             return bool(self.files.remove_directory(path))
-
-    def discard_log(self, name: str) -> None:
-        self.files.remove(self.path("joblogs", name))
 
     def first_in_queue(self) -> bytes:
         """What queueorder says.
@@ -233,9 +224,6 @@ class Project:
         draft = self.path(f".{ORDER}.{stamp}")
         self.files.create(draft, text)
         self.files.move(draft, self.path(ORDER))
-
-    def reset_order(self) -> None:
-        self.files.remove(self.path(ORDER))
 
     # Steps of a worker
 

@@ -353,7 +353,7 @@ def releases(stage):
     stage.put("job1")
     held = Attempt("job1", 1, stage.stamps.new()).name
     waits = stage.project.waiting_job("job1")
-    stage.project.take(waits, stage.project.path("held", held))
+    stage.project.commit(waits, stage.project.path("held", held))
     stage.test("fjd", "release", "--all")
     stage.wait_for_end()
 

@@ -152,9 +152,9 @@ def test_all_that_wait_are_held_and_all_that_are_held_released(project, lay):
     lay("jobpods", "job2")
     lay("running", "job3")
     lay("failed", "job4")
-    assert ok("fjd", "hold", "--all") == ["Held: 2 jobs, job1 to job2"]
+    assert ok("fjd", "hold", "--all") == ["Held: 2 jobs (job1 to job2)"]
     assert ok("fjd", "hold", "--all") == ["Held: 0 jobs"]
-    assert ok("fjd", "release", "--all") == ["Released: 2 jobs, job1 to job2"]
+    assert ok("fjd", "release", "--all") == ["Released: 2 jobs (job1 to job2)"]
     assert len(project.waiting()) == 2 and len(project.running()) == 1
 
 
@@ -165,7 +165,7 @@ def test_what_is_cancelled_is_gone_and_the_ledger_says_so(
     name = lay(place)
     lines = ok("fjd", "cancel", name)
     assert lines[0] == "Cancelled: job1"
-    assert lines[1:] == ["job1: its worker ends it within 10 seconds"] * (
+    assert lines[1:] == ["Still running: job1, for 10 seconds at most"] * (
         place == "running")
     assert find(project, "job1") == []
     assert events(project) == [("cleaned", "job1", "cancelled")]
@@ -185,15 +185,15 @@ def test_a_job_that_moves_meanwhile_is_looked_for_again(
 ):
     """A dispatcher gives it out just when it is to be held."""
     put("job1", "x")
-    real = project.take
+    real = project.commit
 
-    def take(source, target):
+    def commit(source, target):
         if project.waiting():
             attempt = Attempt("job1", 1, STAMPS.new())
             project.assign("job1", worker, attempt)
         return real(source, target)
 
-    monkeypatch.setattr(project, "take", take)
+    monkeypatch.setattr(project, "commit", commit)
     done, left = errands.carry_out("hold", ["job1"])
     assert (list(done), left) == (["job1"], {})
     assert project.given(worker) == [] and len(project.names("held")) == 1
@@ -203,7 +203,7 @@ def test_a_job_that_always_was_quicker_is_left(
     project, lay, errands, monkeypatch,
 ):
     lay("failed")
-    monkeypatch.setattr(project, "take", lambda source, target: False)
+    monkeypatch.setattr(project, "commit", lambda source, target: False)
     done, left = errands.carry_out("retry", ["job1"])
     assert (done, list(left)) == ({}, ["job1"])
 
@@ -237,7 +237,7 @@ def test_what_failed_is_retried_as_if_it_had_never_run(
     done = lay("done", "job3")
     record(DONE, done)
     assert ok("fjd", "retry", "--failed") == [
-        "Waiting again: 2 jobs, job1 to job2"]
+        "Waiting again: 2 jobs (job1 to job2)"]
     again = [Attempt.parse(name) for name in project.waiting()]
     assert sorted(attempt[:2] for attempt in again) == [
         ("job1", 1), ("job2", 1)]
@@ -276,7 +276,7 @@ def test_lines_are_safe_before_a_job_is_moved(
 ):
     lay("failed")
     seen = []
-    monkeypatch.setattr(project, "take", lambda source, target: seen.append(
+    monkeypatch.setattr(project, "commit", lambda source, target: seen.append(
         errands.ledger.is_synced and len(ledger(project))))
     errands.carry_out("retry", ["job1"])
     assert seen[0] == 1
@@ -333,26 +333,26 @@ def test_logs_of_earlier_attempts_go_with_the_last(project, lay):
 
 
 def test_only_what_ended_long_ago_is_old(project, lay, record):
-    """As the ledger says; without a record, since it was moved there."""
+    """What has no record is not."""
     now = time.time()
     old, new, lost = lay("done"), lay("done"), lay("done")
     record(DONE, old, now - 3 * DAY)
-    record(DONE, new, now - DAY)
+    record(DONE, new, now - DAY / 2)
     for name in (old, new, lost):
         log(project, name)
         os.utime(project.path("done", name), (1, 1))
     assert ok("fjd", "clean", "--done", "--older", "2") == ["Removed: 1 done"]
     assert project.names("done") == sorted([new, lost])
     assert project.names("joblogs") == sorted([f"{new}.log", f"{lost}.log"])
-    assert ok("fjd", "clean", "--done", "--older", "0.5") == [
-        "Removed: 1 done"]
+    assert ok("fjd", "clean", "--done", "--older", "1") == [
+        "Removed: 0 done"]
 
 
-@pytest.mark.parametrize("days", ["-1", "nan", "inf", "", "x", "1e9"])
+@pytest.mark.parametrize("days", ["-1", "0", "nan", "", "x"])
 def test_days_are_a_number(project, days):
     result = fjd("fjd", "clean", "--done", f"--older={days}")
     assert result.returncode == 2
-    assert f"{days!r} is no number of days" in result.stderr
+    assert f"{days!r} is no number above 0" in result.stderr
 
 
 def test_a_full_disk_can_be_cleaned(project, lay, errands, monkeypatch):
@@ -367,7 +367,7 @@ def test_a_full_disk_can_be_cleaned(project, lay, errands, monkeypatch):
         real(path, descriptor, line)
 
     monkeypatch.setattr("fjd.files.append", append)
-    assert len(errands.clean(["done"])) == 1
+    assert errands.clean(["done"]) == {"done": 1}
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ def test_every_option_and_verb_is_in_the_page(place, name):
     page = read(place, f"man1/{name}.1")
     help_text = "\n".join(ok(name, "--help"))
     verbs = re.findall(r"^    ([a-z]+)  ", help_text, re.M)
-    assert len(verbs) == (2 if "\nverbs:\n" in help_text else 0)
+    assert bool(verbs) == ("\nverbs:\n" in help_text)
     for verb in verbs:
         assert f"fB{name} {verb}\\f" in page
         help_text += "\n".join(ok(name, verb, "--help"))

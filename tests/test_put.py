@@ -45,14 +45,14 @@ def recorded(make, text, mode=0o700):
     """What of_file() makes of a file."""
     from fjd import files
     path = os.path.abspath(make("x", text, mode))
-    return of_file(files, path, "/where it was"), read_job(files, path)
+    return of_file(path, "/where it was"), read_job(files, path)
 
 
 def test_files_wait_under_their_names_and_know_the_directory(
     project, make, home,
 ):
     names = [make("a b.job"), make("é"), make("'q'", "#!/bin/sh\n", 0o700)]
-    assert ok("fjd", "put", *names) == ["3 jobs, a b.job to 'q'"]
+    assert ok("fjd", "put", *names) == ["3 jobs (a b.job to 'q')"]
     found = jobs(project)
     assert sorted(found) == sorted(names)
     assert {job.directory for job in found.values()} == {os.getcwd()}
@@ -83,7 +83,7 @@ def test_what_would_fail_is_refused_and_the_rest_is_put(project, make, home):
     assert len(lines) == len(bad)
     for line, why in zip(lines, [
         "a directory", "no such file", "empty", "no section [control]",
-        "chmod +x", "draft", "editor's copy", "control character", "longer",
+        "chmod +x", "a draft", "editor's copy", "control character", "longer",
     ]):
         assert line.startswith("fjd: error: ") and why in line
     assert list(jobs(project)) == ["good"]
@@ -152,10 +152,12 @@ def test_directory_is_called_as_the_shell_calls_it(project, home, tmp_path):
 def test_a_command_gets_the_name_that_is_wanted(project):
     assert ok("fjd", "put", "--name", "j 7", "echo *  | cat") == ["j 7"]
     assert jobs(project)["j 7"].argv[-1] == "echo *  | cat"
+    ok("fjd", "put", "--name", "j8", "echo", "a")
+    assert jobs(project)["j8"].argv == ["echo", "a"]
 
 
 @pytest.mark.parametrize("arguments", [
-    ["--name", "a"], ["--name", "a", "b", "c"], ["--name", "a/b", "c"],
+    ["--name", "a"], ["--name", "a/b", "c"], ["--name", "a~", "c"],
     ["--name", "", "c"], ["--name", ".a", "c"], ["--name", "a", " "],
 ])
 def test_command_that_cannot_be_put_is_one_line(project, arguments):
