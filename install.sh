@@ -225,10 +225,14 @@ remove() {  # a file and what Python has compiled it to, or a directory
 
 advise_path() {
     [ "$(command -v fjd-worker)" != "$prefix/bin/fjd-worker" ] || return 0
+    files=.profile line="export PATH=\"$prefix/bin:\$PATH\""
     case ${SHELL-} in
-    *csh) file=.cshrc line="setenv PATH \"$prefix/bin:\$PATH\"" ;;
-    *) file=.profile line="export PATH=\"$prefix/bin:\$PATH\"" ;;
+    *csh) files=".tcshrc .cshrc" line="setenv PATH \"$prefix/bin:\$PATH\"" ;;
+    *zsh) files=.zshrc ;;
+    *fish) files=.config/fish/config.fish ;;
+    *bash) files=".bash_profile .bash_login .profile" ;;
     esac
+    for file in $files; do [ ! -e "${HOME-}/$file" ] || break; done
     say "Add this line to the end of ~/$file, and type it now:" "    $line"
 }
 

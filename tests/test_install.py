@@ -469,10 +469,31 @@ def test_path_is_only_mentioned_if_it_is_needed(install, local):
     ]
     path = f"{local}/bin:{os.path.dirname(PYTHON)}:{SYSTEM}"
     assert len(done(install(PATH=path))) == 1
-    for shell, line in [
-        ("/bin/tcsh", f'    setenv PATH "{local}/bin:$PATH"'),
-    ]:
-        assert done(install(SHELL=shell))[2] == line
+
+
+@pytest.mark.parametrize("shell, there, file", [
+    ("bash", [], ".profile"),
+    ("bash", [".profile", ".bash_profile"], ".bash_profile"),
+    ("bash", [".profile", ".bash_login"], ".bash_login"),
+    ("dash", [".bash_profile"], ".profile"),
+    ("zsh", [".profile"], ".zshrc"),
+    ("fish", [".profile"], ".config/fish/config.fish"),
+    ("tcsh", [".profile"], ".cshrc"),
+    ("tcsh", [".cshrc", ".tcshrc"], ".tcshrc"),
+])
+def test_line_for_the_path_is_one_that_the_shell_reads(
+    install, home, local, shell, there, file,
+):
+    for name in there:
+        (home / name).write_text("")
+    said, line = done(install(SHELL=f"/bin/{shell}"))[1:]
+    assert said == f"Add this line to the end of ~/{file}, and type it now:"
+    (home / file).parent.mkdir(parents=True, exist_ok=True)
+    (home / file).write_text(line.strip() + "\n")
+    environ = {"HOME": str(home), "PATH": SYSTEM}
+    options = {"bash": "-lc", "dash": "-lc", "zsh": "-ic"}.get(shell, "-c")
+    found = run([shell, options, "command -v fjd || which fjd"], env=environ)
+    assert found.stdout.splitlines()[-1:] == [str(local / "bin" / "fjd")]
 
 
 def test_python_that_was_asked_for_runs_the_commands(install, local):
