@@ -14,7 +14,7 @@ import os
 import stat
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, Callable, Iterator, List, Tuple
+from typing import Any, Callable, Iterator, List, Tuple, Union
 
 # The machine or the server is short of something for a while.
 PASSING = (
@@ -141,11 +141,13 @@ def is_link(path: str) -> bool:
         return False
 
 
-def create(path: str, text: str = "") -> bool:
+def create(
+    path: str, text: Union[str, bytes] = "", mode: int = 0o600,
+) -> bool:
     """Make a file that nobody has made before; False if it is there."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
-        descriptor = by_path(path, lambda: os.open(path, flags, 0o600))
+        descriptor = by_path(path, lambda: os.open(path, flags, mode))
     except FileExistsError:
         return False
     try:

@@ -130,17 +130,28 @@ def job_of_section(keys: dict, section: str, path: str) -> Job:
     command = keys.get("executable")
     if not command:
         raise BadJob(f"no 'executable' in section [{section}]")
-    return with_keys(Job(arguments(command, path), command), keys)
+    own = argument(keys.get("argument"), path)
+    return with_keys(Job(arguments(command, own), command), keys)
 
 
-def arguments(command: str, path: str) -> List[str]:
+def argument(text: Optional[str], path: str) -> List[str]:
+    """What stands behind the command: the job file, if it is wanted."""
+    if text in (None, "yes"):
+        return [path]
+    if text != "no":
+        raise BadJob(f"argument: yes or no, not {text!r}")
+    return []
+
+
+def arguments(command: str, own: List[str]) -> List[str]:
     """The command split, or given to a shell if it has shell syntax."""
     if SHELL_SYNTAX.search(command) or command.split()[0] in BUILTINS:
         # The user's own command line goes to a shell, by contract; the name
         # of the file does not become a part of it.
-        return ["/bin/sh", "-c", command + ' "$@"', path, path]
+        behind = ' "$@"' if own else ""
+        return ["/bin/sh", "-c", command + behind, *own, *own]
     try:
-        return shlex.split(command) + [path]
+        return shlex.split(command) + own
     except ValueError as error:
         raise BadJob(f"executable: {error} in: {command}")
 

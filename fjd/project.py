@@ -4,6 +4,7 @@ This is the normative list of what lies in ~/.fjd/<project>/ (mode 0700).
 The grammar of the names is in names.py.
 
     jobqueue/<job>             waits; users put files here, a file is a job
+    held/<attempt>             waits until a person releases it
     workerqueue/<worker>.<k>.<want>
                                "I am free and want so many jobs"; made and
                                removed by its worker, or by who buries it
@@ -48,7 +49,7 @@ from fjd.names import (
 )
 
 DIRECTORIES = (
-    "jobqueue", "workerqueue", "jobpods", "running", "done", "failed",
+    "jobqueue", "held", "workerqueue", "jobpods", "running", "done", "failed",
     "workers", "dispatchers", "orders", "joblogs", "screenlogs", "ledger",
 )
 YOUNG = 1.0  # seconds after the last write, in which more may come
@@ -100,9 +101,9 @@ class Project:
                 continue
         return sorted(found)
 
-    def waiting(self) -> List[str]:
-        """The names in the queue, in no order."""
-        names = self.files.names(self.path("jobqueue"))
+    def waiting(self, place: str = "jobqueue") -> List[str]:
+        """The names in the queue (or in held), in no order."""
+        names = self.files.names(self.path(place))
         return [name for name in names if not is_editor_copy(name)]
 
     def announcements(self) -> List[Announcement]:
@@ -189,6 +190,14 @@ class Project:
 
     def strike(self, kind: str, member: str) -> None:
         self.files.remove(self.path(kind, member))
+
+    # Steps of a person
+
+    def put(self, name: str, data: bytes, is_program: bool = False) -> None:
+        """Let a new job wait; its name must never have been used."""
+        draft = self.waiting_job(f".{name}")
+        self.files.create(draft, data, 0o700 if is_program else 0o600)
+        self.shift(draft, self.waiting_job(name))
 
     # Steps of a worker
 

@@ -114,6 +114,18 @@ def test_where_the_command_is_found(text):
     assert job_of(text) == Job(["a", "%", "/x/job"], "a %")
 
 
+@pytest.mark.parametrize("command, argv", [
+    ("a b", ["a", "b"]), ("a; b", ["/bin/sh", "-c", "a; b"]),
+])
+def test_a_command_gets_the_file_unless_it_does_not_want_it(command, argv):
+    text = f"[control]\nexecutable: {command}\nargument: "
+    assert job_of(text + "no").argv == argv
+    assert "/x/job" in job_of(text + "yes").argv
+    with pytest.raises(BadJob) as error:
+        job_of(text + "none")
+    assert str(error.value) == "argument: yes or no, not 'none'"
+
+
 @pytest.mark.parametrize("nice, niceness", [
     ("nice = 0", 0), ("nice: +19", 19), ("nice = -20", -20),
 ])

@@ -1,0 +1,47 @@
+"""The job files that fjd makes itself."""
+import os
+import subprocess
+
+import pytest
+
+from fjd.errors import BadUsage
+from fjd.job import read_job
+from fjd.jobfile import JobFile, of_command
+from fjd.names import Attempt
+
+
+def put(project, command, directory="/"):
+    stamp = "0" * 17 + "-1"
+    name = of_command(command, directory).put(project, "a job", stamp)
+    assert project.names("jobqueue") == [name]
+    return read_job(project.files, project.waiting_job(name))
+
+
+@pytest.mark.parametrize("command", [
+    "echo 'a  b'", "echo %d $((1 + 2)) \\$HOME", "echo; echo b # c",
+    "echo a\necho b", "  echo a\t", "echo '\n[x]\n'", "# nothing", "echo é",
+    "x='[fjd]'\necho $x", "; echo", "echo \udcff",
+])
+def test_a_command_is_run_as_it_was_given(project, command):
+    job = put(project, command)
+    assert job.directory == "/"
+    given = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL)
+    found = subprocess.run(job.argv, stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL)
+    assert (found.returncode, found.stdout) == (
+        given.returncode, given.stdout)
+
+
+def test_a_put_job_has_a_name_that_nobody_used_before(project):
+    first = JobFile(b"x").put(project, "job", "0" * 17 + "-1")
+    other = JobFile(b"y").put(project, "job", "0" * 17 + "-2")
+    assert project.names("jobqueue") == [first, other]
+    assert {Attempt.parse(name).job for name in (first, other)} == {"job"}
+    assert os.listdir(project.path("jobqueue")) != []
+
+
+def test_directory_that_cannot_be_recorded_is_named():
+    with pytest.raises(BadUsage) as error:
+        of_command("true", "/a\nb")
+    assert "/a\\x0ab" in str(error.value)
