@@ -482,7 +482,8 @@ def test_bin_that_is_a_link_is_not_followed(install, local, home):
     (local / "bin").symlink_to("../bin")
     result = install()
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr.splitlines()[1] == f"    try: --prefix {home.resolve()}"
+    advice = f"    try: --prefix {home.resolve()}"
+    assert result.stderr.splitlines()[1] == advice
     assert os.listdir(str(local)) == ["bin"]
     done(install("--prefix", str(home)))
     assert version(local)
