@@ -130,6 +130,7 @@ def all_modules():
         os.path.join(place, name) for place in ("bin", "fjd")
         for name in os.listdir(os.path.join(ROOT, place))
         if name != "files.py" and not name.startswith("__")
+        and not name.endswith(".txt")
     )
 
 

@@ -151,6 +151,20 @@ def test_jobs_begin_in_the_natural_order_first_attempts_first(
     ]
 
 
+def test_worker_begins_in_the_order_in_which_it_was_given_jobs(
+    project, put, new_worker, new_dispatcher,
+):
+    for number in range(12):
+        put(f"job{number}", TRUE)
+    project.put_first("job7\njob11\njob3\n", "x")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.queue.look()
+    dispatcher.fill(worker.id, 12)
+    worker.look_in_pod()
+    begun = [Attempt.parse(name).job for name in reversed(worker.given)]
+    assert begun[:5] == ["job7", "job11", "job3", "job0", "job1"]
+
+
 def test_last_jobs_go_to_many_workers(project, put, new_dispatcher):
     for number in range(8):
         put(f"job{number}", TRUE)
