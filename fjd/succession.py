@@ -54,17 +54,10 @@ class Succession:
     def rival(self) -> str:
         """Another dispatcher that is at work; "" if there is none."""
         others = set(self.project.members("dispatchers")) - {self.id}
-        return next(filter(self.is_at_work, sorted(others)), "")
-
-    def is_at_work(self, other: str) -> bool:
-        record = self.project.record("dispatchers", other)
-        keys = parse_record(record[1] if record else "")
-        if not record or keys.get("session", STANDBY) == STANDBY:
-            return False
-        # Not in the future, as when the server's clock was set back.
-        age = abs(self.beaten - record[0])
-        is_fresh = age < FRESH * period_in(keys)
-        return is_fresh and self.here.sees(identity_in(keys)) is not False
+        return next((
+            other for other in sorted(others)
+            if is_at_work(self.project, other, self.beaten, self.here)
+        ), "")
 
     def take_over(self) -> None:
         """Be the one that is at work."""
@@ -81,3 +74,14 @@ class Succession:
 
     def leave(self) -> None:
         self.project.strike("dispatchers", self.id)
+
+
+def is_at_work(project: Project, other: str, now: float, here: Here) -> bool:
+    """Whether a dispatcher is, now by the server's clock, seen from here."""
+    record = project.record("dispatchers", other)
+    keys = parse_record(record[1] if record else "")
+    if not record or keys.get("session", STANDBY) == STANDBY:
+        return False
+    # Not in the future, as when the server's clock was set back.
+    is_fresh = abs(now - record[0]) < FRESH * period_in(keys)
+    return is_fresh and here.sees(identity_in(keys)) is not False
