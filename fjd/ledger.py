@@ -85,6 +85,10 @@ def escape(value: object) -> str:
     return text
 
 
+def line_of(entry: Entry) -> str:
+    return "\t".join(map(escape, entry)) + "\n"
+
+
 def parts(
     project: Project, path: str, offset: int = 0,
 ) -> Iterator[Tuple[List[str], int]]:
@@ -139,7 +143,7 @@ class Ledger:
 
     def write(self, entry: Entry) -> None:
         """OSError if the line could not be written whole; then it is not."""
-        text = "\t".join(map(escape, entry)) + "\n"
+        text = line_of(entry)
         if self.descriptor is None:
             self.descriptor = self.project.files.open_own(self.path)
         line = os.fsencode(text if self.has_header else HEADER + text)

@@ -1,8 +1,20 @@
 """Where the jobs are that a person names: by job, or by attempt."""
-from typing import Iterator, List, NamedTuple
+from difflib import get_close_matches
+from itertools import islice
+from typing import Any, Iterator, List, NamedTuple
 
-from fjd.names import Attempt
+from fjd.errors import FjdError
+from fjd.names import Attempt, host_of, printable
 from fjd.project import Project
+
+PLACES = {  # from what is old to what is new
+    "failed": "has failed", "done": "is done",
+    "held": "is held (fjd release lets it go)", "jobqueue": "waits",
+    "jobpods": "was given to a worker{}, and has not begun",
+    "running": "runs{}",
+}
+ENDED = ("done", "failed")
+MOST_COMPARED = 10000  # names, with one that is unknown
 
 
 class Found(NamedTuple):
@@ -21,28 +33,55 @@ class Found(NamedTuple):
         pod = [self.worker] if self.place == "jobpods" else []
         return project.path(self.place, *pod, self.name)
 
+    @property
+    def told(self) -> str:
+        on = f" on {host_of(self.worker)}" if self.worker else ""
+        return f"{printable(self.attempt.job)} {PLACES[self.place].format(on)}"
 
-def everything(project: Project) -> Iterator[Found]:
-    """All job files, each at least once: in the order in which jobs go."""
+    @property
+    def age(self) -> Any:
+        """A sort key: what has ended is older than what has not."""
+        token, _, count = self.attempt.stamp.partition("-")
+        rank = 0 if self.place in ENDED else list(PLACES).index(self.place)
+        return rank, token, int(count or 0)
+
+
+def everything(project: Project, start: str = "") -> Iterator[Found]:
+    """All job files whose names begin so, each at least once: in the order
+    in which jobs go.
+    """
     for place in ("jobqueue", "held"):
         for name in project.waiting(place):
-            yield Found(place, name, Attempt.parse(name))
+            if name.startswith(start):
+                yield Found(place, name, Attempt.parse(name))
     for worker in project.pods():
         for name in project.given(worker) or []:
-            yield Found("jobpods", name, Attempt.parse(name), worker)
+            if name.startswith(start):
+                yield Found("jobpods", name, Attempt.parse(name), worker)
     for run in project.running():
-        attempt = Attempt.parse(run.attempt)
-        yield Found("running", run.name, attempt, run.worker)
-    for place in ("done", "failed"):
+        if run.attempt.startswith(start):
+            attempt = Attempt.parse(run.attempt)
+            yield Found("running", run.name, attempt, run.worker)
+    for place in ENDED:
         for name in project.names(place):
-            yield Found(place, name, Attempt.parse(name))
+            if name.startswith(start):
+                yield Found(place, name, Attempt.parse(name))
 
 
 def find(project: Project, wanted: str) -> List[Found]:
     """Those of that job, or that attempt; the latest last."""
     matches = [
-        found for found in everything(project)
+        found for found in everything(project, wanted)
         if wanted in (found.attempt.job, found.attempt.name)
     ]
-    return sorted(matches, key=lambda found: (
-        found.attempt.n, found.attempt.stamp))
+    return sorted(matches, key=lambda found: found.age)
+
+
+def unknown(project: Project, wanted: str) -> FjdError:
+    """That there is no such job, and which ones have a name like it."""
+    some = islice(everything(project), MOST_COMPARED)
+    near = get_close_matches(wanted, {found.attempt.job for found in some})
+    return FjdError(
+        f"{printable(wanted)}: there is no such job",
+        f"did you mean: {', '.join(map(printable, near))}" if near else "",
+    )
