@@ -1,7 +1,7 @@
 """Where the jobs are that a person names: by job, or by attempt."""
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any, Iterator, List, NamedTuple
+from typing import Iterator, List, NamedTuple, Tuple
 
 from fjd.errors import FjdError
 from fjd.names import Attempt, host_of, printable
@@ -13,7 +13,7 @@ PLACES = {  # from what is old to what is new
     "jobpods": "was given to a worker{}, and has not begun",
     "running": "runs{}",
 }
-ENDED = ("done", "failed")
+ENDED, RUNNING = ("done", "failed"), "running"
 MOST_COMPARED = 10000  # names, with one that is unknown
 
 
@@ -39,7 +39,7 @@ class Found(NamedTuple):
         return f"{printable(self.attempt.job)} {PLACES[self.place].format(on)}"
 
     @property
-    def age(self) -> Any:
+    def age(self) -> Tuple[int, str, int]:
         """A sort key: what has ended is older than what has not."""
         token, _, count = self.attempt.stamp.partition("-")
         rank = 0 if self.place in ENDED else list(PLACES).index(self.place)

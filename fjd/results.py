@@ -6,7 +6,6 @@ An end that was recorded, and did not come about, is no result (outcome.py).
 """
 import heapq
 import json
-import os
 from typing import Iterator, Set
 
 from fjd.ledger import (
@@ -61,8 +60,3 @@ def as_joblog(entries: Iterator[Entry]) -> Iterator[str]:
         command = (entry.command or entry.job).replace("\n", "\0")
         yield f"{number}\t{entry.host or ':'}\t{entry.start:.3f}" \
             f"\t{runtime:10.3f}\t0\t0\t{exitval}\t{killed}\t{command}\n"
-
-
-def in_bytes(lines: Iterator[str]) -> Iterator[bytes]:
-    """As the ledgers have it, whatever the locale."""
-    return map(os.fsencode, lines)

@@ -1,14 +1,13 @@
 """Where a job is, and why: what files and ledgers tell about it."""
 import signal
-import time
 from typing import Iterator, List
 
 from fjd.ledger import Entry, escape, read_entries, RETRIED
 from fjd.liveness import Here
-from fjd.lookup import ENDED, find, Found, unknown
+from fjd.lookup import ENDED, find, Found, RUNNING, unknown
 from fjd.names import Attempt, CONTROL, printable, Running
 from fjd.project import Project
-from fjd.status import Look, since, span
+from fjd.status import Look, moment, since, span
 
 LAST_LINES = 10
 LAST_BYTES = 8192
@@ -29,8 +28,8 @@ MEANINGS = {
 
 def why(project: Project, here: Here, wanted: str) -> Iterator[str]:
     """Lines for people; FjdError if nothing is known of that job."""
-    job = Attempt.parse(wanted).job
-    matches, entries = find(project, wanted), history(project, job)
+    matches = find(project, wanted)
+    entries = history(project, Attempt.parse(wanted).job)
     if not (matches or entries):
         raise unknown(project, wanted)
     if not matches:
@@ -55,46 +54,38 @@ def history(project: Project, job: str) -> List[Entry]:
 
 
 def whereabouts(project: Project, here: Here, found: Found) -> Iterator[str]:
-    if found.place in ENDED:
-        yield found.told
-        return
-    look = Look(project, here)
-    if found.place == "running":
-        begun = project.begun(Running.parse(found.name))
-        silence = look.silent.get(found.worker)
-        yield found.told + since(begun, look.now) + (
-            f"; its worker is silent for {span(silence)}" if silence else "")
-        return
-    yield found.told + "".join(
-        f"; its worker runs {printable(run.attempt)}"
-        for run in look.runs if run.worker == found.worker)
-    if found.place != "held":
-        yield f"{len(look.workers)} worker(s) are there, and" \
-            f" {len(look.runs)} job(s) run"
-        yield from look.troubles(1)
+    """Where a job file is, and what it waits for."""
+    line = found.told
+    if found.place not in ENDED:
+        look = Look(project, here)
+        if found.place == RUNNING:
+            line += since(project.begun(Running.parse(found.name)), look.now)
+        if found.worker in look.silent:
+            line += f"; silent for {span(look.silent[found.worker])}"
+        if found.place == "jobqueue":
+            line += f"; there are {len(look.workers)} worker(s), and" \
+                f" {len(look.runs)} job(s) run"
+            yield from look.troubles(1)
+    yield line
 
 
 def told(entry: Entry) -> str:
     """When and where an attempt ended, and how."""
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.end))
-    how = [entry.event, entry.reason, meaning(entry.status)]
-    return f"{when} on {entry.host or 'no host'} after" \
-        f" {span(entry.end - entry.start)}:" \
-        f" {printable(', '.join(filter(None, how)))}" \
+    how = filter(None, [entry.event, entry.reason, meaning(entry.status)])
+    return f"{moment(entry.end)} on {entry.host or 'no host'} after" \
+        f" {span(entry.end - entry.start)}: {printable(', '.join(how))}" \
         f" [{printable(entry.attempt)}]"
 
 
 def meaning(status: str) -> str:
     """exit 139 and signal 11 in words."""
     kind, _, text = status.partition(" ")
-    number = int(text) if text.isdigit() else 0
-    words = name = status.strip("-")
-    if kind == "signal":
-        words = name = signal_name(number)
-    elif number > IN_SHELL:
-        name = signal_name(number - IN_SHELL)
-        words = f"{status}, as of {name}"
-    return words + (f" ({MEANINGS[name]})" if name in MEANINGS else "")
+    number = int(text or 0)
+    name = status.strip("-")
+    if kind == "signal" or number > IN_SHELL:
+        name = signal_name(number - IN_SHELL * (kind != "signal"))
+    known = f" ({MEANINGS[name]})" if name in MEANINGS else ""
+    return (name if name in status else f"{status}, {name}") + known
 
 
 def signal_name(number: int) -> str:
@@ -109,22 +100,16 @@ def output(
 ) -> Iterator[str]:
     """The last lines of the latest attempt that has printed something."""
     logs = [project.job_log(entry.attempt) for entry in entries]
-    logs += [project.job_log(found.name) for found in matches
-             if found.place in ENDED]
     for found in matches:
-        if found.place == "running":
+        if found.place == RUNNING:
             logs += project.draft_logs(found.worker)
-    for path in reversed(logs):
-        size = project.files.size(path)
-        if size:
-            start = max(0, size - LAST_BYTES)
-            _, data = project.files.read(path, LAST_BYTES, start)
-            yield f"The last lines of {printable(path)}:"
-            yield from map(shown, data.splitlines()[-LAST_LINES:])
-            return
-
-
-def shown(line: bytes) -> str:
-    """What a terminal would show of it, without what would change that."""
-    text = line.decode(errors="backslashreplace").expandtabs()
-    return "    " + CONTROL.sub("?", text)
+        elif found.place in ENDED:
+            logs.append(project.job_log(found.name))
+    for path in filter(project.files.size, reversed(logs)):
+        start = max(0, project.files.size(path) - LAST_BYTES)
+        _, data = project.files.read(path, LAST_BYTES, start)
+        yield f"The last lines of {printable(path)}:"
+        for line in data.splitlines()[-LAST_LINES:]:
+            text = line.decode(errors="backslashreplace").expandtabs()
+            yield "    " + CONTROL.sub("?", text)
+        return
