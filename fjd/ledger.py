@@ -25,7 +25,9 @@ mean.
 """
 import os
 import re
-from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import (
+    Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple,
+)
 
 from fjd.names import printable
 from fjd.project import Project

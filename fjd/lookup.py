@@ -46,26 +46,28 @@ class Found(NamedTuple):
         return rank, token, int(count or 0)
 
 
-def everything(project: Project, start: str = "") -> Iterator[Found]:
-    """All job files whose names begin so, each at least once: in the order
-    in which jobs go.
+def job_files(project: Project) -> Iterator[Tuple[str, str, str, str]]:
+    """Place, name, attempt and worker of each, at least once: in the order in
+    which jobs go.
     """
     for place in ("jobqueue", "held"):
         for name in project.waiting(place):
-            if name.startswith(start):
-                yield Found(place, name, Attempt.parse(name))
+            yield place, name, name, ""
     for worker in project.pods():
         for name in project.given(worker) or []:
-            if name.startswith(start):
-                yield Found("jobpods", name, Attempt.parse(name), worker)
+            yield "jobpods", name, name, worker
     for run in project.running():
-        if run.attempt.startswith(start):
-            attempt = Attempt.parse(run.attempt)
-            yield Found("running", run.name, attempt, run.worker)
+        yield RUNNING, run.name, run.attempt, run.worker
     for place in ENDED:
         for name in project.names(place):
-            if name.startswith(start):
-                yield Found(place, name, Attempt.parse(name))
+            yield place, name, name, ""
+
+
+def everything(project: Project, start: str = "") -> Iterator[Found]:
+    """All job files whose names begin so."""
+    for place, name, attempt, worker in job_files(project):
+        if attempt.startswith(start):
+            yield Found(place, name, Attempt.parse(attempt), worker)
 
 
 def find(project: Project, wanted: str) -> List[Found]:

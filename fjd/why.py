@@ -79,20 +79,14 @@ def told(entry: Entry) -> str:
 
 def meaning(status: str) -> str:
     """exit 139 and signal 11 in words."""
-    kind, _, text = status.partition(" ")
-    number = int(text or 0)
-    name = status.strip("-")
-    if kind == "signal" or number > IN_SHELL:
-        name = signal_name(number - IN_SHELL * (kind != "signal"))
-    known = f" ({MEANINGS[name]})" if name in MEANINGS else ""
-    return (name if name in status else f"{status}, {name}") + known
-
-
-def signal_name(number: int) -> str:
+    kind, _, number = status.partition(" ")
     try:
-        return signal.Signals(number).name
+        is_own = kind == "signal"
+        name = signal.Signals(int(number) - (0 if is_own else IN_SHELL)).name
+        words = f"{status}, {name}"
     except ValueError:
-        return f"signal {number}"
+        words = name = status.strip("-")
+    return words + (f" ({MEANINGS[name]})" if name in MEANINGS else "")
 
 
 def output(

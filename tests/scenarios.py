@@ -331,6 +331,13 @@ def audits(stage):
     stage.wait_for_end()
 
 
+def asks(stage):
+    """About everything, while nothing goes on."""
+    stage.put("job1")
+    stage.test("fjd", "status")
+    stage.wait_for_end()
+
+
 SCENARIOS = {
     "worker": [
         works, rests, is_hired, is_fired, is_signalled,
@@ -348,5 +355,5 @@ SCENARIOS = {
         fires_the_dead, fires, fires_whose_job_is_removed, hires_fewer, hires,
         hires_elsewhere,
     ],
-    "fjd": [audits],
+    "fjd": [audits, asks],
 }
