@@ -38,7 +38,7 @@ class Tally:
         self.next_listing = 0.0
         self.ends: Deque[Tuple[float, int]] = deque(maxlen=LATELY)
 
-    def write(self, name: str, waiting: int) -> None:
+    def write_down(self, name: str, waiting: int) -> None:
         try:
             text = json.dumps(self.counts(waiting)._asdict())
             notes = self.project.notes(COUNTS)

@@ -10,14 +10,14 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 from fjd.alarm import Backoff
 from fjd.counts import Tally
 from fjd.dismissal import Dismissal
-from fjd.liveness import BEAT, is_late
+from fjd.liveness import BEAT, is_late, STANDBY
 from fjd.names import (
     Announcement, Attempt, made_up, printable, queue_order, Stamps, why_bad,
 )
 from fjd.outcome import Outcome
 from fjd.project import DRAIN, NOW, Project
 from fjd.reclaim import Reclaimer
-from fjd.succession import STANDBY, Succession
+from fjd.succession import Succession
 
 Pods = Dict[str, Optional[List[str]]]  # worker: the attempts in its pod
 LISTING_SHARE = 20  # listing the queue may take one part in so many of time
@@ -188,7 +188,7 @@ class Dispatcher:
             if self.keep_running:
                 self.say(f"Failed: {failed}")
         note = f"{self.succession.id}.{self.stamps.new()}"
-        self.tally.write(note, len(self.queue.names))
+        self.tally.write_down(note, len(self.queue.names))
 
     # Pairing
 

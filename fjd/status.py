@@ -7,10 +7,11 @@ import time
 from typing import Any, Dict, Iterator, List, Optional
 
 from fjd.counts import Counts, newest_counts
-from fjd.liveness import Here, identity_in, parse_record, period_in
+from fjd.liveness import (
+    FRESH, Here, identity_in, is_at_work, parse_record, period_in,
+)
 from fjd.names import Attempt, host_of, natural, new_id, printable
 from fjd.project import Project
-from fjd.succession import FRESH, is_at_work
 
 MOST_SHOWN = 10  # of the jobs that run
 SPANS = (("d", 86400), ("h", 3600), ("min", 60))

@@ -12,14 +12,10 @@ our own last beat in time.  So after a server has frozen, nobody looks old.
 import time
 from typing import Any
 
-from fjd.liveness import (
-    enrol, Here, identity_in, parse_record, period_in,
-)
+from fjd.liveness import enrol, Here, is_at_work, STANDBY
 from fjd.project import Project
 
-STANDBY = "standby"
 AT_WORK = "none"
-FRESH = 2.5  # of its periods: how old a sign of life may be
 
 
 class Succession:
@@ -74,14 +70,3 @@ class Succession:
 
     def leave(self) -> None:
         self.project.strike("dispatchers", self.id)
-
-
-def is_at_work(project: Project, other: str, now: float, here: Here) -> bool:
-    """Whether a dispatcher is, now by the server's clock, seen from here."""
-    record = project.record("dispatchers", other)
-    keys = parse_record(record[1] if record else "")
-    if not record or keys.get("session", STANDBY) == STANDBY:
-        return False
-    # Not in the future, as when the server's clock was set back.
-    is_fresh = abs(now - record[0]) < FRESH * period_in(keys)
-    return is_fresh and here.sees(identity_in(keys)) is not False

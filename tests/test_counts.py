@@ -52,17 +52,17 @@ def test_ends_are_listed_once_and_then_counted_by_ledgers(
         clock.now += 0.5
         return real(place)
     monkeypatch.setattr(project, "count", count)
-    tally.write(f"{A}.1", 7)
+    tally.write_down(f"{A}.1", 7)
     assert counted(project) == (7, 1, 1, None)
     end(DONE, "new")
     outcome.update()
     clock.now += 10
-    tally.write(f"{A}.2", 6)
+    tally.write_down(f"{A}.2", 6)
     assert counted(project) == (6, 2, 1, 0.1)
     assert listed == ["done", "failed"]
     end(DONE, "by nobody", is_recorded=False)
     clock.now += LISTING_SHARE
-    tally.write(f"{A}.3", 5)
+    tally.write_down(f"{A}.3", 5)
     assert counted(project)[:3] == (5, 3, 1)
 
 
@@ -81,7 +81,7 @@ def test_rate_is_that_of_the_last_minute(project, clock, end):
 def test_only_the_last_counts_stay(project, clock):
     tally = Tally(project, Outcome(project, {}), clock)
     for k in range(3):
-        tally.write(f"{A}.{k}", k)
+        tally.write_down(f"{A}.{k}", k)
     assert project.notes(COUNTS) == [f"{A}.2{COUNTS}"]
 
 
@@ -90,7 +90,7 @@ def test_counts_go_with_the_record_of_their_dispatcher(project, clock):
     succession = Succession(project, myself())
     succession.take_over()
     other = enrol(project, "dispatchers", myself())
-    tally.write(f"{succession.id}.1", 1)
+    tally.write_down(f"{succession.id}.1", 1)
     project.strike("dispatchers", other)
     assert counted(project, succession.id).waiting == 1
     succession.leave()
@@ -117,4 +117,4 @@ def test_a_full_disk_stops_no_dispatcher(project, clock, monkeypatch):
     def create(path, text):
         raise OSError(28, "No space left on device")
     monkeypatch.setattr(project.files, "create", create)
-    Tally(project, Outcome(project, {}), clock).write(f"{A}.1", 1)
+    Tally(project, Outcome(project, {}), clock).write_down(f"{A}.1", 1)
