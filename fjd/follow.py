@@ -61,19 +61,19 @@ def show_log(
     """Copy what it printed, until it has ended or just once; the place where
     it lies at last, "" if it is gone.
     """
-    tail, told = Tail(project, write), ""
+    tail, is_known = Tail(project, write), False
     while True:
         # RACE: what goes back while this looks may be missed once.
         found = find(project, wanted) or find(project, wanted)
         if not found or found[-1].place in ENDED:
             attempt = found[-1].name if found else wanted
             tail.copy(attempt, project.job_log(attempt))
-            if not (found or told or tail.copied[attempt]):
+            if not (found or is_known or tail.copied[attempt]):
                 raise unknown(project, wanted)
             return found[-1].place if found else ""
-        if found[-1].place != RUNNING and found[-1].told != told:
+        if found[-1].place != RUNNING:
             say(f"{found[-1].told}.")
-        told = found[-1].told
+        is_known = True
         tail.watch(found[-1], is_once)
         if is_once:
             return found[-1].place

@@ -104,6 +104,7 @@ def test_what_is_tried_again_is_followed(actor, project):
     again = Attempt("job1", 2, f"{STAMP}9").name
 
     def retry():
+        actor.print(b"last words\n")
         os.rename(actor.draft, project.job_log(actor.run.attempt))
         project.requeue(actor.run, again)
 
@@ -112,7 +113,7 @@ def test_what_is_tried_again_is_followed(actor, project):
         actor.begin(2, b"second\n")
     actor.plan = [retry, lambda: None, begin, lambda: actor.end("done")]
     assert actor.log(is_once=False) == "done"
-    assert actor.shown == b"first\nsecond\n"
+    assert actor.shown == b"first\nlast words\nsecond\n"
     assert actor.said == ["job1 waits."]
 
 
@@ -233,7 +234,7 @@ def test_attempts_and_last_lines_are_told(actor, project):
     actor.end("failed", "signal 11")
     actor.ledger.write(Entry(
         RETRIED, "job1", "job1~1.x-1", "lab", "w", 0.5, 0.7, "exit 127"))
-    actor.ledger.write(Entry(FAILED, "job10", "job10~1.x-1"))
+    actor.ledger.write(Entry(FAILED, "job10", "job10~1.x-1", command="job1"))
     where, first, second, log, *last = told(project)
     assert where == "job1 has failed"
     assert first.endswith(" on lab after 0 s: retried, exit 127"

@@ -103,7 +103,8 @@ def test_a_running_job_is_told_with_its_host_and_since_when(project):
     os.utime(project.job_file(run), (old, old))
     line = shown(project)[1]
     assert line.startswith("running: job1 on lab7 since 20")
-    assert int(line.rpartition("(")[2].split()[0]) < 5
+    seconds, unit = line.rpartition("(")[2].split()
+    assert int(seconds) < 60 and unit == "s)"
 
 
 def test_on_fuse_nobody_says_since_when(project, monkeypatch):
