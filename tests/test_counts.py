@@ -107,8 +107,8 @@ def test_newest_counts_are_those_of_who_is_at_work(project):
     assert newest_counts(project, []) is None
 
 
-@pytest.mark.parametrize("text", ["", '{"waiting": 1, "do'])
-def test_what_is_being_written_is_not_believed(project, text):
+@pytest.mark.parametrize("text", ["", '{"waiting": 1, "do', '{"new": 1}'])
+def test_what_is_not_whole_or_not_known_is_not_believed(project, text):
     project.leave_note(f"{A}.1{COUNTS}", text, [])
     assert newest_counts(project, [A]) is None
 
