@@ -11,6 +11,7 @@ from fjd.ledger import DONE, Entry, FAILED, Ledger
 from fjd.liveness import enrol, myself
 from fjd.outcome import Outcome
 from fjd.project import COUNTS
+from fjd.reclaim import new_reclaimer
 from fjd.succession import Succession
 
 A, B = "lab_1.000001-1", "lab_2.000001-2"
@@ -94,6 +95,13 @@ def test_counts_go_with_the_record_of_their_dispatcher(project, clock):
     project.strike("dispatchers", other)
     assert counted(project, succession.id).waiting == 1
     succession.leave()
+    assert project.names("dispatchers") == []
+
+
+def test_what_a_dispatcher_leaves_that_is_not_enrolled_goes(project):
+    """It was taken for dead, wrote once more, and died."""
+    project.leave_note(f"{A}.1{COUNTS}", "{}", [])
+    new_reclaimer(project, lambda text: None, 3).sweep()
     assert project.names("dispatchers") == []
 
 
