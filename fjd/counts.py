@@ -76,7 +76,10 @@ def newest_counts(
     for name in project.notes(COUNTS):
         dispatcher = name.rsplit(".", 2)[0]
         record = project.record("dispatchers", name)
-        if record and record[1][-1:] == "}" and dispatcher in dispatchers:
-            counts = Counts(**json.loads(record[1]))
-            found.append((record[0], dispatcher, counts))
+        try:
+            if record and dispatcher in dispatchers:
+                counts = Counts(**json.loads(record[1]))
+                found.append((record[0], dispatcher, counts))
+        except (ValueError, TypeError):
+            continue  # RACE: it is being written; or it is a newer fjd's.
     return max(found, key=lambda each: each[0], default=None)

@@ -143,6 +143,12 @@ class Project:
     def members(self, kind: str) -> List[str]:
         return [name for name in self.names(kind) if is_member(name)]
 
+    def dispatchers(self) -> List[str]:
+        """Those who are enrolled, and those who have left counts."""
+        names = self.names("dispatchers")
+        left = {n.rsplit(".", 2)[0] for n in names if n.endswith(COUNTS)}
+        return sorted(filter(is_member, left.union(names)))
+
     def enrol(self, kind: str, member: str, record: str) -> bool:
         """Put a member's record there; False if the id is taken."""
         return self.files.create(self.path(kind, member), record)

@@ -52,11 +52,11 @@ def as_joblog(entries: Iterator[Entry]) -> Iterator[str]:
     yield JOBLOG
     for number, entry in enumerate(entries, 1):
         kind, _, code = entry.status.partition(" ")
-        exitval = int(code) if kind == "exit" else 0
-        killed = int(code) if kind == "signal" else 0
-        if entry.event != DONE and not (exitval or killed):
-            exitval = -1  # It could not be run, or was told to end.
+        codes = {"exit": 0, "signal": 0, kind: int(code or 0)}
+        if entry.event != DONE and not any(codes.values()):
+            codes["exit"] = -1  # It could not be run, or was told to end.
         runtime = max(0.0, entry.end - entry.start)
         command = (entry.command or entry.job).replace("\n", "\0")
         yield f"{number}\t{entry.host or ':'}\t{entry.start:.3f}" \
-            f"\t{runtime:10.3f}\t0\t0\t{exitval}\t{killed}\t{command}\n"
+            f"\t{runtime:10.3f}\t0\t0\t{codes['exit']}\t{codes['signal']}" \
+            f"\t{command}\n"

@@ -11,6 +11,7 @@ from fjd.ledger import DONE, Entry, FAILED, Ledger
 from fjd.liveness import enrol, myself
 from fjd.outcome import Outcome
 from fjd.project import COUNTS
+from fjd.reclaim import new_reclaimer
 from fjd.succession import Succession
 
 A, B = "lab_1.000001-1", "lab_2.000001-2"
@@ -97,6 +98,13 @@ def test_counts_go_with_the_record_of_their_dispatcher(project, clock):
     assert project.names("dispatchers") == []
 
 
+def test_what_a_dispatcher_leaves_that_is_not_enrolled_goes(project):
+    """It was taken for dead, wrote once more, and died."""
+    project.leave_note(f"{A}.1{COUNTS}", "{}", [])
+    new_reclaimer(project, lambda text: None, 3).sweep()
+    assert project.names("dispatchers") == []
+
+
 def test_newest_counts_are_those_of_who_is_at_work(project):
     for number, who in enumerate((A, B, A)):
         text = json.dumps({"waiting": number, "done": 0, "failed": 0})
@@ -107,8 +115,8 @@ def test_newest_counts_are_those_of_who_is_at_work(project):
     assert newest_counts(project, []) is None
 
 
-@pytest.mark.parametrize("text", ["", '{"waiting": 1, "do'])
-def test_what_is_being_written_is_not_believed(project, text):
+@pytest.mark.parametrize("text", ["", '{"waiting": 1, "do', '{"new": 1}'])
+def test_what_is_not_whole_or_not_known_is_not_believed(project, text):
     project.leave_note(f"{A}.1{COUNTS}", text, [])
     assert newest_counts(project, [A]) is None
 

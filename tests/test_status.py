@@ -130,6 +130,8 @@ def test_of_many_that_run_some_are_told_and_in_json_all(project):
     found = json.loads(ok("fjd", "status", "--json")[0])
     assert [job["job"] for job in found["jobs"]][-1] == "job12"
     assert found["running"] == 13
+    told = " ".join(ok("fjd", "status", "--help")).replace(",", "").split()
+    assert set(found) <= set(told)
     assert abs(found["jobs"][0]["since"] - found["time"]) < 60
 
 
