@@ -161,6 +161,18 @@ def home() -> str:
     return os.path.abspath(place)
 
 
+def current_directory() -> str:
+    """As the shell calls it: by the links that led there."""
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        raise BadUsage("the current directory does not exist any more")
+    place = os.environ.get("PWD", "")
+    if os.path.isabs(place) and os.path.isdir(place):
+        return place if os.path.samefile(place, here) else here
+    return here
+
+
 def close_to_others(root: str, say: Callable[[str], None]) -> None:
     status = os.stat(root)
     if status.st_uid != os.geteuid():

@@ -12,8 +12,9 @@ from fjd.counts import Tally
 from fjd.dismissal import Dismissal
 from fjd.liveness import BEAT, is_late, STANDBY
 from fjd.names import (
-    Announcement, Attempt, made_up, printable, queue_order, Stamps, why_bad,
+    Announcement, Attempt, given_order, made_up, printable, Stamps, why_bad,
 )
+from fjd.order import QueueOrder
 from fjd.outcome import Outcome
 from fjd.project import DRAIN, NOW, Project
 from fjd.reclaim import Reclaimer
@@ -32,23 +33,23 @@ class Queue:
 
     def __init__(self, project: Project, stamps: Stamps, clock: Any) -> None:
         self.project = project
-        self.stamps = stamps  # those of the dispatcher
         self.clock = clock
+        self.order = QueueOrder(project, stamps, clock)
         self.names: List[str] = []  # the first one last
         self.next_listing = 0.0
         self.stuck: Set[str] = set()  # what cannot be moved
 
     def look(self) -> None:
         began = self.clock.monotonic()
-        if self.names and began < self.next_listing:
+        is_due = began >= self.next_listing
+        if self.names and not (is_due or self.order.look()):
             return
         names = self.waiting()
-        self.names = sorted(names, key=self.order, reverse=True)
+        if names:
+            self.order.look()
+        self.names = sorted(names, key=self.order.key, reverse=True)
         now = self.clock.monotonic()
         self.next_listing = now + LISTING_SHARE * (now - began)
-
-    def order(self, name: str) -> Any:
-        return queue_order(name, self.stamps)
 
     def waiting(self) -> List[str]:
         names = self.project.waiting()
@@ -288,7 +289,7 @@ class Dispatcher:
         if not idle:
             return 0
         pods = {
-            worker: sorted(self.project.given(worker) or [], key=queue_order)
+            worker: sorted(self.project.given(worker) or [], key=given_order)
             for worker in busy
         }
         moved = 0

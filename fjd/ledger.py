@@ -9,11 +9,13 @@ event is one of
 
     done        ended with exit status 0
     failed      ended otherwise, could not be run, or was lost too often
-    retried     failed, and waits again as its key `retries` wants it
+    retried     ended, and waits again: its key `retries` wants it, or a
+                person does
     given-back  begun, and put back into the queue; does not count
     lost        its worker died
     superseded  ended after the job had been given to somebody else
-    cleaned     removed from done/ or failed/, by whoever asked for that
+    cleaned     removed, by a person who asked for that: from done/ or
+                failed/, or before its end ("cancelled")
 
 job, attempt, host and worker say who and where; start and end are seconds
 since 1970 by the host's own clock; status is `exit N`, `signal N` or `-`; cpu

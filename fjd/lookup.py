@@ -1,7 +1,7 @@
 """Where the jobs are that a person names: by job, or by attempt."""
 from difflib import get_close_matches
 from itertools import islice
-from typing import Iterator, List, NamedTuple, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
 from fjd.errors import FjdError
 from fjd.names import Attempt, host_of, printable
@@ -72,11 +72,20 @@ def everything(project: Project, start: str = "") -> Iterator[Found]:
 
 def find(project: Project, wanted: str) -> List[Found]:
     """Those of that job, or that attempt; the latest last."""
-    matches = [
-        found for found in everything(project, wanted)
-        if wanted in (found.attempt.job, found.attempt.name)
-    ]
-    return sorted(matches, key=lambda found: found.age)
+    return find_all(project, [wanted], wanted)[wanted]
+
+
+def find_all(
+    project: Project, wanted: Iterable[str], start: str = "",
+) -> Dict[str, List[Found]]:
+    """The same for several, all of whose names begin so, with one look."""
+    matches: Dict[str, List[Found]] = {name: [] for name in wanted}
+    for found in everything(project, start):
+        for name in {found.attempt.job, found.attempt.name} & matches.keys():
+            matches[name].append(found)
+    for files in matches.values():
+        files.sort(key=lambda found: found.age)
+    return matches
 
 
 def unknown(project: Project, wanted: str) -> FjdError:

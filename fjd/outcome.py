@@ -3,7 +3,9 @@ import shlex
 from collections import deque
 from typing import Deque, Dict, List, Set
 
-from fjd.ledger import DONE, Entry, FAILED, LOST, parsed, parts, SUPERSEDED
+from fjd.ledger import (
+    DONE, Entry, FAILED, LOST, parsed, parts, RETRIED, SUPERSEDED,
+)
 from fjd.names import printable
 from fjd.project import Project
 
@@ -20,6 +22,7 @@ class Outcome:
         self.failed: Dict[str, Entry] = {}
         self.last: Dict[str, Entry] = {}  # of each worker
         self.told: Set[str] = set()
+        self.retried: Set[str] = set()
         self.read: Deque[Entry] = deque()    # not counted yet
         self.losses: Deque[Entry] = deque()  # of these, after all others
 
@@ -39,6 +42,9 @@ class Outcome:
         while self.losses:
             self.take_back(self.losses[0])
             self.losses.popleft()
+        for name in self.retried.intersection(self.failed):
+            if not self.project.is_accepted(name):
+                del self.failed[name]
         new = [name for name in self.failed if name not in self.told]
         self.told.update(new)
         return [self.failed[name].told for name in new]
@@ -53,6 +59,8 @@ class Outcome:
             self.done += 1
         elif entry.event == FAILED:
             self.failed[entry.attempt] = entry
+        elif entry.event == RETRIED:
+            self.retried.add(entry.attempt)
         elif entry.event == SUPERSEDED:
             self.take_back(entry)
         elif entry.event == LOST:

@@ -5,6 +5,8 @@ The grammar of the names is in names.py.
 
     jobqueue/<job>             waits; users put files here, a file is a job
     held/<attempt>             waits until a person releases it
+    queueorder                 which of those that wait go first (order.py);
+                               written whole, decides nothing
     workerqueue/<worker>.<k>.<want>
                                "I am free and want so many jobs"; made and
                                removed by its worker, or by who buries it
@@ -54,6 +56,7 @@ DIRECTORIES = (
     "jobqueue", "held", "workerqueue", "jobpods", "running", "done", "failed",
     "workers", "dispatchers", "orders", "joblogs", "screenlogs", "ledger",
 )
+ORDER = "queueorder"
 YOUNG = 1.0  # seconds after the last write, in which more may come
 DRAIN = "drain"
 NOW = "now"
@@ -220,6 +223,29 @@ class Project:
         draft = self.waiting_job(f".{name}")
         self.files.create(draft, data, 0o700 if is_program else 0o600)
         self.shift(draft, self.waiting_job(name))
+
+    def discard(self, path: str) -> bool:
+        """Remove a file, or an empty directory; False if it was gone, or was
+        not empty.
+        """
+        try:
+            return bool(self.files.remove(path))
+        except IsADirectoryError:
+            return bool(self.files.remove_directory(path))
+
+    def first_in_queue(self) -> bytes:
+        """What queueorder says.
+
+        NFS: a file that was missed stays missing, so it is listed first.
+        """
+        is_there = ORDER in self.files.names(self.root)
+        return self.files.read(self.path(ORDER))[1] if is_there else b""
+
+    def put_first(self, text: str, stamp: str) -> None:
+        """Replace queueorder."""
+        draft = self.path(f".{ORDER}.{stamp}")
+        self.files.create(draft, text)
+        self.files.move(draft, self.path(ORDER))
 
     # Steps of a worker
 

@@ -347,6 +347,88 @@ def asks(stage):
     stage.wait_for_end()
 
 
+def puts(stage):
+    stage.put("job1")
+    waits = stage.project.waiting_job("job1")
+    os.rename(waits, stage.path("job1"))
+    stage.expected["job1"].append("")
+    stage.test("fjd", "put", "job1")
+    stage.wait_for_end()
+
+
+def holds(stage):
+    """What waits, and what lies in a pod; stage.recover() releases it."""
+    stage.put("job1")
+    stage.give(stage.puppet())
+    stage.put("job2")
+    stage.test("fjd", "hold", "job1", "job2")
+    stage.wait_for_end()
+
+
+def releases(stage):
+    stage.put("job1")
+    held = Attempt("job1", 1, stage.stamps.new()).name
+    waits = stage.project.waiting_job("job1")
+    stage.project.commit(waits, stage.project.path("held", held))
+    stage.test("fjd", "release", "--all")
+    stage.wait_for_end()
+
+
+def cancels(stage):
+    """What waits, a directory among them, and what runs."""
+    stage.put("job1")
+    worker = stage.puppet()
+    stage.give(worker)
+    stage.begin(worker)
+    stage.put("job2")
+    os.mkdir(stage.project.waiting_job("job3"))
+    stage.expected.update(
+        job1=["done", ""], job2=["done", ""], job3=["failed", ""])
+    stage.test("fjd", "cancel", "job1", "job2", "job3")
+    stage.wait_for_end()
+
+
+def run_all(stage):
+    """With a worker and a dispatcher that nobody tests."""
+    worker = stage.start("fjd-worker", *OFTEN)
+    wait_until(lambda: stage.workers_of(worker))
+    stage.start("fjd-dispatcher", *OFTEN).wait()
+    worker.wait()
+
+
+def retries(stage):
+    stage.put("job1", "test -e again || { touch again; exit 1; }")
+    run_all(stage)
+    stage.expected["job1"].append("failed")
+    stage.test("fjd", "retry", "--failed")
+    stage.wait_for_end()
+
+
+def cleans(stage):
+    """What was done, a directory that failed, and a log that is left."""
+    stage.put("job1", "echo hello")
+    os.mkdir(stage.project.waiting_job("job2"))
+    run_all(stage)
+    stage.expected.update(job1=["done", ""], job2=["failed", ""])
+    old = Attempt("old", 1, stage.stamps.new())
+    stage.project.write_log(old, "it was cancelled")
+    stage.test("fjd", "clean", "--done", "--failed")
+    stage.wait_for_end()
+
+
+def reorders(stage):
+    stage.put("job1")
+    stage.test("fjd", "reorder", "--by", "cat")
+    stage.wait_for_end()
+
+
+def goes_back_to_the_natural_order(stage):
+    stage.put("job1")
+    stage.project.put_first("job1\n", stage.stamps.new())
+    stage.test("fjd", "reorder", "--reset")
+    stage.wait_for_end()
+
+
 SCENARIOS = {
     "worker": [
         works, rests, is_hired, is_fired, is_signalled,
@@ -365,5 +447,8 @@ SCENARIOS = {
         fires_the_dead, fires, fires_whose_job_is_removed, hires_fewer, hires,
         hires_elsewhere,
     ],
-    "fjd": [audits, asks],
+    "fjd": [
+        audits, asks, puts, holds, releases, cancels, retries, cleans,
+        reorders, goes_back_to_the_natural_order,
+    ],
 }

@@ -173,6 +173,14 @@ class Story:
         self.put(job, FILE, text)
         if world.chance(0.1):
             world.after(world.between(0, 5), lambda: self.cancel(job))
+        while world.chance(0.2):
+            verb = world.one_of(["hold", "release", "cancel", "retry"])
+            world.after(world.between(0, 20), lambda v=verb: self.ask(v, job))
+
+    def ask(self, verb, *jobs):
+        """What somebody does from a shell, to all of that name."""
+        if self.world.now < self.heals or verb == "release":
+            self.launch("person", roles.ask, verb, [job.name for job in jobs])
 
     def text(self, job):
         world = self.world
@@ -257,6 +265,9 @@ class Story:
             self.launch("dispatcher", roles.dispatcher, self.interval)
         if not self.living("recruiter") and not self.living("worker"):
             self.hire(2)
+        held = self.world.server.listing(f"{ROOT}/held")
+        if held and not self.living("person"):
+            self.ask("release")
 
     def finish(self):
         """Fire, while a dispatcher looks for the dead; then Ctrl-C.
