@@ -5,13 +5,13 @@ besides, for instance from `fjd-dispatcher --hire` in a crontab.
 """
 import os
 import time
-from typing import List, NamedTuple, Optional
+from typing import Iterator, List, NamedTuple, Optional
 
 from fjd import cli
 from fjd.alarm import Backoff
 from fjd.errors import BadUsage
 from fjd.jobfile import of_command
-from fjd.lookup import everything
+from fjd.ledger import Entry
 from fjd.names import host_of, new_token, Stamps, why_bad
 
 STATES = {"jobqueue": "waiting", "jobpods": "given"}
@@ -37,10 +37,18 @@ class Project:
     BadUsage: the name is none.  NotYours: it may not be written.
 
     >>> project = Project("demonstration")
-    >>> project.put("echo $((6 * 7))", name="answer")
-    'answer'
-    >>> [(job.name, job.state) for job in project.jobs()]
-    [('answer', 'waiting')]
+    >>> project.put("test -e /etc/passwd", name="question")
+    'question'
+    >>> project.put("exit 3", name="other")
+    'other'
+    >>> project.wait(timeout=60)
+    True
+    >>> for result in sorted(project.results()):
+    ...     print(result.job, result.event, result.status)
+    question done exit 0
+    other failed exit 3
+    >>> sorted((job.name, job.state) for job in project.jobs())
+    [('other', 'failed'), ('question', 'done')]
     """
 
     def __init__(self, name: str = "") -> None:
@@ -65,6 +73,7 @@ class Project:
 
     def jobs(self) -> List[Job]:
         """All of them, in no order."""
+        from fjd.lookup import everything  # Late: all commands import us.
         found = {}
         for place, _, attempt, worker in everything(self.project):
             # RACE: what has moved on meanwhile is found twice.
@@ -78,8 +87,12 @@ class Project:
 
         timeout is in seconds.  Held jobs do not count.
 
-        >>> Project("empty").wait(timeout=1.0)
+        >>> nobody_works_here = Project("idle")
+        >>> nobody_works_here.wait()
         True
+        >>> name = nobody_works_here.put("true")
+        >>> nobody_works_here.wait(timeout=0.1)
+        False
         """
         backoff = Backoff(0.25)
         deadline = time.monotonic() + timeout
@@ -88,6 +101,16 @@ class Project:
                 return False
             time.sleep(backoff.longer())
         return True
+
+    def results(self) -> Iterator[Entry]:
+        """How each job ended for good, in that order: what fjd results
+        prints.  The columns are those of ledger.py; times are in seconds.
+
+        >>> sum(result.cpu for result in Project("empty").results())
+        0
+        """
+        from fjd.results import results
+        return results(self.project)
 
     def is_busy(self) -> bool:
         """Whether a job waits, was given to a worker, or runs."""

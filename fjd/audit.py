@@ -48,7 +48,7 @@ class Look:
 
     def read_ledgers(self) -> None:
         for path in self.project.ledger_files():
-            for entry in read_entries(self.project, path)[0]:
+            for entry in read_entries(self.project, path):
                 if entry.event in ENDED:
                     self.lines[entry.attempt].append(entry.event)
                 elif entry.event in EXCUSES:

@@ -103,8 +103,7 @@ class Errands:
             for place in places for name in self.project.names(place)
         }
         if days:
-            # As the ledger has it; ten digits can be compared as text.
-            limit, ends = f"{self.clock.time() - DAY * days:.3f}", self.ends()
+            limit, ends = self.clock.time() - DAY * days, self.ends()
             ended = {name: job for name, job in ended.items()
                      if ends.get(name, limit) < limit}
         # Logs go first: a full disk may have no room for lines before that.
@@ -123,12 +122,12 @@ class Errands:
             if self.project.discard(job.path(self.project))
         )
 
-    def ends(self) -> Dict[str, str]:
+    def ends(self) -> Dict[str, float]:
         """When attempts ended, by the clocks of the hosts that ran them."""
         return {
-            entry.attempt: str(entry.end)
+            entry.attempt: entry.end
             for path in self.project.ledger_files()
-            for entry in read_entries(self.project, path)[0]
+            for entry in read_entries(self.project, path)
             if entry.event in (DONE, FAILED)
         }
 

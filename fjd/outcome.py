@@ -1,9 +1,10 @@
 """How it went: what all ledgers say since the last dispatcher."""
 import shlex
-from typing import Dict, List, Set
+from collections import deque
+from typing import Deque, Dict, List, Set
 
 from fjd.ledger import (
-    DONE, Entry, FAILED, LOST, read_entries, RETRIED, SUPERSEDED,
+    DONE, Entry, FAILED, LOST, parsed, parts, RETRIED, SUPERSEDED,
 )
 from fjd.names import printable
 from fjd.project import Project
@@ -22,8 +23,8 @@ class Outcome:
         self.last: Dict[str, Entry] = {}  # of each worker
         self.told: Set[str] = set()
         self.retried: Set[str] = set()
-        self.read: List[Entry] = []       # not counted yet
-        self.losses: List[Entry] = []     # of these, after all others
+        self.read: Deque[Entry] = deque()    # not counted yet
+        self.losses: Deque[Entry] = deque()  # of these, after all others
 
     def update(self) -> List[str]:
         """Count what has come since the last time; the new failures.
@@ -33,21 +34,25 @@ class Outcome:
         for ledger in self.project.names("ledger"):
             path = self.project.path("ledger", ledger)
             offset = self.offsets.get(ledger, 0)
-            entries, offset = read_entries(self.project, path, offset)
-            self.read += entries
-            self.offsets[ledger] = offset
-        while self.read:
-            self.count(self.read[0])
-            del self.read[0]
+            for lines, offset in parts(self.project, path, offset):
+                self.read.extend(parsed(lines))
+                self.offsets[ledger] = offset
+                self.count_read()
+        self.count_read()
         while self.losses:
             self.take_back(self.losses[0])
-            del self.losses[0]
+            self.losses.popleft()
         for name in self.retried.intersection(self.failed):
             if not self.project.is_accepted(name):
                 del self.failed[name]
         new = [name for name in self.failed if name not in self.told]
         self.told.update(new)
         return [self.failed[name].told for name in new]
+
+    def count_read(self) -> None:
+        while self.read:
+            self.count(self.read[0])
+            self.read.popleft()
 
     def count(self, entry: Entry) -> None:
         if entry.event == DONE:

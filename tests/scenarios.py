@@ -6,6 +6,7 @@ come in the first of its role's scenarios that has it as surely as the code
 does.
 """
 import os
+import signal
 import time
 
 from helpers import wait_until
@@ -253,6 +254,14 @@ def misses_a_directory(stage):
         "turn make_directories make_directory"))
 
 
+def counts(stage):
+    """It writes down twice how many jobs there are, and is stopped."""
+    stage.test("fjd-dispatcher", "--keep-running", *OFTEN, beat=0.05)
+    stage.wait(lambda: stage.is_beyond("write_down leave_note remove"))
+    stage.tested.send_signal(signal.SIGINT)
+    stage.wait_for_end()
+
+
 def buries(stage):
     the_dead(stage)
     stage.test("fjd-dispatcher", *OFTEN, beat=0.05)
@@ -328,6 +337,13 @@ def fires_whose_job_is_removed(stage):
 def audits(stage):
     stage.put("job1")
     stage.test("fjd", "audit")
+    stage.wait_for_end()
+
+
+def asks(stage):
+    """About everything, while nothing goes on."""
+    stage.put("job1")
+    stage.test("fjd", "status")
     stage.wait_for_end()
 
 
@@ -425,13 +441,14 @@ SCENARIOS = {
     "dispatcher": [
         buries, pairs, rebalances, is_given_a_job_back, is_taken_for_dead,
         misses_a_directory, gives_up_a_job_that_is_removed, makes_passes,
+        counts,
     ],
     "recruiter": [
         fires_the_dead, fires, fires_whose_job_is_removed, hires_fewer, hires,
         hires_elsewhere,
     ],
     "fjd": [
-        audits, puts, holds, releases, cancels, retries, cleans, reorders,
-        goes_back_to_the_natural_order,
+        audits, asks, puts, holds, releases, cancels, retries, cleans,
+        reorders, goes_back_to_the_natural_order,
     ],
 }

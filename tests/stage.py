@@ -242,7 +242,7 @@ class Stage:
         """All lines of all ledgers."""
         return [
             entry for path in self.project.ledger_files()
-            for entry in read_entries(self.project, path)[0]
+            for entry in read_entries(self.project, path)
         ]
 
     def left(self):

@@ -35,6 +35,8 @@ LITTER = {
     "enrol": r"(workers|dispatchers)/.* \(empty\)",
     # It stays until somebody fires; the next hire takes another number.
     "free_names": r"screenlogs/.*\.err.*",
+    # It is a draft, which no listing shows.
+    "server_time": r"dispatchers/\..*",
     # A draft is nothing.
     "put": r"jobqueue/\..*",
     # The next time that somebody cleans it goes.

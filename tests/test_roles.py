@@ -8,7 +8,7 @@ from helpers import Clock, jobs_in, ledger, log_of
 
 from fjd.cli import patiently
 from fjd.dispatcher import Dispatcher
-from fjd.liveness import BEAT, MISSED, enrol, myself, start_time
+from fjd.liveness import BEAT, MISSED, STANDBY, enrol, myself, start_time
 from fjd.neighbours import Neighbours
 from fjd.names import (
     Announcement, Attempt, Order, Running, Stamps, new_token,
@@ -16,7 +16,7 @@ from fjd.names import (
 from fjd.outcome import Outcome
 from fjd.process import Processes
 from fjd.reclaim import Reclaimer
-from fjd.succession import STANDBY, Succession
+from fjd.succession import Succession
 from fjd.terminal import Terminal
 from fjd.worker import Worker
 

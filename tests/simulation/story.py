@@ -285,7 +285,7 @@ class Story:
             self.launch("auditor", self.audit)
             return
         members = self.world.members
-        if all(members.get(name) in dispatchers for name in left):
+        if all(members.get(member_in(name)) in dispatchers for name in left):
             return self.interrupt("dispatcher")
         if not dispatchers and self.leftovers() and not self.is_left_to_cron:
             self.launch("dispatcher", roles.dispatcher, 5.0, True)
@@ -331,6 +331,12 @@ class Story:
             if not p.is_dead and p.role != "dispatcher"
         ]
         return self.leftovers() + unsaved + living
+
+
+def member_in(name):
+    """Whose a name in workers/ or dispatchers/ is."""
+    is_note = name.endswith(".counts")
+    return name.rsplit(".", 2)[0] if is_note else name
 
 
 class Result(NamedTuple):
