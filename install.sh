@@ -5,6 +5,7 @@
 # fjd/requirements.txt come from the folder wheels beside this, or from pip.
 set -eu
 umask 022
+unset TAR_OPTIONS GREP_OPTIONS
 pythons="python3 python3.13 python3.12 python3.11 python3.10 python3.9\
  python3.8 python3.7 python3.6 python3.14 python3.15 python"
 
@@ -27,6 +28,8 @@ END
 }
 
 say() { printf '%s\n' "$@"; }
+leave() { say "$@" && exit; }
+absolute() { case $1 in /*) say "${1%/}" ;; *) say "$PWD/${1%/}" ;; esac; }
 
 die() {  # die STATUS MESSAGE [WHAT TO DO]
     printf 'install.sh: error: %s\n' "$2" >&2
@@ -63,8 +66,6 @@ read_options() {
     done
 }
 
-absolute() { case $1 in /*) say "$1" ;; *) say "$PWD/$1" ;; esac; }
-
 install() {
     [ -f "$here/bin/fjd" ] || die 1 "$here: the rest of fjd is missing" \
         "running this where you have cloned or unpacked all of it"
@@ -72,20 +73,18 @@ install() {
     open_stage
     fill_stage
     new=$(staged f)
-    refuse_strangers
-    if [ -n "$is_dry" ]; then
-        say "Would install fjd $version in $root, for $("$python" -V):" "$new"
-        return
-    fi
+    look_around
+    [ -z "$is_dry" ] || leave \
+        "Would install fjd $version in $root, for $("$python" -V):" "$new"
     prove "$stage"
     replace
     prove "$root"
     say "Installed fjd $version in $root, for $("$python" -V)."
     [ -n "${DESTDIR-}" ] || advise_path
-    [ -z "$missing" ] || say "Missing:$missing (without sh, workers are\
- background processes, on this machine only). To add it, put what \"python3 -m\
- pip download --no-deps$missing\" gets, where it works, into $here/wheels, and\
- run this again."
+    [ -z "$missing" ] || say "Missing:$missing. Without sh, workers are\
+ background processes, on this machine only. To add it, type \"python3 -m pip\
+ download --no-deps$missing\" where pip works, put what that gets into\
+ $here/wheels, and run this again."
 }
 
 find_python() {  # python, and the first line of the commands
@@ -97,10 +96,8 @@ find_python() {  # python, and the first line of the commands
     [ -n "$python" ] ||
         die 69 "${wanted:-PATH}: no complete Python 3.6 or later" \
             "--python /path/to/another/python3 (with no space in it)"
-    case $python in
-    */*) first=$("$python" -c 'import sys; print(sys.executable)') ;;
-    *) first="/usr/bin/env $python" ;;
-    esac
+    first="/usr/bin/env $python" where='import sys; print(sys.executable)'
+    [ "${python#*/}" = "$python" ] || first=$("$python" -c "$where")
     version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' "$here/fjd/__init__.py")
 }
 
@@ -110,7 +107,7 @@ open_stage() {  # a directory like PREFIX, from where rename(2) gets there
     [ -d "$root" ] || made=./
     why=$(mkdir -p "$stage" 2>&1) || die 77 "$why" "--user, or --prefix DIR"
     trap clean_up EXIT
-    trap 'exit 130' HUP INT TERM
+    trap 'exit 130' HUP INT PIPE TERM
 }
 
 clean_up() {  # what this made in vain
@@ -137,25 +134,23 @@ fill_stage() {
 
 get() {  # get PIN SHA256: the archive of a package
     name=${1%%==*}-${1##*==}
-    cp "$root/lib/fjd/wheels/$name"* "$lib/wheels" 2>/dev/null || :
-    cp "$here/wheels/$name"* "$lib/wheels" 2>/dev/null || :
+    cp "$here/wheels/$name"* "$root/lib/fjd/wheels/$name"* "$lib/wheels" \
+        2>/dev/null || :
     has_archive "$2" || { download "$1" "$2" && has_archive "$2"; }
 }
 
-unpack() {  # what fjd imports
+unpack() {  # what fjd imports, without the slow backports/__init__.py
     case $archive in
-    *.whl)
-        "$python" -m zipfile -e "$archive" "$stage/unpacked"
+    *.whl) "$python" -m zipfile -e "$archive" "$stage/unpacked"
         mv "$stage/unpacked/sh.py" "$lib" ;;
-    # Without backports/__init__.py, which imports the slow pkg_resources.
-    *) tar -xzf "$archive" -C "$lib" --no-same-owner --strip-components=2 \
-        "$name/src/backports/configparser2" ;;
+    *) (cd "$lib" && tar -xzf - --no-same-owner --strip-components=2 \
+        "$name/src/backports/configparser2") <"$archive" ;;
     esac
 }
 
 has_archive() {  # has_archive SHA256: the file that is what it should be
     for archive in "$lib/wheels/$name"*; do
-        ! say "$1  $archive" | sha256sum -c >/dev/null 2>&1 || return 0
+        [ "$(sha256sum 2>/dev/null <"$archive")" != "$1  -" ] || return 0
     done
     return 1
 }
@@ -165,19 +160,25 @@ download() {  # with the pip of any Python, unless that has just failed
     for candidate in "$python" $pythons ""; do
         ! "$candidate" -m pip --version </dev/null >/dev/null 2>&1 || break
     done
-    [ -n "$candidate" ] || return
-    say "Getting $1 with pip ..."
+    [ -n "$candidate" ] && say "Getting $1 with pip ..." || return
     say "$1 --hash=sha256:$2" >"$stage/pin"
-    "$candidate" -m pip download --require-hashes -r "$stage/pin" --no-deps \
-        --retries 1 --timeout 15 --disable-pip-version-check \
-        -d "$lib/wheels" </dev/null >/dev/null 2>&1
+    PIP_REQUIRE_VIRTUALENV=0 "$candidate" -m pip download -r "$stage/pin" \
+        --require-hashes --no-deps --retries 1 --timeout 15 -d "$lib/wheels" \
+        --disable-pip-version-check </dev/null >/dev/null 2>&1
 }
 
 staged() {  # staged TYPE: the files (f) or directories (d) in stage, sorted
     (cd "$stage" && find bin lib share -type "$1" 2>/dev/null) | sort
 }
 
-refuse_strangers() {
+look_around() {  # for what cannot be replaced
+    for directory in $(staged d); do
+        [ -e "$root/$directory" ] || { made="$made $directory/" && continue; }
+        [ -w "$root/$directory/" ] ||
+            die 77 "$root/$directory: it may not be written" "--prefix DIR"
+    done
+    [ ! -L "$root/bin" ] || die 1 "$root/bin: a link, by which lib is lost" \
+        "--prefix $(dirname "$(readlink -f "$root/bin")")"
     for file in $new; do
         [ -e "$root/$file" ] || [ -L "$root/$file" ] || continue
         grep -qxF "$file" "$list" 2>/dev/null || die 1 \
@@ -190,12 +191,9 @@ prove() {  # prove DIR: what is there runs
         die 1 "$1/bin/fjd-worker: does not run: $(say "$said" | tail -n 1)"
 }
 
-replace() {
+replace() {  # also what was killed an hour ago, or before
     old=$(cat "$list" 2>/dev/null || :)
-    for directory in $(staged d); do
-        [ -d "$root/$directory" ] || made="$made $directory/"
-    done
-    made="$made $(say "$old" | grep '/$' || :)"
+    made="$made lib/fjd/ $(say "$old" | grep '/$' || :)"
     mkdir -p "$root/lib/fjd"
     write_list "$old $new $made"
     for directory in $(staged d | sort -r); do  # The commands come last.
@@ -205,6 +203,7 @@ replace() {
     done
     write_list "$new $made"
     for name in $old; do grep -qxF "$name" "$list" || remove "$name"; done
+    find "$root/" -maxdepth 1 -name '.fjd.new.*' -mmin +60 -exec rm -rf {} +
 }
 
 write_list() {  # write_list NAMES: they have no spaces
@@ -214,9 +213,9 @@ write_list() {  # write_list NAMES: they have no spaces
 
 remove() {  # a file and what Python has compiled it to, or a directory
     case $1 in
+    *../*) ;;  # Not from here.
     */) rmdir "$root/${1#./}" 2>/dev/null || : ;;
-    *.py)
-        compiled=$root/$(dirname "$1")/__pycache__
+    *.py) compiled=$root/${1%/*}/__pycache__
         rm -f "$root/$1" "$compiled/$(basename "$1" .py)".*.pyc*
         rmdir "$compiled" 2>/dev/null || : ;;
     *) rm -f "$root/$1" ;;
@@ -225,24 +224,26 @@ remove() {  # a file and what Python has compiled it to, or a directory
 
 advise_path() {
     [ "$(command -v fjd-worker)" != "$prefix/bin/fjd-worker" ] || return 0
+    files=.profile line="export PATH=\"$prefix/bin:\$PATH\""
     case ${SHELL-} in
-    *csh) file=.cshrc line="setenv PATH \"$prefix/bin:\$PATH\"" ;;
-    *) file=.profile line="export PATH=\"$prefix/bin:\$PATH\"" ;;
+    *csh) files=".tcshrc .cshrc" line="setenv PATH \"$prefix/bin:\$PATH\"" ;;
+    *zsh) files=.zshrc ;;
+    *fish) files=.config/fish/config.fish ;;
+    *bash) files=".bash_profile .bash_login .profile" ;;
     esac
+    for file in $files; do [ ! -e "${HOME-}/$file" ] || break; done
     say "Add this line to the end of ~/$file, and type it now:" "    $line"
 }
 
 uninstall() {
     [ -f "$list" ] || die 1 "$root: fjd is not installed there"
     files=$(grep -v '/$' "$list") directories=$(grep '/$' "$list" | sort -r)
-    if [ -n "$is_dry" ]; then
-        say "Would remove from $root:" "$files" "$directories"
-        return
-    fi
+    [ -z "$is_dry" ] || leave "Would remove in $root:" "$files" "$directories"
+    rm -rf "$root"/.fjd.new.*
     for name in $files lib/fjd/installed $directories; do remove "$name"; done
     say "Removed fjd from $root."
     for place in "$root/lib/fjd" "${FJD_DIR:-${HOME-}/.fjd}"; do
-        [ ! -d "$place" ] || say "Left: $place, which has more than that."
+        [ ! -d "$place" ] || say "Left: $place, with what is yours."
     done
 }
 

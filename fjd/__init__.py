@@ -4,3 +4,6 @@ The protocol is described in project.py; the commands are in bin/.
 """
 
 __version__ = "1.0.0"
+__all__ = ["Project"]
+
+from fjd.api import Project  # noqa: E402 - cli.py needs the version

@@ -1,8 +1,8 @@
 """Whether every job is accounted for, as far as the files can prove it.
 
 Jobs move while this looks.  So it looks in the order against which they go
-(ended, ledgers, waiting, running, given), opens what seems to be missing,
-and says nothing that a second look does not find again.
+(ended, ledgers, waiting, held, running, given), opens what seems to be
+missing, and says nothing that a second look does not find again.
 """
 from collections import defaultdict
 from typing import Dict, Iterator, List, Optional, Set, Tuple
@@ -33,6 +33,7 @@ class Look:
             self.add(place, project.names(place))
         self.read_ledgers()
         self.add("jobqueue", project.waiting())
+        self.add("held", project.waiting("held"))
         self.add("running", [run.name for run in project.running()])
         for worker in project.pods():
             self.add(f"jobpods/{worker}", project.given(worker) or [])
@@ -47,7 +48,7 @@ class Look:
 
     def read_ledgers(self) -> None:
         for path in self.project.ledger_files():
-            for entry in read_entries(self.project, path)[0]:
+            for entry in read_entries(self.project, path):
                 if entry.event in ENDED:
                     self.lines[entry.attempt].append(entry.event)
                 elif entry.event in EXCUSES:

@@ -15,15 +15,14 @@ from typing import Any, Iterable, List
 
 from fjd import cli
 from fjd.alarm import Alarm
+from fjd.errands import Errands
 from fjd.errors import Busy, SOME_FAILED
 from fjd.hiring import Hiring
 from fjd.inorder import InOrder
 from fjd.jobfile import of_command
 from fjd.joblist import Listed, listed, not_done, project_of
-from fjd.ledger import Entry, RETRIED
 from fjd.liveness import HIRING
-from fjd.lookup import Found
-from fjd.names import Attempt, new_token, printable, Stamps
+from fjd.names import new_token, printable, Stamps
 from fjd.progress import Progress
 from fjd.project import Project
 from fjd.reclaim import new_reclaimer
@@ -40,7 +39,7 @@ def run_list(
     recruiter: str,
 ) -> int:
     """Run these commands, of what was typed as text; 3 if some failed."""
-    jobs = list(listed(commands))
+    jobs = list(listed(filter(str.strip, commands)))
     if options.dry_run:
         lines = [os.fsencode(job.command) + b"\n" for job in jobs]
         sys.stdout.buffer.write(b"".join(lines))
@@ -145,9 +144,10 @@ class Batch:
         return len(self.todo) + len(self.failed) + self.dispatcher.left()
 
     def run_jobs(self) -> None:
-        while self.failed:
-            self.try_again(self.failed[-1])
-            self.failed.pop()
+        if self.failed:
+            errands = Errands(self.project, self.shift.here)
+            errands.carry_out("retry", self.failed)
+            self.failed = []
         pods = self.project.pods()
         if not self.todo and self.dispatcher.is_all_quiet():
             self.say("Nothing to do.")
@@ -157,17 +157,6 @@ class Batch:
         if pods:
             self.shift.work_to_the_last(self.pause)
         self.printer.show_the_rest()
-
-    def try_again(self, found: Found) -> None:
-        """What has failed waits anew, as if it had never been tried."""
-        attempt, now = found.attempt, time.time()
-        self.dispatcher.ledger.write(Entry(
-            RETRIED, attempt.job, attempt.name, self.shift.here.host,
-            start=now, end=now, reason="run again",
-        ))
-        again = Attempt(attempt.job, 1, self.stamps.new())
-        self.project.shift(
-            found.path(self.project), self.project.waiting_job(again.name))
 
     def is_held(self) -> bool:
         return bool(self.todo) or self.hiring.is_going_on()

@@ -8,20 +8,23 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from fjd.alarm import Backoff
+from fjd.counts import Tally
 from fjd.dismissal import Dismissal
-from fjd.liveness import BEAT, is_late
+from fjd.liveness import BEAT, is_late, STANDBY
 from fjd.names import (
-    Announcement, Attempt, made_up, printable, queue_order, Stamps, why_bad,
+    Announcement, Attempt, given_order, made_up, printable, Stamps, why_bad,
 )
+from fjd.order import QueueOrder
 from fjd.outcome import Outcome
 from fjd.project import DRAIN, NOW, Project
 from fjd.reclaim import Reclaimer
-from fjd.succession import STANDBY, Succession
+from fjd.succession import Succession
 
 Pods = Dict[str, Optional[List[str]]]  # worker: the attempts in its pod
 LISTING_SHARE = 20  # listing the queue may take one part in so many of time
 PASS = 240          # handfuls (of 0.25 s) that last until the next pass
 SWEEP = 1.0         # seconds between two looks for dead workers
+SOON = 1.0          # seconds until the jobs are counted for the first time
 FOUND = 1.0         # seconds between two lines that say what was found
 
 
@@ -30,23 +33,23 @@ class Queue:
 
     def __init__(self, project: Project, stamps: Stamps, clock: Any) -> None:
         self.project = project
-        self.stamps = stamps  # those of the dispatcher
         self.clock = clock
+        self.order = QueueOrder(project, stamps, clock)
         self.names: List[str] = []  # the first one last
         self.next_listing = 0.0
         self.stuck: Set[str] = set()  # what cannot be moved
 
     def look(self) -> None:
         began = self.clock.monotonic()
-        if self.names and began < self.next_listing:
+        is_due = began >= self.next_listing
+        if self.names and not (is_due or self.order.look()):
             return
         names = self.waiting()
-        self.names = sorted(names, key=self.order, reverse=True)
+        if names:
+            self.order.look()
+        self.names = sorted(names, key=self.order.key, reverse=True)
         now = self.clock.monotonic()
         self.next_listing = now + LISTING_SHARE * (now - began)
-
-    def order(self, name: str) -> Any:
-        return queue_order(name, self.stamps)
 
     def waiting(self) -> List[str]:
         names = self.project.waiting()
@@ -75,6 +78,7 @@ class Dispatcher:
         self.clock = clock
         self.keep_running = keep_running
         self.queue = Queue(project, self.stamps, clock)
+        self.tally = Tally(project, outcome, clock)
         self.backoff = Backoff(interval)
         self.when_alone = self.tell_alone
         self.is_held: Callable[[], bool] = lambda: False  # it must not end
@@ -84,6 +88,7 @@ class Dispatcher:
         self.given_out = 0
         self.found = (0, 0)
         self.next_found = self.next_beat = self.next_sweep = 0.0
+        self.next_count = clock.monotonic() + SOON
 
     # The story
 
@@ -94,6 +99,7 @@ class Dispatcher:
             wait = self.act()
         finally:
             self.sweep_if_due()
+            self.count_if_due()
         return max(0.0, min(wait, self.next_beat - self.clock.monotonic()))
 
     def act(self) -> float:
@@ -144,6 +150,7 @@ class Dispatcher:
         if self.succession.rival():
             return SWEEP
         self.succession.take_over()
+        self.next_count = self.clock.monotonic() + SOON
         self.say(f'Started on project "{self.project.name}"')
         return 0.0
 
@@ -165,14 +172,22 @@ class Dispatcher:
         self.succession.beat(is_late(now, self.next_beat))
         self.next_beat = now + BEAT
         self.ledger.sync()
-        if self.keep_running:
-            self.tell_failed()
 
     def sweep_if_due(self) -> None:
         now = self.clock.monotonic()
         if now >= self.next_sweep:
             self.next_sweep = now + SWEEP
             self.reclaimer.sweep()
+
+    def count_if_due(self) -> None:
+        """Say what failed, and write down how many there are of what."""
+        now = self.clock.monotonic()
+        if now < self.next_count or self.succession.role == STANDBY:
+            return
+        self.next_count = now + BEAT
+        self.tell_failed()
+        note = f"{self.succession.id}.{self.stamps.new()}"
+        self.tally.write_down(note, len(self.queue.names))
 
     # Pairing
 
@@ -272,7 +287,7 @@ class Dispatcher:
         if not idle:
             return 0
         pods = {
-            worker: sorted(self.project.given(worker) or [], key=queue_order)
+            worker: sorted(self.project.given(worker) or [], key=given_order)
             for worker in busy
         }
         moved = 0

@@ -188,12 +188,13 @@ def status(path: str) -> os.stat_result:
     return read(path, 0)[0]
 
 
-def remove(path: str) -> None:
-    """Unlink; nothing to do if it is gone."""
+def remove(path: str) -> bool:
+    """Unlink; False if it is gone."""
     try:
         by_path(path, lambda: os.unlink(path))
     except FileNotFoundError:
-        pass  # RACE: who buries a worker removes its files, too.
+        return False  # RACE: who buries a worker removes its files, too.
+    return True
 
 
 def is_directory(path: str) -> bool:

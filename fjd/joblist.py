@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
 from fjd import files
-from fjd.lookup import everything, Found
+from fjd.lookup import everything
 from fjd.project import Project
 
 
@@ -45,9 +45,9 @@ def hashed(digits: int, *texts: str) -> str:
 
 
 def not_done(project: Project, jobs: List[Listed]) \
-        -> Tuple[List[Listed], List[Found]]:
-    """What is to be put, and what has failed; of an empty list, all that
-    has failed.
+        -> Tuple[List[Listed], List[str]]:
+    """What is to be put, and the attempts that have failed; of an empty
+    list, all of these.
     """
     wanted = {job.mark for job in jobs}
     known, failed = set(), {}
@@ -56,7 +56,7 @@ def not_done(project: Project, jobs: List[Listed]) \
         if found.place != "failed":
             known.add(mark)
         elif mark in wanted or not wanted:
-            failed[mark] = found
+            failed[mark] = found.name
     new = [job for job in jobs if job.mark not in known.union(failed)]
     return new, [failed[mark] for mark in set(failed) - known]
 

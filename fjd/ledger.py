@@ -9,11 +9,13 @@ event is one of
 
     done        ended with exit status 0
     failed      ended otherwise, could not be run, or was lost too often
-    retried     failed, and waits again as its key `retries` wants it
+    retried     ended, and waits again: its key `retries` wants it, or a
+                person does
     given-back  begun, and put back into the queue; does not count
     lost        its worker died
     superseded  ended after the job had been given to somebody else
-    cleaned     removed from done/ or failed/, by whoever asked for that
+    cleaned     removed, by a person who asked for that: from done/ or
+                failed/, or before its end ("cancelled")
 
 job, attempt, host and worker say who and where; start and end are seconds
 since 1970 by the host's own clock; status is `exit N`, `signal N` or `-`; cpu
@@ -25,7 +27,9 @@ mean.
 """
 import os
 import re
-from typing import List, NamedTuple, Optional, Tuple
+from typing import (
+    Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple,
+)
 
 from fjd.names import printable
 from fjd.project import Project
@@ -64,6 +68,7 @@ class Entry(NamedTuple):
 HEADER = "\t".join(Entry._fields) + "\n"
 ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 PLAIN = {escaped: character for character, escaped in ESCAPES}
+PART = 1 << 16  # bytes of a ledger to be read at a time
 
 
 def unescape(text: str) -> str:
@@ -73,6 +78,10 @@ def unescape(text: str) -> str:
     return re.sub(r"\\[\\tnr]", lambda found: PLAIN[found.group()], text)
 
 
+KINDS: Tuple[Callable[[str], Any], ...] = (unescape,) * 5 + (
+    float, float, unescape, float, int, unescape, unescape)
+
+
 def escape(value: object) -> str:
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
     for character, escaped in ESCAPES:
@@ -80,25 +89,50 @@ def escape(value: object) -> str:
     return text
 
 
-def read_entries(
+def line_of(entry: Entry) -> str:
+    return "\t".join(map(escape, entry)) + "\n"
+
+
+def parts(
     project: Project, path: str, offset: int = 0,
-) -> Tuple[List[Entry], int]:
-    """The whole lines from an offset on, and where the next one begins."""
-    try:
-        _, data = project.files.read(path, offset=offset)
-    except FileNotFoundError:
-        return [], offset  # RACE: its user has removed it.
-    whole = data[:data.rfind(b"\n") + 1]
-    rows = [
-        line.split("\t")[:len(Entry._fields)]
-        for line in os.fsdecode(whole).split("\n")[:-1]
-        if line + "\n" != HEADER
-    ]
-    entries = [
-        Entry(*map(unescape, fields))  # type: ignore
-        for fields in rows if len(fields) == len(Entry._fields)
-    ]
-    return entries, offset + len(whole)
+) -> Iterator[Tuple[List[str], int]]:
+    """The whole lines from an offset on, some at a time, and where the next
+    one begins.
+    """
+    size = PART
+    while True:
+        try:
+            _, data = project.files.read(path, size, offset)
+        except FileNotFoundError:
+            return  # RACE: its user has removed it.
+        whole = data[:data.rfind(b"\n") + 1]
+        if whole:
+            offset += len(whole)
+            yield os.fsdecode(whole).split("\n")[:-1], offset
+        elif len(data) == size:
+            size *= 2  # It is a long line.
+            continue
+        if len(data) < size:
+            return
+
+
+def parsed(lines: Iterable[str]) -> Iterator[Entry]:
+    """What lines say; without the header, and what is no line of a ledger."""
+    for line in lines:
+        fields = line.split("\t")
+        if len(fields) >= len(KINDS):  # A newer fjd has more.
+            try:
+                yield Entry(*[kind(f) for kind, f in zip(KINDS, fields)])
+            except ValueError:
+                continue
+
+
+def read_entries(
+    project: Project, path: str, has: Callable[[str], bool] = bool,
+) -> Iterator[Entry]:
+    """All that a ledger says, in lines that have what is wanted."""
+    for lines, _ in parts(project, path):
+        yield from parsed(filter(has, lines))
 
 
 class Ledger:
@@ -113,7 +147,7 @@ class Ledger:
 
     def write(self, entry: Entry) -> None:
         """OSError if the line could not be written whole; then it is not."""
-        text = "\t".join(map(escape, entry)) + "\n"
+        text = line_of(entry)
         if self.descriptor is None:
             self.descriptor = self.project.files.open_own(self.path)
         line = os.fsencode(text if self.has_header else HEADER + text)

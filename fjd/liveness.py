@@ -20,7 +20,9 @@ from fjd.names import new_id, safe_host
 from fjd.project import Project
 
 BEAT = 10.0  # seconds between two heartbeats
+STANDBY = "standby"  # the session of a dispatcher that is not at work
 HIRING = "hiring"  # the session of a dispatcher that hires by itself
+FRESH = 2.5  # of its beats: how old a sign of life may be of who is at work
 MISSED = 6   # of them make a silent worker dead
 START = 19   # where the start time is in /proc/PID/stat, from the state on
 MOST_IN_SIGHT = 256  # a process may have 1,024 open files
@@ -133,6 +135,17 @@ def period_in(keys: Dict[str, str]) -> float:
         return float(keys["beat"])
     except (KeyError, ValueError):
         return BEAT
+
+
+def is_at_work(project: Project, other: str, now: float, here: Here) -> bool:
+    """Whether a dispatcher is, now by the server's clock, seen from here."""
+    record = project.record("dispatchers", other)
+    keys = parse_record(record[1] if record else "")
+    if not record or keys.get("session", STANDBY) == STANDBY:
+        return False
+    # Not in the future, as when the server's clock was set back.
+    is_fresh = abs(now - record[0]) < FRESH * period_in(keys)
+    return is_fresh and here.sees(identity_in(keys)) is not False
 
 
 def start_time(pid: int) -> str:

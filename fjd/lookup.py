@@ -1,8 +1,20 @@
 """Where the jobs are that a person names: by job, or by attempt."""
-from typing import Iterator, List, NamedTuple
+from difflib import get_close_matches
+from itertools import islice
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
-from fjd.names import Attempt
+from fjd.errors import FjdError
+from fjd.names import Attempt, host_of, printable
 from fjd.project import Project
+
+PLACES = {  # from what is old to what is new
+    "failed": "has failed", "done": "is done",
+    "held": "is held (fjd release lets it go)", "jobqueue": "waits",
+    "jobpods": "was given to a worker{}, and has not begun",
+    "running": "runs{}",
+}
+ENDED, RUNNING = ("done", "failed"), "running"
+MOST_COMPARED = 10000  # names, with one that is unknown
 
 
 class Found(NamedTuple):
@@ -21,28 +33,66 @@ class Found(NamedTuple):
         pod = [self.worker] if self.place == "jobpods" else []
         return project.path(self.place, *pod, self.name)
 
+    @property
+    def told(self) -> str:
+        on = f" on {host_of(self.worker)}" if self.worker else ""
+        return f"{printable(self.attempt.job)} {PLACES[self.place].format(on)}"
 
-def everything(project: Project) -> Iterator[Found]:
-    """All job files, each at least once: in the order in which jobs go."""
+    @property
+    def age(self) -> Tuple[int, str, int]:
+        """A sort key: what has ended is older than what has not."""
+        token, _, count = self.attempt.stamp.partition("-")
+        rank = 0 if self.place in ENDED else list(PLACES).index(self.place)
+        return rank, token, int(count or 0)
+
+
+def job_files(project: Project) -> Iterator[Tuple[str, str, str, str]]:
+    """Place, name, attempt and worker of each, at least once: in the order in
+    which jobs go.
+    """
     for place in ("jobqueue", "held"):
         for name in project.waiting(place):
-            yield Found(place, name, Attempt.parse(name))
+            yield place, name, name, ""
     for worker in project.pods():
         for name in project.given(worker) or []:
-            yield Found("jobpods", name, Attempt.parse(name), worker)
+            yield "jobpods", name, name, worker
     for run in project.running():
-        attempt = Attempt.parse(run.attempt)
-        yield Found("running", run.name, attempt, run.worker)
-    for place in ("done", "failed"):
+        yield RUNNING, run.name, run.attempt, run.worker
+    for place in ENDED:
         for name in project.names(place):
-            yield Found(place, name, Attempt.parse(name))
+            yield place, name, name, ""
+
+
+def everything(project: Project, start: str = "") -> Iterator[Found]:
+    """All job files whose names begin so."""
+    for place, name, attempt, worker in job_files(project):
+        if attempt.startswith(start):
+            yield Found(place, name, Attempt.parse(attempt), worker)
 
 
 def find(project: Project, wanted: str) -> List[Found]:
     """Those of that job, or that attempt; the latest last."""
-    matches = [
-        found for found in everything(project)
-        if wanted in (found.attempt.job, found.attempt.name)
-    ]
-    return sorted(matches, key=lambda found: (
-        found.attempt.n, found.attempt.stamp))
+    return find_all(project, [wanted], wanted)[wanted]
+
+
+def find_all(
+    project: Project, wanted: Iterable[str], start: str = "",
+) -> Dict[str, List[Found]]:
+    """The same for several, all of whose names begin so, with one look."""
+    matches: Dict[str, List[Found]] = {name: [] for name in wanted}
+    for found in everything(project, start):
+        for name in {found.attempt.job, found.attempt.name} & matches.keys():
+            matches[name].append(found)
+    for files in matches.values():
+        files.sort(key=lambda found: found.age)
+    return matches
+
+
+def unknown(project: Project, wanted: str) -> FjdError:
+    """That there is no such job, and which ones have a name like it."""
+    some = islice(everything(project), MOST_COMPARED)
+    near = get_close_matches(wanted, {found.attempt.job for found in some})
+    return FjdError(
+        f"{printable(wanted)}: there is no such job",
+        f"did you mean: {', '.join(map(printable, near))}" if near else "",
+    )

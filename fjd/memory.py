@@ -16,7 +16,7 @@ import json
 from typing import Any, Dict, NamedTuple, Tuple
 
 from fjd.liveness import BEAT, Watch
-from fjd.project import Project
+from fjd.project import Project, SEEN
 
 LATE = 1.5
 
@@ -37,7 +37,7 @@ class Memory(NamedTuple):
 
 def recall(project: Project) -> Memory:
     """What the latest one left; nothing, if there is none."""
-    memories = [read(project, name) for name in project.memories()]
+    memories = [read(project, name) for name in project.notes(SEEN)]
     return max(memories, key=age, default=Memory())
 
 
@@ -48,7 +48,8 @@ def age(memory: Memory) -> Tuple[float, int]:
 
 def read(project: Project, name: str) -> Memory:
     try:
-        found = Memory(**json.loads(project.memory(name)))
+        record = project.record("dispatchers", name)
+        found = Memory(**json.loads(record[1] if record else ""))
         return Memory(
             float(found.time), float(found.gap), int(found.beats),
             {m: (float(t), int(n)) for m, (t, n) in found.seen.items()},
@@ -56,8 +57,8 @@ def read(project: Project, name: str) -> Memory:
             bool(found.has_hired),
         )
     except (
-        FileNotFoundError, PermissionError, ValueError, TypeError,
-        AttributeError, RecursionError,
+        PermissionError, ValueError, TypeError, AttributeError,
+        RecursionError,
     ):
         # RACE: it is being written, or has been removed; or it is not ours.
         return Memory()
@@ -88,7 +89,5 @@ def leave_memory(
     )
     if not (after.seen or memory.seen) and after[4:] == memory[4:]:
         return
-    before = project.memories()
-    project.leave_memory(f"{member}.{stamp}", json.dumps(after._asdict()))
-    for name in before:
-        project.forget_memory(name)
+    text = json.dumps(after._asdict())
+    project.leave_note(f"{member}.{stamp}{SEEN}", text, project.notes(SEEN))

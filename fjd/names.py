@@ -190,6 +190,12 @@ def natural(name: str) -> List[Union[str, int]]:
     return [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
+def given_order(name: str) -> Tuple[str, int]:
+    """A sort key: as one dispatcher gave them."""
+    token, _, count = Attempt.parse(name).stamp.partition("-")
+    return token, int(count or 0)
+
+
 def queue_order(
     name: str, stamps: Stamps = Stamps("none"),
 ) -> Tuple[bool, List[Union[str, int]]]:

@@ -1,9 +1,10 @@
 """How it went: what all ledgers say since the last dispatcher."""
 import shlex
-from typing import Dict, List, Set
+from collections import deque
+from typing import Deque, Dict, List, Set
 
 from fjd.ledger import (
-    DONE, Entry, FAILED, LOST, read_entries, RETRIED, SUPERSEDED,
+    DONE, Entry, FAILED, LOST, parsed, parts, RETRIED, SUPERSEDED,
 )
 from fjd.names import printable
 from fjd.project import Project
@@ -21,8 +22,9 @@ class Outcome:
         self.failed: Dict[str, Entry] = {}
         self.last: Dict[str, Entry] = {}  # of each worker
         self.told: Set[str] = set()
-        self.read: List[Entry] = []       # not counted yet
-        self.losses: List[Entry] = []     # of these, after all others
+        self.retried: Set[str] = set()
+        self.read: Deque[Entry] = deque()    # not counted yet
+        self.losses: Deque[Entry] = deque()  # of these, after all others
 
     def update(self) -> List[str]:
         """Count what has come since the last time; the new failures.
@@ -32,35 +34,43 @@ class Outcome:
         for ledger in self.project.names("ledger"):
             path = self.project.path("ledger", ledger)
             offset = self.offsets.get(ledger, 0)
-            entries, offset = read_entries(self.project, path, offset)
-            self.read += entries
-            self.offsets[ledger] = offset
-        while self.read:
-            self.count(self.read[0])
-            del self.read[0]
+            for lines, offset in parts(self.project, path, offset):
+                self.read.extend(parsed(lines))
+                self.offsets[ledger] = offset
+                self.count_read()
+        self.count_read()
         while self.losses:
             self.take_back(self.losses[0])
-            del self.losses[0]
+            self.losses.popleft()
+        for name in self.retried.intersection(self.failed):
+            if not self.project.is_accepted(name):
+                del self.failed[name]
         new = [name for name in self.failed if name not in self.told]
         self.told.update(new)
         return [self.failed[name].told for name in new]
+
+    def count_read(self) -> None:
+        while self.read:
+            self.count(self.read[0])
+            self.read.popleft()
 
     def count(self, entry: Entry) -> None:
         if entry.event == DONE:
             self.done += 1
         elif entry.event == FAILED:
             self.failed[entry.attempt] = entry
+        elif entry.event == RETRIED:
+            self.retried.add(entry.attempt)
         elif entry.event == SUPERSEDED:
             self.take_back(entry)
-        elif entry.event in (LOST, RETRIED):
+        elif entry.event == LOST:
             self.losses.append(entry)
         if entry.event in (DONE, FAILED):
             self.last[entry.worker] = entry
 
     def take_back(self, entry: Entry) -> None:
         """An end that was written down, and did not come about: the worker
-        died in between, or the job had been given to others; or that does not
-        count any more: the job is run again.
+        died in between, or the job had been given to others.
         """
         if self.project.is_accepted(entry.attempt):
             return  # RACE: it ended well while it was reclaimed.

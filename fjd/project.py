@@ -5,6 +5,8 @@ The grammar of the names is in names.py.
 
     jobqueue/<job>             waits; users put files here, a file is a job
     held/<attempt>             waits until a person releases it
+    queueorder                 which of those that wait go first (order.py);
+                               written whole, decides nothing
     workerqueue/<worker>.<k>.<want>
                                "I am free and want so many jobs"; made and
                                removed by its worker, or by who buries it
@@ -20,6 +22,8 @@ The grammar of the names is in names.py.
     dispatchers/<dispatcher>   the same for dispatchers; decides nothing
     dispatchers/<dispatcher>.<stamp>.seen
                                what one has left to the next (memory.py)
+    dispatchers/<dispatcher>.<stamp>.counts
+                               how many there were of what (counts.py)
     orders/<worker>.<stamp>.<order>
                                drain: run what is in your pod, then leave;
                                now: give everything back and leave
@@ -52,9 +56,11 @@ DIRECTORIES = (
     "jobqueue", "held", "workerqueue", "jobpods", "running", "done", "failed",
     "workers", "dispatchers", "orders", "joblogs", "screenlogs", "ledger",
 )
+ORDER = "queueorder"
 YOUNG = 1.0  # seconds after the last write, in which more may come
 DRAIN = "drain"
 NOW = "now"
+SEEN, COUNTS = ".seen", ".counts"  # how notes of dispatchers end
 
 
 class Project:
@@ -106,6 +112,9 @@ class Project:
         names = self.files.names(self.path(place))
         return [name for name in names if not is_editor_copy(name)]
 
+    def count(self, place: str) -> int:
+        return len(self.files.names(self.path(place)))
+
     def announcements(self) -> List[Announcement]:
         """What free workers want; the latest of each."""
         found = self.parsed("workerqueue", Announcement)
@@ -136,6 +145,12 @@ class Project:
 
     def members(self, kind: str) -> List[str]:
         return [name for name in self.names(kind) if is_member(name)]
+
+    def dispatchers(self) -> List[str]:
+        """Those who are enrolled, and those who have left counts."""
+        names = self.names("dispatchers")
+        left = {n.rsplit(".", 2)[0] for n in names if n.endswith(COUNTS)}
+        return sorted(filter(is_member, left.union(names)))
 
     def enrol(self, kind: str, member: str, record: str) -> bool:
         """Put a member's record there; False if the id is taken."""
@@ -174,22 +189,32 @@ class Project:
         return self.is_young("workers", run.worker, written) \
             or self.files.status(self.job_file(run)).st_mtime != written
 
-    def memories(self) -> List[str]:
-        """What dispatchers have left to the next one."""
+    def notes(self, ending: str) -> List[str]:
+        """What dispatchers have written down; record() reads it."""
         names = self.names("dispatchers")
-        return [name for name in names if name.endswith(".seen")]
+        return [name for name in names if name.endswith(ending)]
 
-    def memory(self, name: str) -> str:
-        return self.files.read(self.path("dispatchers", name))[1].decode()
-
-    def leave_memory(self, name: str, text: str) -> None:
-        self.files.create(self.path("dispatchers", f"{name}.seen"), text)
-
-    def forget_memory(self, name: str) -> None:
-        self.files.remove(self.path("dispatchers", name))
+    def leave_note(self, name: str, text: str, before: List[str]) -> None:
+        """Write one down, and remove those before it."""
+        self.files.create(self.path("dispatchers", name), text)
+        for old in before:
+            self.files.remove(self.path("dispatchers", old))
 
     def strike(self, kind: str, member: str) -> None:
+        """What a dispatcher has counted goes first: it tells who is left."""
+        for name in self.notes(COUNTS) if kind == "dispatchers" else []:
+            if name.startswith(f"{member}."):
+                self.files.remove(self.path(kind, name))
         self.files.remove(self.path(kind, member))
+
+    def server_time(self, who: str) -> float:
+        """The file server's clock, by a file made for that; who: a new id."""
+        draft = self.path("dispatchers", f".{who}")
+        self.files.create(draft, "\n")
+        try:
+            return self.files.status(draft).st_mtime
+        finally:
+            self.files.remove(draft)
 
     # Steps of a person
 
@@ -198,6 +223,29 @@ class Project:
         draft = self.waiting_job(f".{name}")
         self.files.create(draft, data, 0o700 if is_program else 0o600)
         self.shift(draft, self.waiting_job(name))
+
+    def discard(self, path: str) -> bool:
+        """Remove a file, or an empty directory; False if it was gone, or was
+        not empty.
+        """
+        try:
+            return bool(self.files.remove(path))
+        except IsADirectoryError:
+            return bool(self.files.remove_directory(path))
+
+    def first_in_queue(self) -> bytes:
+        """What queueorder says.
+
+        NFS: a file that was missed stays missing, so it is listed first.
+        """
+        is_there = ORDER in self.files.names(self.root)
+        return self.files.read(self.path(ORDER))[1] if is_there else b""
+
+    def put_first(self, text: str, stamp: str) -> None:
+        """Replace queueorder."""
+        draft = self.path(f".{ORDER}.{stamp}")
+        self.files.create(draft, text)
+        self.files.move(draft, self.path(ORDER))
 
     # Steps of a worker
 
@@ -229,6 +277,18 @@ class Project:
 
     def job_file(self, run: Running) -> str:
         return self.path("running", run.name)
+
+    def begun(self, run: Running) -> float:
+        """When its file came into running/, in the server's seconds.
+
+        0.0 if that cannot be told: it is gone, or sshfs does not know ctime.
+        """
+        path = self.job_file(run)
+        try:
+            is_known = not self.files.is_fuse(os.path.dirname(path))
+            return self.files.status(path).st_ctime if is_known else 0.0
+        except OSError:
+            return 0.0
 
     def is_running(self, run: Running) -> bool:
         return self.files.is_there(self.job_file(run))

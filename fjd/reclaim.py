@@ -55,7 +55,7 @@ class Reclaimer:
         is_beat = self.watch.tick(self.clock.monotonic())
         mentioned = self.mentioned()
         workers = self.project.names("workers")
-        dispatchers = self.project.members("dispatchers")
+        dispatchers = self.project.dispatchers()
         here = set() if is_beat else set(workers + dispatchers)
         self.known = {m: i for m, i in self.known.items() if m in here}
         workers = sorted(mentioned.union(workers))

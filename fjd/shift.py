@@ -7,13 +7,13 @@ from typing import Any, Callable, Dict
 
 from fjd.cli import patiently
 from fjd.dispatcher import Dispatcher
-from fjd.liveness import Watch
+from fjd.liveness import STANDBY, Watch
 from fjd.memory import leave_memory, recall, resume
 from fjd.outcome import Outcome
 from fjd.progress import Counts, Progress
 from fjd.project import Project
 from fjd.reclaim import Reclaimer
-from fjd.succession import STANDBY, Succession
+from fjd.succession import Succession
 
 INTERVAL = 0.25  # seconds; beside it, a worker's second is what a job waits
 

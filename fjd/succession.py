@@ -12,14 +12,10 @@ our own last beat in time.  So after a server has frozen, nobody looks old.
 import time
 from typing import Any
 
-from fjd.liveness import (
-    enrol, Here, identity_in, parse_record, period_in,
-)
+from fjd.liveness import enrol, Here, is_at_work, STANDBY
 from fjd.project import Project
 
-STANDBY = "standby"
 AT_WORK = "none"
-FRESH = 2.5  # of its periods: how old a sign of life may be
 
 
 class Succession:
@@ -54,17 +50,10 @@ class Succession:
     def rival(self) -> str:
         """Another dispatcher that is at work; "" if there is none."""
         others = set(self.project.members("dispatchers")) - {self.id}
-        return next(filter(self.is_at_work, sorted(others)), "")
-
-    def is_at_work(self, other: str) -> bool:
-        record = self.project.record("dispatchers", other)
-        keys = parse_record(record[1] if record else "")
-        if not record or keys.get("session", STANDBY) == STANDBY:
-            return False
-        # Not in the future, as when the server's clock was set back.
-        age = abs(self.beaten - record[0])
-        is_fresh = age < FRESH * period_in(keys)
-        return is_fresh and self.here.sees(identity_in(keys)) is not False
+        return next((
+            other for other in sorted(others)
+            if is_at_work(self.project, other, self.beaten, self.here)
+        ), "")
 
     def take_over(self) -> None:
         """Be the one that is at work."""

@@ -20,7 +20,7 @@ from fjd.ledger import (
 )
 from fjd.liveness import BEAT
 from fjd.names import (
-    Announcement, Attempt, host_of, new_token, queue_order, Running, Stamps,
+    Announcement, Attempt, given_order, host_of, new_token, Running, Stamps,
 )
 from fjd.process import Ending, job_environment, without_job
 from fjd.project import NOW, Project
@@ -209,7 +209,7 @@ class Worker:
         elif given:
             self.withdraw()
             self.backoff.reset()
-            self.given = sorted(given, key=queue_order, reverse=True)
+            self.given = sorted(given, key=given_order, reverse=True)
 
     # Running a job
 

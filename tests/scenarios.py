@@ -6,6 +6,7 @@ come in the first of its role's scenarios that has it as surely as the code
 does.
 """
 import os
+import signal
 import time
 
 from helpers import wait_until
@@ -254,6 +255,14 @@ def misses_a_directory(stage):
         "turn make_directories make_directory"))
 
 
+def counts(stage):
+    """It writes down twice how many jobs there are, and is stopped."""
+    stage.test("fjd-dispatcher", "--keep-running", *OFTEN, beat=0.05)
+    stage.wait(lambda: stage.is_beyond("write_down leave_note remove"))
+    stage.tested.send_signal(signal.SIGINT)
+    stage.wait_for_end()
+
+
 def buries(stage):
     the_dead(stage)
     stage.test("fjd-dispatcher", *OFTEN, beat=0.05)
@@ -351,6 +360,95 @@ def runs_a_list_in_a_project_of_its_own(stage):
     stage.wait_for_end()
 
 
+def asks(stage):
+    """About everything, while nothing goes on."""
+    stage.put("job1")
+    stage.test("fjd", "status")
+    stage.wait_for_end()
+
+
+def puts(stage):
+    stage.put("job1")
+    waits = stage.project.waiting_job("job1")
+    os.rename(waits, stage.path("job1"))
+    stage.expected["job1"].append("")
+    stage.test("fjd", "put", "job1")
+    stage.wait_for_end()
+
+
+def holds(stage):
+    """What waits, and what lies in a pod; stage.recover() releases it."""
+    stage.put("job1")
+    stage.give(stage.puppet())
+    stage.put("job2")
+    stage.test("fjd", "hold", "job1", "job2")
+    stage.wait_for_end()
+
+
+def releases(stage):
+    stage.put("job1")
+    held = Attempt("job1", 1, stage.stamps.new()).name
+    waits = stage.project.waiting_job("job1")
+    stage.project.commit(waits, stage.project.path("held", held))
+    stage.test("fjd", "release", "--all")
+    stage.wait_for_end()
+
+
+def cancels(stage):
+    """What waits, a directory among them, and what runs."""
+    stage.put("job1")
+    worker = stage.puppet()
+    stage.give(worker)
+    stage.begin(worker)
+    stage.put("job2")
+    os.mkdir(stage.project.waiting_job("job3"))
+    stage.expected.update(
+        job1=["done", ""], job2=["done", ""], job3=["failed", ""])
+    stage.test("fjd", "cancel", "job1", "job2", "job3")
+    stage.wait_for_end()
+
+
+def run_all(stage):
+    """With a worker and a dispatcher that nobody tests."""
+    worker = stage.start("fjd-worker", *OFTEN)
+    wait_until(lambda: stage.workers_of(worker))
+    stage.start("fjd-dispatcher", *OFTEN).wait()
+    worker.wait()
+
+
+def retries(stage):
+    stage.put("job1", "test -e again || { touch again; exit 1; }")
+    run_all(stage)
+    stage.expected["job1"].append("failed")
+    stage.test("fjd", "retry", "--failed")
+    stage.wait_for_end()
+
+
+def cleans(stage):
+    """What was done, a directory that failed, and a log that is left."""
+    stage.put("job1", "echo hello")
+    os.mkdir(stage.project.waiting_job("job2"))
+    run_all(stage)
+    stage.expected.update(job1=["done", ""], job2=["failed", ""])
+    old = Attempt("old", 1, stage.stamps.new())
+    stage.project.write_log(old, "it was cancelled")
+    stage.test("fjd", "clean", "--done", "--failed")
+    stage.wait_for_end()
+
+
+def reorders(stage):
+    stage.put("job1")
+    stage.test("fjd", "reorder", "--by", "cat")
+    stage.wait_for_end()
+
+
+def goes_back_to_the_natural_order(stage):
+    stage.put("job1")
+    stage.project.put_first("job1\n", stage.stamps.new())
+    stage.test("fjd", "reorder", "--reset")
+    stage.wait_for_end()
+
+
 SCENARIOS = {
     "worker": [
         works, rests, is_hired, is_fired, is_signalled,
@@ -363,10 +461,15 @@ SCENARIOS = {
     "dispatcher": [
         buries, pairs, rebalances, is_given_a_job_back, is_taken_for_dead,
         misses_a_directory, gives_up_a_job_that_is_removed, makes_passes,
+        counts,
     ],
     "recruiter": [
         fires_the_dead, fires, fires_whose_job_is_removed, hires_fewer, hires,
         hires_elsewhere,
     ],
-    "fjd": [audits, runs_a_list, runs_a_list_in_a_project_of_its_own],
+    "fjd": [
+        audits, runs_a_list, runs_a_list_in_a_project_of_its_own, asks,
+        puts, holds, releases, cancels, retries, cleans,
+        reorders, goes_back_to_the_natural_order,
+    ],
 }

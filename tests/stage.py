@@ -17,7 +17,7 @@ from helpers import command, wait_until
 from fjd.ledger import read_entries
 from fjd.liveness import enrol, myself, start_time
 from fjd.names import Attempt, Order, Running, Stamps, new_token
-from fjd.project import Project
+from fjd.project import DIRECTORIES, Project
 
 HANG = 30  # seconds
 OFTEN = ("--interval", "0.05")
@@ -222,6 +222,7 @@ class Stage:
         if self.tested.poll() is None:
             self.tested.send_signal(signal.SIGINT)
             self.tested.wait(HANG)
+        self.start("fjd", "release", "--all").wait(HANG)
         worker = self.start("fjd-worker", *OFTEN)
         wait_until(lambda: self.workers_of(worker))
         self.start("fjd-dispatcher", *OFTEN).wait(HANG)
@@ -241,7 +242,7 @@ class Stage:
         """All lines of all ledgers."""
         return [
             entry for path in self.project.ledger_files()
-            for entry in read_entries(self.project, path)[0]
+            for entry in read_entries(self.project, path)
         ]
 
     def left(self):
@@ -249,7 +250,7 @@ class Stage:
         known = {f"{name}.log" for name in self.runs() + list(self.ended())}
         return sorted(
             f"{place}/{name}" + self.empty(place, name)
-            for place in os.listdir(self.project.root)
+            for place in DIRECTORIES
             for name in os.listdir(self.project.path(place))
             if place in TEMPORARY and not name.endswith(".seen")
             or name.endswith(".err")

@@ -137,8 +137,8 @@ def all_modules():
     return sorted(
         os.path.join(place, name) for place in ("bin", "fjd")
         for name in os.listdir(os.path.join(ROOT, place))
-        if name not in ("files.py", "requirements.txt")
-        and not name.startswith("__")
+        if name != "files.py" and not name.startswith("__")
+        and not name.endswith(".txt")
     )
 
 

@@ -37,6 +37,12 @@ LITTER = {
     "put": r"jobqueue/\..*",
     # It stays until somebody fires; the next hire takes another number.
     "free_names": r"screenlogs/.*\.err.*",
+    # It is a draft, which no listing shows.
+    "server_time": r"dispatchers/\..*",
+    # A draft is nothing.
+    "put": r"jobqueue/\..*",
+    # The next time that somebody cleans it goes.
+    "cleans": r"joblogs/old~.*",
 }
 ALL = [(role, play) for role in SCENARIOS for play in SCENARIOS[role]]
 STEPS = [step for role in steps.roles() for step in steps.steps_of(role)]

@@ -268,7 +268,7 @@ def test_without_packages_it_works_and_says_what_is_missing(
 ):
     shutil.rmtree(str(clone / "wheels"))
     last = done(install())[-1]
-    assert last.startswith("Missing: sh==1.14.2 configparser2==4.0.0 (")
+    assert last.startswith("Missing: sh==1.14.2 configparser2==4.0.0. ")
     assert str(clone / "wheels") in last
     bare = {"HOME": str(home), "PATH": f"{local}/bin:{SYSTEM}"}
     bare["PYTHONPATH"] = str(home / "nothing")
@@ -389,6 +389,117 @@ def test_what_stopped_halfway_is_finished_by_the_next_one(
     assert not local.exists()
 
 
+@pytest.fixture
+def killed(install, clone, local, tmp_path):
+    """An installation that has been killed halfway, and left a trace."""
+    programs = tmp_path / "killing"
+    programs.mkdir()
+    (programs / "mv").write_text("#!/bin/sh\nkill -9 $PPID\n")
+    (programs / "mv").chmod(0o755)
+    path = f"{programs}:{os.path.dirname(PYTHON)}:{SYSTEM}"
+    assert install(PATH=path).returncode == -signal.SIGKILL
+    place, = local.glob(".fjd.new*")
+    return place
+
+
+def test_trace_of_what_was_killed_goes_with_fjd(killed, install, local):
+    done(install())
+    assert killed.exists()  # That could be one that runs now.
+    done(install("--uninstall"))
+    assert not local.exists() or os.listdir(str(local)) == []
+
+
+def test_old_trace_of_what_was_killed_is_removed(killed, install):
+    os.utime(str(killed), (0, 0))
+    done(install())
+    assert not killed.exists()
+
+
+def test_directory_that_was_made_in_vain_is_removed(install, local):
+    (local / "lib" / "fjd").mkdir(parents=True)
+    done(install())
+    assert len(done(install("--uninstall"))) == 1
+    assert not (local / "lib" / "fjd").exists()
+
+
+def test_nothing_is_left_when_nobody_reads_what_it_prints(clone, home, local):
+    reader, writer = os.pipe()
+    os.close(reader)
+    path = f"{os.path.dirname(PYTHON)}:{SYSTEM}"
+    subprocess.run([str(clone / "install.sh"), "--user"], stdout=writer,
+                   stderr=PIPE, env={"HOME": str(home), "PATH": path})
+    os.close(writer)
+    assert list(local.glob(".fjd.new*")) == []
+
+
+def test_options_for_tar_in_the_environment_do_not_matter(install):
+    assert done(install()) == done(install(TAR_OPTIONS="-v --exclude=*.py"))
+
+
+def test_pip_that_wants_a_virtual_environment_is_enough(
+    install, clone, tmp_path,
+):
+    (clone / "wheels").rename(tmp_path / "elsewhere")
+    lines = done(install(PIP_REQUIRE_VIRTUALENV="1",
+                         PIP_FIND_LINKS=str(tmp_path / "elsewhere")))
+    assert "Getting sh==1.14.2 with pip ..." in lines
+    assert "Missing: sh" not in lines[-1]
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\\nb", "a'b", 'a"$HOME"`id`', "*"])
+def test_prefix_may_have_any_name(install, home, name):
+    place = home / name
+    assert "Missing" not in "".join(done(install("--prefix", str(place))))
+    assert version(place)
+    done(install("--prefix", str(place), "--uninstall"))
+    assert not place.exists()
+
+
+def test_prefix_may_end_in_a_slash(install, home, local):
+    assert done(install("--prefix", f"{local}/")) == done(install())
+
+
+@pytest.mark.parametrize("name", ["bin", "lib", "lib/fjd/wheels", "share/man"])
+def test_nothing_is_done_if_a_directory_cannot_be_written(
+    install, clone, local, name,
+):
+    """A file, since root may write to all directories."""
+    (clone / "share" / "man").mkdir(parents=True)
+    (local / name).parent.mkdir(parents=True)
+    (local / name).write_text("")
+    before = tree(local)
+    result = install()
+    assert (result.returncode, result.stdout) == (77, "")
+    assert result.stderr.splitlines()[0] == (
+        f"install.sh: error: {local}/{name}: it may not be written")
+    assert tree(local) == before
+
+
+def test_bin_that_is_a_link_is_not_followed(install, local, home):
+    """A command looks for lib beside the place where it really is."""
+    (home / "bin").mkdir()
+    local.mkdir()
+    (local / "bin").symlink_to("../bin")
+    result = install()
+    assert (result.returncode, result.stdout) == (1, "")
+    advice = f"    try: --prefix {home.resolve()}"
+    assert result.stderr.splitlines()[1] == advice
+    assert os.listdir(str(local)) == ["bin"]
+    done(install("--prefix", str(home)))
+    assert version(local)
+
+
+@pytest.mark.parametrize("name", ["../mine", "lib/fjd/../../../mine"])
+def test_what_lies_outside_is_never_removed(install, local, home, name):
+    done(install())
+    (home / "mine").write_text("")
+    with open(str(local / "lib" / "fjd" / "installed"), "a") as file:
+        file.write(name + "\n")
+    done(install("--uninstall"))
+    assert (home / "mine").exists()
+    assert not local.exists()
+
+
 def test_dry_run_changes_nothing(install, home, local):
     before = tree(home)
     lines = done(install("--dry-run"))
@@ -442,7 +553,7 @@ def test_what_was_there_before_stays(install, local):
     mine.write_text("")
     lines = done(install("--uninstall"))
     assert lines[-1] == (
-        f"Left: {local}/lib/fjd, which has more than that.")
+        f"Left: {local}/lib/fjd, with what is yours.")
     assert sorted(tree(local)) == sorted(map(str, [
         local, local / "bin", other, local / "lib", local / "lib" / "fjd",
         mine,
@@ -469,10 +580,31 @@ def test_path_is_only_mentioned_if_it_is_needed(install, local):
     ]
     path = f"{local}/bin:{os.path.dirname(PYTHON)}:{SYSTEM}"
     assert len(done(install(PATH=path))) == 1
-    for shell, line in [
-        ("/bin/tcsh", f'    setenv PATH "{local}/bin:$PATH"'),
-    ]:
-        assert done(install(SHELL=shell))[2] == line
+
+
+@pytest.mark.parametrize("shell, there, file", [
+    ("bash", [], ".profile"),
+    ("bash", [".profile", ".bash_profile"], ".bash_profile"),
+    ("bash", [".profile", ".bash_login"], ".bash_login"),
+    ("dash", [".bash_profile"], ".profile"),
+    ("zsh", [".profile"], ".zshrc"),
+    ("fish", [".profile"], ".config/fish/config.fish"),
+    ("tcsh", [".profile"], ".cshrc"),
+    ("tcsh", [".cshrc", ".tcshrc"], ".tcshrc"),
+])
+def test_line_for_the_path_is_one_that_the_shell_reads(
+    install, home, local, shell, there, file,
+):
+    for name in there:
+        (home / name).write_text("")
+    said, line = done(install(SHELL=f"/bin/{shell}"))[1:]
+    assert said == f"Add this line to the end of ~/{file}, and type it now:"
+    (home / file).parent.mkdir(parents=True, exist_ok=True)
+    (home / file).write_text(line.strip() + "\n")
+    environ = {"HOME": str(home), "PATH": SYSTEM}
+    options = {"bash": "-lc", "dash": "-lc", "zsh": "-ic"}.get(shell, "-c")
+    found = run([shell, options, "command -v fjd || which fjd"], env=environ)
+    assert found.stdout.splitlines()[-1:] == [str(local / "bin" / "fjd")]
 
 
 def test_python_that_was_asked_for_runs_the_commands(install, local):

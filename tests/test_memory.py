@@ -5,6 +5,7 @@ from helpers import Clock
 
 from fjd.liveness import BEAT, enrol, MISSED, myself, Watch
 from fjd.memory import leave_memory, recall, resume
+from fjd.project import SEEN
 
 ELSEWHERE = myself()._replace(host="lab7", boot="x")
 
@@ -108,21 +109,21 @@ def test_who_has_left_is_forgotten(project, cron, worker):
 def test_only_the_last_one_stays(project, cron, worker):
     for _ in range(3):
         cron.is_dead(worker, 5.0)
-    assert len(project.memories()) == 1
+    assert len(project.notes(SEEN)) == 1
     assert project.members("dispatchers") == []
 
 
 def test_who_has_nothing_to_tell_leaves_what_is_there(project):
     who = "lab_1.000001-1"
     leave_memory(project, who, "0", recall(project), Watch(), {})
-    assert project.memories() == []
+    assert project.notes(SEEN) == []
     for number, size in enumerate([1, 2, 2]):
         leave_memory(
             project, who, str(number), recall(project), Watch(),
             {"w.tsv": size},
         )
     assert recall(project).ledgers == {"w.tsv": 2}
-    assert project.memories() == [f"{who}.1.seen"]
+    assert project.notes(SEEN) == [f"{who}.1.seen"]
 
 
 @pytest.mark.parametrize("text", [
@@ -130,5 +131,5 @@ def test_who_has_nothing_to_tell_leaves_what_is_there(project):
     '{"seen": 5}', '{"seen": {"a": 5}}', '{"beats": []}', "[" * 100000,
 ])
 def test_what_is_not_whole_is_nothing(project, text):
-    project.leave_memory("lab_1.000001-1", text)
+    project.leave_note("lab_1.000001-1.seen", text, [])
     assert recall(project).beats == 0

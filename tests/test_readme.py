@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from helpers import ROOT, command, ok, run
+from helpers import ROOT, command, fjd, ok, run
 
 # What a recruiter tells those whom it starts.
 INTERNAL = ["FJD_SESSION_NAME", "FJD_SCRIPT", "FJD_WITNESS"]
@@ -28,7 +28,7 @@ def test_every_verb_is_there_and_every_option_there_is_one(readme):
     for name in COMMANDS:
         help_text = "\n".join(ok(name, "--help"))
         for verb in re.findall(r"^    ([a-z]+)  ", help_text, re.M):
-            assert f"\n``{name} {verb}" in commands
+            assert re.search(f"^``.*{name} {verb}", commands, re.M)
             help_text += "\n".join(ok(name, verb, "--help"))
         options.update(re.findall(r"--[a-z-]+", help_text))
     told = commands + section(readme, "From cron")
@@ -36,10 +36,10 @@ def test_every_verb_is_there_and_every_option_there_is_one(readme):
 
 
 def test_every_directory_is_there(readme):
-    from fjd.project import DIRECTORIES
+    from fjd.project import DIRECTORIES, ORDER
     table = section(readme, "Files on disk").split("\n===")[1]
     told = re.findall(r"^``([a-z]+)`` ", table, re.M)
-    assert sorted(told) == sorted(DIRECTORIES)
+    assert sorted(told) == sorted(DIRECTORIES + (ORDER,))
 
 
 def test_every_directory_is_in_the_protocol_too():
@@ -48,15 +48,16 @@ def test_every_directory_is_in_the_protocol_too():
         assert f"\n    {directory}/" in project.__doc__
 
 
-def test_every_column_and_event_of_the_ledger_is_there(readme):
+def test_every_column_and_event_of_the_ledger_is_where_readme_says(readme):
     from fjd import ledger
-    text = section(readme, "Files on disk")
+    assert "``fjd results --help`` explains them" in readme
+    text = fjd("fjd", "results", "--help").stdout
     words = list(ledger.Entry._fields) + [
         ledger.DONE, ledger.FAILED, ledger.LOST, ledger.GIVEN_BACK,
         ledger.SUPERSEDED, ledger.RETRIED, ledger.CLEANED,
     ]
     for word in words:
-        assert f"``{word}``" in text
+        assert word in re.sub(r"-\s+", "-", text), word
         assert word in ledger.__doc__, word
 
 
@@ -138,4 +139,4 @@ def test_session_in_place_of_xargs_is_real(readme, home):
 
 
 def test_length_is_bearable(readme):
-    assert readme.count("\n") <= 480
+    assert readme.count("\n") <= 500

@@ -8,7 +8,7 @@ from helpers import Clock, jobs_in, ledger, log_of
 
 from fjd.cli import patiently
 from fjd.dispatcher import Dispatcher
-from fjd.liveness import BEAT, MISSED, enrol, myself, start_time
+from fjd.liveness import BEAT, MISSED, STANDBY, enrol, myself, start_time
 from fjd.neighbours import Neighbours
 from fjd.names import (
     Announcement, Attempt, Order, Running, Stamps, new_token,
@@ -16,7 +16,7 @@ from fjd.names import (
 from fjd.outcome import Outcome
 from fjd.process import Processes
 from fjd.reclaim import Reclaimer
-from fjd.succession import STANDBY, Succession
+from fjd.succession import Succession
 from fjd.terminal import Terminal
 from fjd.worker import Worker
 
@@ -149,6 +149,20 @@ def test_jobs_begin_in_the_natural_order_first_attempts_first(
     assert [row["job"] for row in ledger(project)] == [
         "job2", "job10", "other", "job1",
     ]
+
+
+def test_worker_begins_in_the_order_in_which_it_was_given_jobs(
+    project, put, new_worker, new_dispatcher,
+):
+    for number in range(12):
+        put(f"job{number}", TRUE)
+    project.put_first("job7\njob11\njob3\n", "x")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.queue.look()
+    dispatcher.fill(worker.id, 12)
+    worker.look_in_pod()
+    begun = [Attempt.parse(name).job for name in reversed(worker.given)]
+    assert begun[:5] == ["job7", "job11", "job3", "job0", "job1"]
 
 
 def test_last_jobs_go_to_many_workers(project, put, new_dispatcher):

@@ -3,9 +3,9 @@ import os
 
 import pytest
 
-from fjd.liveness import BEAT, myself
+from fjd.liveness import BEAT, FRESH, myself
 from fjd.names import host_of
-from fjd.succession import FRESH, Succession
+from fjd.succession import Succession
 
 GONE = myself()._replace(start="1")      # another process had that pid
 ELSEWHERE = myself()._replace(host="lab7", boot="x")

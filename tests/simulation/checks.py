@@ -3,8 +3,8 @@ import os
 
 from fjd.cli import MOST_LOSSES
 from fjd.ledger import (
-    DONE, Entry, FAILED, GIVEN_BACK, HEADER, LOST, RETRIED, SUPERSEDED,
-    unescape,
+    CLEANED, DONE, Entry, FAILED, GIVEN_BACK, HEADER, LOST, RETRIED,
+    SUPERSEDED, unescape,
 )
 from fjd.liveness import BEAT, MISSED
 from fjd.names import Attempt, is_member, Running, why_bad
@@ -15,6 +15,7 @@ from simulation.world import ROOT, Violation
 SILENCE = (MISSED - 1) * BEAT  # seconds that a worker suspected has not beaten
 MOST_SEEN = 3  # files that dispatchers have left to the next one
 ENDS = (DONE, FAILED)
+EXCUSES = {SUPERSEDED, LOST, GIVEN_BACK, RETRIED, CLEANED}
 USER = "user"
 # The same names come again in these, also without a network's doing: those of
 # sessions, and that of a log which could not be written whole.
@@ -74,7 +75,10 @@ class Checks:
         if node.job is None:
             return
         node.job.path = target
-        self.demand(there not in ENDS, "an end was undone", source, target)
+        if there in ENDS:
+            is_wish = is_person(by) and here == "jobqueue"
+            self.demand(is_wish, "an end was undone", source, target)
+            node.job.is_accepted = False
         if here in ENDS:
             self.accepted(by, there, old, here, new, node.job)
         elif there in ("running", "jobpods") and here == "jobqueue":
@@ -90,7 +94,9 @@ class Checks:
         place, name = parts(path)
         self.world.note("removes", by, place, name)
         if node.job is not None:
-            self.demand(by == USER, "a job was removed", path)
+            is_wish = by == USER or is_person(by) and place == "held"
+            self.demand(is_wish, "a job was removed", path)
+            node.job.is_wanted = False
         elif place == "workers" or (
                 place == "jobpods" and node.kind == DIRECTORY):
             self.taken(by, name)
@@ -221,7 +227,7 @@ class Checks:
                         "nobody was told of a failure", attempt)
         for attempt, events in entries.items():
             if attempt not in accepted and set(events) & set(ENDS):
-                beside = {SUPERSEDED, LOST, GIVEN_BACK} & set(events)
+                beside = EXCUSES & set(events)
                 is_lost = os.fsencode(attempt) in self.unsaved
                 self.demand(beside or is_lost,
                             "a line of an end that was none", attempt, events)
@@ -239,9 +245,15 @@ class Checks:
             wanted = [job for job in self.jobs if job.name == name]
             self.demand(count <= len(wanted), "run twice", name)
         for attempt, events in entries.items():
-            is_calm = attempt not in self.runs or SUPERSEDED not in events
+            is_calm = attempt not in self.runs \
+                or SUPERSEDED not in events or CLEANED in events
             self.demand(is_calm and LOST not in events,
                         "lost without a fault", attempt, events)
+
+
+def is_person(by):
+    """Whether that is one who types fjd."""
+    return getattr(by, "role", "") == "person"
 
 
 def parts(path):

@@ -3,6 +3,7 @@ import signal
 
 from fjd import cli
 from fjd.dispatcher import Dispatcher
+from fjd.errands import Errands
 from fjd.liveness import enrol, Watch
 from fjd.memory import leave_memory, recall, resume
 from fjd.names import new_id, new_token, Stamps
@@ -119,6 +120,12 @@ def tell(process, new, memory, watch):
 def once(process, interval):
     """bin/fjd-dispatcher --once, which cron starts."""
     dispatcher(process, interval, standby=False, once=True)
+
+
+def ask(process, verb, jobs):
+    """bin/fjd hold, release, cancel, retry; of no job: of all"""
+    errands = Errands(process.project, process.here, process.clock)
+    errands.carry_out(verb, jobs or errands.all_fit(verb))
 
 
 class SimSessions:

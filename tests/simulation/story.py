@@ -168,6 +168,14 @@ class Story:
         self.put(job, FILE, text)
         if world.chance(0.1):
             world.after(world.between(0, 5), lambda: self.cancel(job))
+        while world.chance(0.2):
+            verb = world.one_of(["hold", "release", "cancel", "retry"])
+            world.after(world.between(0, 20), lambda v=verb: self.ask(v, job))
+
+    def ask(self, verb, *jobs):
+        """What somebody does from a shell, to all of that name."""
+        if self.world.now < self.heals or verb == "release":
+            self.launch("person", roles.ask, verb, [job.name for job in jobs])
 
     def text(self, job):
         world = self.world
@@ -252,6 +260,9 @@ class Story:
             self.launch("dispatcher", roles.dispatcher, self.interval)
         if not self.living("recruiter") and not self.living("worker"):
             self.hire(2)
+        held = self.world.server.listing(f"{ROOT}/held")
+        if held and not self.living("person"):
+            self.ask("release")
 
     def finish(self):
         """Fire, while a dispatcher looks for the dead; then Ctrl-C.
@@ -269,7 +280,7 @@ class Story:
             self.launch("auditor", self.audit)
             return
         members = self.world.members
-        if all(members.get(name) in dispatchers for name in left):
+        if all(members.get(member_in(name)) in dispatchers for name in left):
             return self.interrupt("dispatcher")
         if not dispatchers and self.leftovers() and not self.is_left_to_cron:
             self.launch("dispatcher", roles.dispatcher, 5.0, True)
@@ -315,6 +326,12 @@ class Story:
             if not p.is_dead and p.role != "dispatcher"
         ]
         return self.leftovers() + unsaved + living
+
+
+def member_in(name):
+    """Whose a name in workers/ or dispatchers/ is."""
+    is_note = name.endswith(".counts")
+    return name.rsplit(".", 2)[0] if is_note else name
 
 
 class Result(NamedTuple):

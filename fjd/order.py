@@ -1,0 +1,82 @@
+"""Which of the jobs that wait go first, as a person wants it.
+
+The file queueorder holds names of jobs, one a line, the first one first; who
+is not named there comes after them, in natural order.  It is no harm if it
+is missing, old, or full of nonsense.
+"""
+import os
+import subprocess
+import time
+from typing import Any, Dict, List, Tuple
+
+from fjd.errors import FjdError
+from fjd.names import Attempt, queue_order, Stamps
+from fjd.project import Project
+
+OFTEN = 1.0  # seconds between two looks at the file
+
+
+class QueueOrder:
+    """The order of names in the queue; stamps are those of a dispatcher."""
+
+    def __init__(
+        self, project: Project, stamps: Stamps = Stamps("none"),
+        clock: Any = time,
+    ) -> None:
+        self.project = project
+        self.stamps = stamps
+        self.clock = clock
+        self.text = b""
+        self.ranks: Dict[str, int] = {}
+        self.next_look = 0.0
+
+    def look(self) -> bool:
+        """Whether it has changed, as far as that is asked so soon."""
+        before, now = self.text, self.clock.monotonic()
+        if now >= self.next_look:
+            self.next_look = now + OFTEN
+            try:
+                self.text = self.project.first_in_queue()
+            except OSError:
+                pass  # What cannot be read, changes nothing.
+        if self.text == before:
+            return False
+        self.ranks = {name: n for n, name in enumerate(lines(self.text))}
+        return True
+
+    def key(self, name: str) -> Tuple[int, Any]:
+        """A sort key."""
+        rank = len(self.ranks)
+        if self.ranks:
+            rank = self.ranks.get(Attempt.parse(name).job, rank)
+        return rank, queue_order(name, self.stamps)
+
+
+def lines(text: bytes) -> List[str]:
+    """Each line once, empty ones left out."""
+    found = dict.fromkeys(os.fsdecode(text).split("\n"))
+    return [line for line in found if line]
+
+
+def reorder(
+    project: Project, command: str, stamp: str,
+) -> Tuple[List[str], int]:
+    """Have a shell command put the waiting jobs in order: those that go
+    first now, and how many of the names that it printed are not theirs.
+    """
+    order = QueueOrder(project)
+    order.look()
+    names = sorted(project.waiting(), key=order.key)
+    jobs = dict.fromkeys(Attempt.parse(name).job for name in names)
+    text = "".join(f"{job}\n" for job in jobs if "\n" not in job)
+    sorter = subprocess.Popen(
+        ["/bin/sh", "-c", command], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    printed = lines(sorter.communicate(os.fsencode(text))[0])
+    if sorter.returncode:
+        raise FjdError(f"the command has failed (status {sorter.returncode}):"
+                       " the order stays as it was")
+    first = [job for job in printed if job in jobs]
+    project.put_first("".join(f"{job}\n" for job in first), stamp)
+    return first, len(printed) - len(first)

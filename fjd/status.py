@@ -1,0 +1,141 @@
+"""How things stand, in one screen: for people, or as JSON.
+
+What a dispatcher at work has counted is believed (counts.py); without one,
+everything is listed.  All times are the file server's.
+"""
+import time
+from typing import Any, Dict, Iterator, List, Optional
+
+from fjd.counts import Counts, newest_counts
+from fjd.liveness import (
+    FRESH, Here, identity_in, is_at_work, parse_record, period_in,
+)
+from fjd.names import Attempt, host_of, natural, new_id, printable
+from fjd.project import Project
+
+MOST_SHOWN = 10  # of the jobs that run
+SPANS = (("d", 86400), ("h", 3600), ("min", 60))
+STATES = ("busy", "idle", "silent")
+
+
+class Look:
+    """Who is there, and what runs."""
+
+    def __init__(self, project: Project, here: Here) -> None:
+        self.project = project
+        self.here = here
+        self.now = server_time(project, here)
+        self.dispatchers = [
+            member for member in project.members("dispatchers")
+            if is_at_work(project, member, self.now, here)
+        ]
+        self.workers = project.pods()
+        self.silent = dict(filter(None, map(self.silence, self.workers)))
+        self.runs = sorted(
+            project.running(), key=lambda run: natural(run.attempt))
+
+    def silence(self, worker: str) -> Any:
+        """(worker, seconds) of one that is, or whose process is gone."""
+        found, text = self.project.record("workers", worker) or (self.now, "")
+        keys, silence = parse_record(text), self.now - found
+        is_gone = self.here.sees(identity_in(keys)) is False or not keys
+        is_silent = is_gone or silence > FRESH * period_in(keys)
+        return (worker, round(silence)) if is_silent else None
+
+    def hosts(self) -> Dict[str, Dict[str, List[str]]]:
+        """The workers of each host, by what they do."""
+        found: Dict[str, Dict[str, List[str]]] = {}
+        busy = {run.worker for run in self.runs}
+        for worker in self.workers:
+            state = "busy" if worker in busy else "idle"
+            host = found.setdefault(host_of(worker), {s: [] for s in STATES})
+            host["silent" if worker in self.silent else state].append(worker)
+        return found
+
+    def troubles(self, waiting: int) -> Iterator[str]:
+        """What keeps jobs from being run, and what to type."""
+        name = f" --project {self.project.name}"
+        if waiting and not self.dispatchers:
+            yield f"no dispatcher is at work; one starts: fjd-dispatcher{name}"
+        if waiting and not self.workers:
+            yield f"there is no worker; some start: fjd-recruiter{name} hire"
+        elif waiting and len(self.silent) == len(self.workers):
+            yield "no worker shows a sign of life; fjd doctor may know why"
+
+
+def server_time(project: Project, here: Here) -> float:
+    now = time.time()
+    try:
+        return project.server_time(new_id(here.host, now, here.pid))
+    except OSError:
+        return now  # The disk is full; most servers know what time it is.
+
+
+def status_of(
+    project: Project, here: Here, is_exact: bool, most: Optional[int] = None,
+) -> Dict[str, Any]:
+    """What --json prints; most: of the jobs that run."""
+    look = Look(project, here)
+    noted = None if is_exact else newest_counts(project, look.dispatchers)
+    written, dispatcher, counts = noted or (look.now, None, Counts(
+        len(project.waiting()), project.count("done"), project.count("failed"),
+    ))
+    given = sum(len(project.given(worker) or []) for worker in look.workers)
+    ahead = counts.waiting + given + len(look.runs)
+    return {
+        "project": project.name, "time": look.now, **counts._asdict(),
+        "held": len(project.waiting("held")), "given": given,
+        "running": len(look.runs), "counted_by": dispatcher,
+        "age": max(0.0, look.now - written),
+        "left": ahead / counts.rate if counts.rate else None,
+        "jobs": [{
+            "job": Attempt.parse(run.attempt).job, **run._asdict(),
+            "host": host_of(run.worker), "since": project.begun(run) or None,
+        } for run in look.runs[:most]],
+        "hosts": look.hosts(), "silent": look.silent,
+        "dispatchers": look.dispatchers,
+        "troubles": list(look.troubles(counts.waiting + given)),
+    }
+
+
+def screen(found: Dict[str, Any]) -> Iterator[str]:
+    """The same for people."""
+    yield "{waiting} waiting, {held} held, {given} given out, {running}" \
+        " running, {done} done, {failed} failed".format(**found)
+    if found["counted_by"]:
+        yield f"waiting, done and failed: as of {span(found['age'])} ago, by" \
+            f" dispatcher {found['counted_by']}" \
+            f" on host {host_of(found['counted_by'])}"
+    for job in found["jobs"]:
+        yield f"running: {printable(job['job'])} on {job['host']}" \
+            + since(job["since"], found["time"])
+    if found["running"] > len(found["jobs"]):
+        yield f"running: and {found['running'] - len(found['jobs'])} more"
+    for host, workers in found["hosts"].items():
+        counts = (f"{len(workers[state])} {state}" for state in STATES)
+        yield f"workers on {host}: {', '.join(counts)}"
+    for worker, seconds in found["silent"].items():
+        yield f"silent for {span(seconds)}: worker {worker}"
+    if found["left"]:
+        yield f"rate: {60 * found['rate']:.0f} jobs a minute, about" \
+            f" {span(found['left'])} left"
+    yield from found["troubles"]
+
+
+def since(begun: Optional[float], now: float) -> str:
+    """When that was, and how long ago by the file server's clock."""
+    if not begun:
+        return ""
+    return f" since {moment(begun)} ({span(now - begun)})"
+
+
+def moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def span(seconds: float) -> str:
+    """A time that a person can grasp: 95 s, 3 min, 30 h."""
+    for unit, size in SPANS:
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

@@ -1,0 +1,109 @@
+"""Where a job is, and why: what files and ledgers tell about it."""
+import signal
+from typing import Iterator, List
+
+from fjd.ledger import Entry, escape, read_entries, RETRIED
+from fjd.liveness import Here
+from fjd.lookup import ENDED, find, Found, RUNNING, unknown
+from fjd.names import Attempt, CONTROL, printable, Running
+from fjd.project import Project
+from fjd.status import Look, moment, since, span
+
+LAST_LINES = 10
+LAST_BYTES = 8192
+IN_SHELL = 128  # and a signal: how sh tells what ended a program that it ran
+MEANINGS = {
+    "exit 126": "it was found, and may not be executed",
+    "exit 127": "the shell found no such command",
+    "SIGABRT": "it gave itself up, as after a failed assertion",
+    "SIGBUS": "memory, or a file mapped into it, has gone",
+    "SIGFPE": "a division by zero, or the like",
+    "SIGILL": "built for another kind of processor, perhaps",
+    "SIGKILL": "by hand, or because there was too little memory",
+    "SIGSEGV": "it used memory that is not its own",
+    "SIGTERM": "somebody told it to end",
+    "SIGXCPU": "a limit of CPU time",
+}
+
+
+def why(project: Project, here: Here, wanted: str) -> Iterator[str]:
+    """Lines for people; FjdError if nothing is known of that job."""
+    matches = find(project, wanted)
+    entries = history(project, Attempt.parse(wanted).job)
+    if not (matches or entries):
+        raise unknown(project, wanted)
+    if not matches:
+        yield f"{printable(wanted)} is not there any more"
+    for found in matches:
+        yield from whereabouts(project, here, found)
+    if entries and entries[-1].event == RETRIED:
+        yield "what failed is tried again behind the first attempts of others"
+    yield from map(told, entries)
+    yield from output(project, matches, entries)
+
+
+def history(project: Project, job: str) -> List[Entry]:
+    """What the ledgers say of it."""
+    wanted = f"\t{escape(job)}\t"
+    entries = [
+        entry for path in project.ledger_files()
+        for entry in read_entries(project, path, lambda line: wanted in line)
+        if entry.job == job
+    ]
+    return sorted(entries, key=lambda entry: entry.end)
+
+
+def whereabouts(project: Project, here: Here, found: Found) -> Iterator[str]:
+    """Where a job file is, and what it waits for."""
+    line = found.told
+    if found.place not in ENDED:
+        look = Look(project, here)
+        if found.place == RUNNING:
+            line += since(project.begun(Running.parse(found.name)), look.now)
+        if found.worker in look.silent:
+            line += f"; silent for {span(look.silent[found.worker])}"
+        if found.place == "jobqueue":
+            line += f"; there are {len(look.workers)} worker(s), and" \
+                f" {len(look.runs)} job(s) run"
+            yield from look.troubles(1)
+    yield line
+
+
+def told(entry: Entry) -> str:
+    """When and where an attempt ended, and how."""
+    how = filter(None, [entry.event, entry.reason, meaning(entry.status)])
+    return f"{moment(entry.end)} on {entry.host or 'no host'} after" \
+        f" {span(entry.end - entry.start)}: {printable(', '.join(how))}" \
+        f" [{printable(entry.attempt)}]"
+
+
+def meaning(status: str) -> str:
+    """exit 139 and signal 11 in words."""
+    kind, _, number = status.partition(" ")
+    try:
+        is_own = kind == "signal"
+        name = signal.Signals(int(number) - (0 if is_own else IN_SHELL)).name
+        words = f"{status}, {name}"
+    except ValueError:
+        words = name = status.strip("-")
+    return words + (f" ({MEANINGS[name]})" if name in MEANINGS else "")
+
+
+def output(
+    project: Project, matches: List[Found], entries: List[Entry],
+) -> Iterator[str]:
+    """The last lines of the latest attempt that has printed something."""
+    logs = [project.job_log(entry.attempt) for entry in entries]
+    for found in matches:
+        if found.place == RUNNING:
+            logs += project.draft_logs(found.worker)
+        elif found.place in ENDED:
+            logs.append(project.job_log(found.name))
+    for path in filter(project.files.size, reversed(logs)):
+        start = max(0, project.files.size(path) - LAST_BYTES)
+        _, data = project.files.read(path, LAST_BYTES, start)
+        yield f"The last lines of {printable(path)}:"
+        for line in data.splitlines()[-LAST_LINES:]:
+            text = line.decode(errors="backslashreplace").expandtabs()
+            yield "    " + CONTROL.sub("?", text)
+        return

@@ -1,0 +1,64 @@
+"""from fjd import Project."""
+import doctest
+import time
+
+import pytest
+
+import fjd
+from fjd import api
+from fjd.errors import BadUsage
+from helpers import finish, ok, start
+
+
+@pytest.fixture
+def service(home):
+    """Workers and a dispatcher for the examples."""
+    project = ["--project", "demonstration"]
+    ok("fjd-recruiter", *project, "--session", "process", "hire", "2")
+    dispatcher = start("fjd-dispatcher", *project, "--keep-running")
+    yield
+    ok("fjd-recruiter", *project, "fire")
+    dispatcher.terminate()
+    finish(dispatcher)
+
+
+def test_examples_in_the_docstrings_are_true(service):
+    result = doctest.testmod(api)
+    assert result.attempted >= 5
+    assert result.failed == 0
+
+
+def test_jobs_say_where_they_are(home):
+    project = fjd.Project("p")
+    assert project.put("true", name="a b") == "a b"
+    name = project.put("true")
+    states = {job.name: (job.state, job.host) for job in project.jobs()}
+    assert states == {"a b": ("waiting", ""), name: ("waiting", "")}
+
+
+def test_waiting_ends_when_its_time_is_over(home):
+    project = fjd.Project("p")
+    assert project.wait() is True
+    project.put("true")
+    began = time.monotonic()
+    assert project.wait(timeout=0.1) is False
+    assert time.monotonic() - began < 5
+
+
+def test_the_directory_is_the_current_one_unless_it_is_given(home):
+    project = fjd.Project("p")
+    project.put("true", "here")
+    project.put("true", "there", directory="/")
+    texts = [path.read_text() for path in sorted(
+        (home / ".fjd" / "p" / "jobqueue").iterdir())]
+    assert [text.splitlines()[-1] for text in texts] == [
+        f"directory: {home.resolve()}", "directory: /",
+    ]
+
+
+@pytest.mark.parametrize("job", ["-x", "a\nb", "x" * 101])
+def test_bad_name_is_an_error(home, job):
+    with pytest.raises(BadUsage):
+        fjd.Project("p").put("true", name=job)
+    with pytest.raises(BadUsage):
+        fjd.Project("no/name")
