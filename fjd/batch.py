@@ -30,7 +30,7 @@ from fjd.shift import Shift
 from fjd.template import SEPARATOR
 
 LEAVE = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-SOON = 0.005  # seconds
+SOON = 0.005  # seconds between two looks while workers come
 SLICE = 0.05  # seconds to put jobs, before some are given out
 
 
@@ -156,7 +156,7 @@ class Batch:
             pods.append("to come")
         if pods:
             self.shift.work_to_the_last(self.pause)
-        self.printer.show_the_rest()
+        self.printer.show_if_due(is_last=True)
 
     def is_held(self) -> bool:
         return bool(self.todo) or self.hiring.is_going_on()

@@ -26,21 +26,19 @@ class InOrder:
         self.progress = progress
         self.next = 0.0
 
-    def show_if_due(self) -> None:
-        """Print up to the first that has not ended."""
+    def show_if_due(self, is_last: bool = False) -> None:
+        """Print up to the first that has not ended; at last, what is there:
+        some may have been cancelled.
+        """
         now = time.monotonic()
-        if self.left and now >= self.next:
-            ended = self.ended()
-            while self.left and self.left[0] in ended:
-                self.show(ended[self.left.popleft()])
-            self.next = now + max(PERIOD, SHARE * (time.monotonic() - now))
-
-    def show_the_rest(self) -> None:
-        """There will be no more; some may have been cancelled."""
-        ended = self.ended() if self.left else {}
-        for mark in self.left:
+        if not self.left or now < self.next and not is_last:
+            return
+        ended = self.ended()
+        while self.left and (is_last or self.left[0] in ended):
+            mark = self.left.popleft()
             if mark in ended:
                 self.show(ended[mark])
+        self.next = now + max(PERIOD, SHARE * (time.monotonic() - now))
 
     def ended(self) -> Dict[str, Attempt]:
         """The attempts that count, by the marks of their jobs."""

@@ -6,7 +6,8 @@ one clears the foot first.  Elsewhere than on a terminal nothing is shown.
 import os
 import sys
 import time
-from typing import Any, Callable, Tuple
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Tuple
 
 FIRST = 0.5   # seconds without it, which may be all there are
 PERIOD = 0.25
@@ -35,26 +36,33 @@ class Progress:
             cost = self.clock.monotonic() - now
             self.next = now + max(PERIOD, SHARE * cost)
         if is_due or self.is_clear:
-            self.is_clear = False
-            self.draw(*self.counts)
+            with self.unless_gone():
+                self.is_clear = False
+                self.draw(*self.counts)
 
     def draw(self, done: int, failed: int, left: int) -> None:
-        try:
-            if not self.bar:
-                self.bar = new_bar(done + failed, left)
-            self.bar.draw(done + failed, failed, left)
-        except OSError:
-            self.bar, self.is_shown = None, False  # The terminal is gone.
+        if not self.bar:
+            self.bar = new_bar(done + failed, left)
+        self.bar.draw(done + failed, failed, left)
 
     def clear(self) -> None:
         """Make room for another line, until the next show()."""
         if self.bar and not self.is_clear:
-            self.bar.clear()
-            self.is_clear = True
+            with self.unless_gone():
+                self.bar.clear()
+                self.is_clear = True
 
     def end(self) -> None:
         self.clear()
         self.bar, self.is_shown, self.is_clear = None, False, False
+
+    @contextmanager
+    def unless_gone(self) -> Iterator[None]:
+        """The terminal may be closed at any time."""
+        try:
+            yield
+        except OSError:
+            self.bar, self.is_shown, self.is_clear = None, False, False
 
     def above(self, say: Callable[[str], None]) -> Callable[[str], None]:
         """What says a line above this one."""

@@ -1,8 +1,11 @@
 """The line at the foot of a terminal."""
+import fcntl
 import os
 import pty
+import struct
 import subprocess
 import sys
+import termios
 import threading
 
 import pytest
@@ -15,16 +18,18 @@ from fjd.progress import CLEAR, PlainBar, Progress, hours
 SLOW = "[control]\nexecutable: sleep 0.4\nargument: no\n"
 
 
+def terminal_of(columns):
+    ours, theirs = pty.openpty()
+    size = struct.pack("HHHH", 24, columns, 0, 0)
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
+    return ours, theirs
+
+
 class Screen:
     """What is written on a terminal that nobody types at."""
 
-    def __init__(self, columns=80):
-        self.ours, self.theirs = pty.openpty()
-        import fcntl
-        import struct
-        import termios
-        size = struct.pack("HHHH", 24, columns, 0, 0)
-        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, size)
+    def __init__(self):
+        self.ours, self.theirs = terminal_of(80)
         self.text = b""
         self.reader = threading.Thread(target=self.read)
         self.reader.start()
@@ -109,13 +114,12 @@ def test_fjd_run_has_the_bar_too(home, without_tqdm):
                        screen.lines())
 
 
-@pytest.mark.parametrize("arguments", [
-    ["fjd-dispatcher", "--quiet"], ["fjd", "run", "--quiet", "sleep 1 #"],
-])
-def test_the_quiet_have_no_bar(jobs, arguments):
+def test_the_quiet_have_no_bar(jobs):
     screen = Screen()
-    more = [":::", "a"] if arguments[0] == "fjd" else []
-    assert screen.run(*arguments, *more) == 0
+    assert screen.run("fjd-dispatcher", "--quiet") == 0
+    assert screen.text == b""
+    screen = Screen()
+    assert screen.run("fjd", "run", "--quiet", "sleep", ":::", "1") == 0
     assert screen.text == b""
 
 
@@ -210,8 +214,38 @@ def test_terminal_that_is_gone_is_no_harm(shown, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal(is_gone=True))
     clock.now += 0.5
     progress.show(lambda: (1, 0, 1))
-    progress.clear()
     assert not progress.is_shown
+
+
+def test_terminal_that_goes_while_the_bar_is_there_is_no_harm(
+    shown, monkeypatch,
+):
+    progress, clock, terminal = shown()
+    clock.now += 0.5
+    progress.show(lambda: (1, 0, 1))
+    terminal.is_gone = True
+    progress.above(lambda text: None)("hello")
+    progress.show(lambda: (1, 0, 1))
+    assert not progress.is_shown
+
+
+@pytest.mark.parametrize("kind", ["tqdm", "none"])
+def test_closed_terminal_stops_no_run(home, kind, tmp_path, monkeypatch):
+    """As after su, when no signal tells of it."""
+    if kind == "none":
+        (tmp_path / "tqdm.py").write_text("raise ImportError\n")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    ours, theirs = terminal_of(80)
+    process = subprocess.Popen(
+        command("fjd", "run", "-j1", "sleep 0.7; touch {}", ":::", "a", "b"),
+        stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    text = b""
+    while b"/2" not in text:
+        text += os.read(ours, 4096)
+    os.close(ours)
+    assert process.wait(30) == 0
+    assert (home / "b").exists()
 
 
 def test_no_stderr_at_all_is_no_harm(monkeypatch):
