@@ -9,10 +9,10 @@ from typing import Iterator, List, NamedTuple, Optional
 
 from fjd import cli
 from fjd.alarm import Backoff
-from fjd.errors import BadUsage
-from fjd.jobfile import of_command
+from fjd.errors import BadJob, BadUsage
+from fjd.jobfile import checked_name, of_command
 from fjd.ledger import Entry
-from fjd.names import host_of, new_token, Stamps, why_bad
+from fjd.names import host_of, new_token, printable, Stamps
 
 STATES = {"jobqueue": "waiting", "jobpods": "given"}
 
@@ -62,13 +62,16 @@ class Project:
         """Let a command for the shell wait; the job's name.
 
         It is to run in that directory (default: the current one).  A job is
-        never replaced, not even by one of the same name.
+        never replaced, not even by one of the same name.  BadUsage: no job
+        can have that name or command.
         """
-        job = name or f"job{self.stamps.new()}"
-        if why_bad(job):
-            raise BadUsage(f"{job!r}: {why_bad(job)}")
         place = os.path.abspath(directory or os.curdir)
-        of_command(command, place).put(self.project, job, self.stamps.new())
+        try:
+            job = checked_name(name or f"job{self.stamps.new()}")
+            file = of_command(command, place)
+        except BadJob as error:
+            raise BadUsage(f'"{printable(name or command)}": {error}')
+        file.put(self.project, job, self.stamps.new())
         return job
 
     def jobs(self) -> List[Job]:

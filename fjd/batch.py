@@ -16,7 +16,7 @@ from typing import Any, Iterable, List
 from fjd import cli
 from fjd.alarm import Alarm
 from fjd.errands import Errands
-from fjd.errors import Busy, SOME_FAILED
+from fjd.errors import Busy, FjdError, SOME_FAILED
 from fjd.hiring import Hiring
 from fjd.inorder import InOrder
 from fjd.jobfile import of_command
@@ -56,10 +56,11 @@ def run_list(
     status = batch.run(recruiter)
     if options.callback:
         outcome = batch.shift.outcome
-        subprocess.call(["/bin/sh", "-c", options.callback], env=dict(
+        if subprocess.call(["/bin/sh", "-c", options.callback], env=dict(
             os.environ, FJD_PROJECT=name, FJD_DONE=str(outcome.done),
             FJD_FAILED=str(len(outcome.failed)),
-        ))
+        )):
+            raise FjdError(f"the callback has failed: {options.callback}")
     return status
 
 
@@ -198,7 +199,7 @@ class Batch:
         words = self.options.words
         before = sys.argv[1:len(sys.argv) - len(words)]
         has_list = SEPARATOR in words
-        if has_list and not self.todo:
+        if words.count(SEPARATOR) == 1 and not self.todo:
             words = words[:words.index(SEPARATOR)]
         typed = [word for word in before if word != "--resume"]
         typed = ["fjd", *typed, "--resume", *words]

@@ -56,9 +56,15 @@ def test_the_directory_is_the_current_one_unless_it_is_given(home):
     ]
 
 
-@pytest.mark.parametrize("job", ["-x", "a\nb", "x" * 101])
+@pytest.mark.parametrize("job", [
+    "-x", "a\nb", "x" * 101, ".x", "x~", "a/b", "../x",
+])
 def test_bad_name_is_an_error(home, job):
+    project = fjd.Project("p")
     with pytest.raises(BadUsage):
-        fjd.Project("p").put("true", name=job)
+        project.put("true", name=job)
+    with pytest.raises(BadUsage):
+        project.put("")
+    assert project.project.names("jobqueue") == []
     with pytest.raises(BadUsage):
         fjd.Project("no/name")

@@ -257,6 +257,18 @@ def test_a_signal_ends_jobs_and_workers_and_says_how_to_go_on(
     ok("fjd", "audit", "--project", project.name)
 
 
+def test_to_go_on_with_several_lists_all_are_wanted(home):
+    process = begin("touch begun; sleep 60; echo {1} {2}",
+                    ":::", "a", "b", ":::", "c", "d")
+    wait_until(lambda: (home / "begun").exists())
+    process.send_signal(signal.SIGINT)
+    last = finish(process).splitlines()[-1]
+    way_on = last.split("To go on: ")[1]
+    assert way_on.endswith("::: a b ::: c d")
+    assert run(["sh", "-c", way_on.replace("run ", "run --dry-run ")]) \
+        .stdout.count("\n") == 4
+
+
 def test_a_second_signal_does_not_wait_and_leaves_nobody(home):
     process = begin("trap '' TERM; touch begun; while :; do sleep 0.1; done #",
                     ":::", "a")
@@ -379,6 +391,13 @@ def test_callback_knows_the_counts(home):
     assert status == 3
     project, = projects(home)
     assert (home / "counts").read_text() == f"2 1 {project.name}\n"
+
+
+def test_callback_that_fails_is_told(home):
+    status, _, said = run_fjd("--exe", "true", "--callback", "exit 7")[:3]
+    assert status == 1
+    assert said.splitlines()[-1] == (
+        "fjd: error: the callback has failed: exit 7")
 
 
 def test_curdir_is_where_they_run(home):
