@@ -105,7 +105,7 @@ def screen(found: Dict[str, Any]) -> Iterator[str]:
     if found["counted_by"]:
         yield f"waiting, done and failed: as of {span(found['age'])} ago, by" \
             f" dispatcher {found['counted_by']}" \
-            f" on host {host_of(found['counted_by'])}"
+            f" on host {host_of(found['counted_by'])} (--exact: now)"
     for job in found["jobs"]:
         yield f"running: {printable(job['job'])} on {job['host']}" \
             + since(job["since"], found["time"])

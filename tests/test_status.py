@@ -67,7 +67,7 @@ def test_counts_of_a_dispatcher_at_work_are_believed_and_dated(
     lines = shown(project)
     assert lines[0].startswith("60 waiting") and "3 done, 4 failed" in lines[0]
     assert lines[1] == "waiting, done and failed: as of 7 s ago, by" \
-        f" dispatcher {dispatcher.id} on host {myself().host}"
+        f" dispatcher {dispatcher.id} on host {myself().host} (--exact: now)"
     assert lines[-1] == "rate: 30 jobs a minute, about 2 min left"
     assert shown(project, is_exact=True)[0].startswith("0 waiting")
 
