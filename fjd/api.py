@@ -10,7 +10,6 @@ from typing import Iterator, List, NamedTuple, Optional
 from fjd import cli
 from fjd.alarm import Backoff
 from fjd.errors import BadJob, BadUsage
-from fjd.jobfile import checked_name, of_command
 from fjd.ledger import Entry
 from fjd.names import host_of, new_token, printable, Stamps
 
@@ -65,6 +64,8 @@ class Project:
         never replaced, not even by one of the same name.  BadUsage: no job
         can have that name or command.
         """
+        # Late, as all below: every command imports this module.
+        from fjd.jobfile import checked_name, of_command
         place = os.path.abspath(directory or os.curdir)
         try:
             job = checked_name(name or f"job{self.stamps.new()}")
@@ -76,7 +77,7 @@ class Project:
 
     def jobs(self) -> List[Job]:
         """All of them, in no order."""
-        from fjd.lookup import everything  # Late: all commands import us.
+        from fjd.lookup import everything
         found = {}
         for place, _, attempt, worker in everything(self.project):
             # RACE: what has moved on meanwhile is found twice.
@@ -117,9 +118,7 @@ class Project:
 
     def is_busy(self) -> bool:
         """Whether a job waits, was given to a worker, or runs."""
-        given = (self.project.given(pod) for pod in self.project.pods())
         return bool(
-            self.project.waiting() or any(given) or self.project.running()
-            # RACE: a job may have gone back meanwhile.
-            or self.project.waiting()
+            self.project.waiting() or self.project.has_given_out()
+            or self.project.waiting()  # RACE: a job may have gone back.
         )

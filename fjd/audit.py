@@ -7,16 +7,13 @@ missing, and says nothing that a second look does not find again.
 from collections import defaultdict
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
-from fjd.ledger import (
-    CLEANED, DONE, FAILED, LOST, read_entries, RETRIED, SUPERSEDED,
-)
+from fjd.ledger import CLEANED, LOST, read_entries, RETRIED, SUPERSEDED
 from fjd.liveness import (
     Identity, identity_in, MISSED, parse_record, period_in,
 )
 from fjd.names import Attempt, printable
-from fjd.project import Project
+from fjd.project import ENDED, Project
 
-ENDED = (DONE, FAILED)
 EXCUSES = (SUPERSEDED, LOST, RETRIED, CLEANED)
 
 

@@ -75,9 +75,11 @@ def newest_counts(
     found = []
     for name in project.notes(COUNTS):
         dispatcher = name.rsplit(".", 2)[0]
+        if dispatcher not in dispatchers:
+            continue
         record = project.record("dispatchers", name)
         try:
-            if record and dispatcher in dispatchers:
+            if record:
                 counts = Counts(**json.loads(record[1]))
                 found.append((record[0], dispatcher, counts))
         except (ValueError, TypeError):

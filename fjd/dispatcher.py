@@ -330,8 +330,6 @@ class Dispatcher:
     def is_all_quiet(self) -> bool:
         """A guess: no job waits, lies in a pod, or runs."""
         return not (
-            self.queue.names or self.project.running()
-            or any(map(self.project.given, self.project.pods()))
-            # RACE: a job may have gone on from there, or back.
-            or self.project.running() or self.queue.waiting()
+            self.queue.names or self.project.has_given_out()
+            or self.queue.waiting()  # RACE: a job may have gone back.
         )

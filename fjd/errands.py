@@ -16,7 +16,7 @@ from fjd.ledger import (
 from fjd.liveness import Identity
 from fjd.lookup import everything, find_all, Found
 from fjd.names import Attempt, new_id, new_token, Stamps
-from fjd.project import Project
+from fjd.project import ENDED, Project
 
 TURNS = 3  # how often to look for what has gone on meanwhile
 DAY = 86400
@@ -128,7 +128,7 @@ class Errands:
             entry.attempt: entry.end
             for path in self.project.ledger_files()
             for entry in read_entries(self.project, path)
-            if entry.event in (DONE, FAILED)
+            if entry.event in ENDED
         }
 
 

@@ -8,8 +8,8 @@ import time
 from collections import defaultdict
 from typing import Callable, DefaultDict
 
-from fjd.lookup import ENDED, find, Found, RUNNING, unknown
-from fjd.project import Project
+from fjd.lookup import find, Found, RUNNING, unknown
+from fjd.project import ENDED, Project
 
 POLL = 0.25      # seconds
 BLOCK = 1 << 20  # bytes

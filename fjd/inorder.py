@@ -8,7 +8,7 @@ from typing import Dict, Iterable
 from fjd.joblist import mark_of
 from fjd.names import Attempt
 from fjd.progress import Progress
-from fjd.project import Project
+from fjd.project import ENDED, Project
 
 PERIOD = 0.05  # seconds between two looks at what has ended, at least
 SHARE = 20     # looking may take one part in so many of time
@@ -43,7 +43,7 @@ class InOrder:
     def ended(self) -> Dict[str, Attempt]:
         """The attempts that count, by the marks of their jobs."""
         found = [
-            Attempt.parse(name) for place in ("failed", "done")
+            Attempt.parse(name) for place in reversed(ENDED)  # done wins
             for name in self.project.names(place)
         ]
         return {mark_of(attempt.job): attempt for attempt in found}

@@ -5,7 +5,7 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
 from fjd.errors import FjdError
 from fjd.names import Attempt, host_of, printable
-from fjd.project import Project
+from fjd.project import ENDED, Project
 
 PLACES = {  # from what is old to what is new
     "failed": "has failed", "done": "is done",
@@ -13,7 +13,7 @@ PLACES = {  # from what is old to what is new
     "jobpods": "was given to a worker{}, and has not begun",
     "running": "runs{}",
 }
-ENDED, RUNNING = ("done", "failed"), "running"
+RUNNING = "running"
 MOST_COMPARED = 10000  # names, with one that is unknown
 
 
@@ -41,9 +41,8 @@ class Found(NamedTuple):
     @property
     def age(self) -> Tuple[int, str, int]:
         """A sort key: what has ended is older than what has not."""
-        token, _, count = self.attempt.stamp.partition("-")
         rank = 0 if self.place in ENDED else list(PLACES).index(self.place)
-        return rank, token, int(count or 0)
+        return (rank, *self.attempt.given)
 
 
 def job_files(project: Project) -> Iterator[Tuple[str, str, str, str]]:

@@ -45,6 +45,12 @@ class Attempt(NamedTuple):
     def name(self) -> str:
         return f"{self.job}~{self.n}.{self.stamp}"
 
+    @property
+    def given(self) -> Tuple[str, int]:
+        """A sort key: when it got its stamp."""
+        token, _, count = self.stamp.partition("-")
+        return token, int(count or 0)
+
 
 class Running(NamedTuple):
     """An attempt and the worker that has begun it."""
@@ -192,8 +198,7 @@ def natural(name: str) -> List[Union[str, int]]:
 
 def given_order(name: str) -> Tuple[str, int]:
     """A sort key: as one dispatcher gave them."""
-    token, _, count = Attempt.parse(name).stamp.partition("-")
-    return token, int(count or 0)
+    return Attempt.parse(name).given
 
 
 def queue_order(

@@ -7,7 +7,7 @@ from fjd.ledger import (
     DONE, Entry, FAILED, LOST, parsed, parts, RETRIED, SUPERSEDED,
 )
 from fjd.names import printable
-from fjd.project import Project
+from fjd.project import ENDED, Project
 
 MOST_NAMED = 10  # failed jobs in a summary
 
@@ -65,7 +65,7 @@ class Outcome:
             self.take_back(entry)
         elif entry.event == LOST:
             self.losses.append(entry)
-        if entry.event in (DONE, FAILED):
+        if entry.event in ENDED:
             self.last[entry.worker] = entry
 
     def take_back(self, entry: Entry) -> None:

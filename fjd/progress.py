@@ -13,7 +13,7 @@ FIRST = 0.5   # seconds without it, which may be all there are
 PERIOD = 0.25
 SHARE = 20    # to count the jobs may take one part in so many of time
 CLEAR = "\r\033[K"
-Counts = Tuple[int, int, int]  # jobs done, failed, left
+HowFar = Tuple[int, int, int]  # jobs done, failed, left
 
 
 class Progress:
@@ -24,10 +24,10 @@ class Progress:
         self.is_shown = is_wanted and bool(sys.stderr) and sys.stderr.isatty()
         self.bar: Any = None
         self.is_clear = False
-        self.counts: Counts = (0, 0, 0)
+        self.counts: HowFar = (0, 0, 0)
         self.next = clock.monotonic() + FIRST
 
-    def show(self, count: Callable[[], Counts]) -> None:
+    def show(self, count: Callable[[], HowFar]) -> None:
         """To be called often; counts seldom."""
         now = self.clock.monotonic()
         is_due = self.is_shown and now >= self.next

@@ -56,6 +56,7 @@ DIRECTORIES = (
     "jobqueue", "held", "workerqueue", "jobpods", "running", "done", "failed",
     "workers", "dispatchers", "orders", "joblogs", "screenlogs", "ledger",
 )
+ENDED = ("done", "failed")
 ORDER = "queueorder"
 YOUNG = 1.0  # seconds after the last write, in which more may come
 DRAIN = "drain"
@@ -114,6 +115,14 @@ class Project:
 
     def count(self, place: str) -> int:
         return len(self.files.names(self.path(place)))
+
+    def has_given_out(self) -> bool:
+        """Whether a job lies in a pod, or runs; a guess, as jobs go on."""
+        return bool(
+            self.running() or any(map(self.given, self.pods()))
+            # RACE: a job may have gone on from there, or back.
+            or self.running()
+        )
 
     def announcements(self) -> List[Announcement]:
         """What free workers want; the latest of each."""
@@ -313,7 +322,7 @@ class Project:
     def is_accepted(self, attempt: str) -> bool:
         return any(
             self.files.is_there(self.path(place, attempt))
-            for place in ("done", "failed")
+            for place in ENDED
         )
 
     def requeue(self, run: Running, attempt: str) -> None:

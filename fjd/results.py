@@ -9,12 +9,11 @@ import json
 from typing import Iterator, Set
 
 from fjd.ledger import (
-    DONE, Entry, FAILED, HEADER, LOST, line_of, read_entries, RETRIED,
-    SUPERSEDED,
+    DONE, Entry, HEADER, LOST, line_of, read_entries, RETRIED, SUPERSEDED,
 )
-from fjd.project import Project
+from fjd.project import ENDED, Project
 
-ENDS = tuple(f"{event}\t" for event in (DONE, FAILED))
+ENDS = tuple(f"{event}\t" for event in ENDED)
 BACK = tuple(f"{event}\t" for event in (LOST, SUPERSEDED, RETRIED))
 JOBLOG = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal" \
     "\tCommand\n"

@@ -10,7 +10,7 @@ from fjd.dispatcher import Dispatcher
 from fjd.liveness import STANDBY, Watch
 from fjd.memory import leave_memory, recall, resume
 from fjd.outcome import Outcome
-from fjd.progress import Counts, Progress
+from fjd.progress import HowFar, Progress
 from fjd.project import Project
 from fjd.reclaim import Reclaimer
 from fjd.succession import Succession
@@ -68,7 +68,7 @@ class Shift:
             self.progress.show(self.counts)
         return 0.0 if is_more else wait
 
-    def counts(self) -> Counts:
+    def counts(self) -> HowFar:
         """How many jobs are done, failed and left."""
         self.dispatcher.tell_failed()
         given = [self.project.given(pod) or [] for pod in self.project.pods()]

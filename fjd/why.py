@@ -4,9 +4,9 @@ from typing import Iterator, List
 
 from fjd.ledger import Entry, escape, read_entries, RETRIED
 from fjd.liveness import Here
-from fjd.lookup import ENDED, find, Found, RUNNING, unknown
+from fjd.lookup import find, Found, RUNNING, unknown
 from fjd.names import Attempt, CONTROL, printable, Running
-from fjd.project import Project
+from fjd.project import ENDED, Project
 from fjd.status import Look, moment, since, span
 
 LAST_LINES = 10
