@@ -114,6 +114,12 @@ class Stage:
                 continue
         return found
 
+    def recruiters(self):
+        """Those that a killed process has left: to have exactly the number
+        of workers that it was told, one may let go the one that we start.
+        """
+        return [pid for pid in self.processes() if is_recruiter(pid)]
+
     def end_all(self):
         """Whatever has happened."""
         self.kill_puppets()
@@ -223,6 +229,7 @@ class Stage:
             self.tested.send_signal(signal.SIGINT)
             self.tested.wait(HANG)
         self.start("fjd", "release", "--all").wait(HANG)
+        wait_until(lambda: not self.recruiters())
         worker = self.start("fjd-worker", *OFTEN)
         wait_until(lambda: self.workers_of(worker))
         self.start("fjd-dispatcher", *OFTEN).wait(HANG)
@@ -276,6 +283,14 @@ class Stage:
             sorted(files) + lines + ["runs:"] + self.runs()
             + ["output:"] + self.lines("output")
         )
+
+
+def is_recruiter(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return b"fjd-recruiter" in file.read()
+    except OSError:
+        return False
 
 
 def job_of(attempt):
