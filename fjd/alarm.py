@@ -13,7 +13,7 @@ from typing import Dict, Iterable, Set
 
 SHORTEST = 0.005  # seconds
 UNHEARD = {signal.SIGCHLD, signal.SIGIO}  # by who uses nohup(1)
-LONGEST = 1.0     # the default of --interval
+LONGEST = 1.25    # the default of --interval
 
 
 class Backoff:

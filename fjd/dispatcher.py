@@ -232,9 +232,14 @@ class Dispatcher:
         return [a for a in asking if a in still], pods
 
     def room(self, asked: Announcement, given: Optional[List[str]]) -> int:
+        """How many more jobs to give; not one by one as jobs begin, which
+        would mean a look at everything for each.
+        """
         if given is None:
             return 0
-        return asked.want * self.handfuls - len(given)
+        most = asked.want * self.handfuls
+        room = most - len(given)
+        return room if 2 * room >= most else 0
 
     def share(self) -> int:
         """What one worker may get, so that the last jobs go to many."""

@@ -29,6 +29,7 @@ from fjd.terminal import Terminal
 HANDFUL = 0.25  # seconds that a handful of short jobs should last
 LARGEST_HANDFUL = 256
 SMOOTH = 0.3    # how much the last job counts in the average
+LOOKS = 4       # into the pod, for one at the orders
 ECHO = 0.1      # seconds between two looks at what a job prints
 KILLED = Ending(-signal.SIGKILL)
 
@@ -117,7 +118,7 @@ class Worker:
         wait = self.backoff.longer()
         if wait == self.interval:
             self.ledger.sync()  # NFS: only then others can read the last line
-        soon = self.clock.monotonic() + 2 * wait
+        soon = self.clock.monotonic() + LOOKS * wait
         self.next_orders = min(self.next_orders, soon)
         return wait
 
@@ -170,7 +171,7 @@ class Worker:
     def heed_orders_if_due(self) -> None:
         now = self.clock.monotonic()
         if now >= self.next_orders and self.order != NOW:
-            self.next_orders = now + 2 * min(self.interval, LONGEST)
+            self.next_orders = now + LOOKS * min(self.interval, LONGEST)
             self.watch(self.project.path("orders"))
             orders = self.project.orders()
             words = {o.word for o in orders if o.worker == self.id}
