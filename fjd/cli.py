@@ -13,7 +13,7 @@ import re
 import signal
 import stat
 import sys
-from typing import Any, Callable, Optional
+from typing import Any, Callable, List, Optional
 
 from fjd import __version__, files
 from fjd.alarm import LONGEST
@@ -22,6 +22,7 @@ from fjd.liveness import BEAT, MISSED
 from fjd.names import is_project, LONGEST_JOB_NAME, printable
 from fjd.process import without_job
 from fjd.project import Project
+from fjd.session import KINDS
 from fjd.terminal import Terminal
 
 HOME_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
@@ -37,9 +38,9 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
 
 
-def new_parser(description: str, **how: Any) -> Parser:
+def new_parser(description: str) -> Parser:
     parser = Parser(
-        description=description, allow_abbrev=False, **how,
+        description=description, allow_abbrev=False,
         epilog="Jobs are files in ~/.fjd/P/jobqueue ($FJD_DIR names another"
         " place than ~/.fjd).",
     )
@@ -55,39 +56,6 @@ def add_verbs(parser: argparse.ArgumentParser, metavar: str) -> Any:
 
 def default_project() -> str:
     return os.environ.get("FJD_PROJECT") or "default"
-
-
-def add_project(parser: argparse.ArgumentParser, **how: Any) -> None:
-    parser.add_argument(
-        "--project", metavar="P", **how,
-        help="the project's name (default: $FJD_PROJECT, else default)",
-    )
-
-
-def add_interval(
-    parser: argparse.ArgumentParser, default: float = LONGEST,
-) -> None:
-    parser.add_argument(
-        "--interval", metavar="S", type=seconds, default=default,
-        help="look for something to do at least every S seconds (default:"
-        f" {default:g})",
-    )
-
-
-def add_max_losses(parser: argparse.ArgumentParser, **how: Any) -> None:
-    parser.add_argument(
-        "--max-losses", metavar="N", type=positive, **how,
-        help="give up a job when N workers have died while they ran it"
-        f" (default: {MOST_LOSSES})",
-    )
-
-
-def add_dead_after(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--dead-after", metavar="S", type=seconds, default=MISSED * BEAT,
-        help="take a worker of another host for dead when it has been silent"
-        f" for S seconds, at least 20 (default: {MISSED * BEAT:g})",
-    )
 
 
 def missed_beats(seconds: float) -> int:
@@ -111,6 +79,49 @@ def seconds(text: str) -> float:
             f"{text!r} is no number of seconds above 0, at most 3600",
         )
     return value
+
+
+OPTIONS = {
+    "--project": {"metavar": "P", "help": "the project's name (default:"
+                  " $FJD_PROJECT, else default)"},
+    "--interval": {"metavar": "S", "type": seconds, "help": "look for"
+                   " something to do at least every S seconds (default: 1;"
+                   " a dispatcher's: 0.25)"},
+    "--max-losses": {"metavar": "N", "type": positive, "help": "give up a job"
+                     " when N workers have died while they ran it"
+                     f" (default: {MOST_LOSSES})"},
+    "--dead-after": {"metavar": "S", "type": seconds, "help": "take a worker"
+                     " of another host for dead when it has been silent for S"
+                     " seconds, at least 20"
+                     f" (default: {MISSED * BEAT:g})"},
+    "--session": {"metavar": "KIND", "choices": KINDS, "help": "where workers"
+                  " live: screen, tmux or process, which is in the background"
+                  " (default: the first of these that can be had)"},
+    "--curdir": {"metavar": "D", "help": "the directory that workers start"
+                 " jobs in (default: this one); who lives already keeps the"
+                 " one it has"},
+}
+
+
+def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    """What several commands have.
+
+    It may stand before or after a verb: no default hides what is set.
+    """
+    for name in names:
+        parser.add_argument(
+            name, default=argparse.SUPPRESS, **OPTIONS[name])
+
+
+def parsed(
+    parser: argparse.ArgumentParser, words: Optional[List[str]] = None,
+    **defaults: Any,
+) -> argparse.Namespace:
+    """The command line; what is not given there, is as here."""
+    known = {"project": default_project(), "interval": LONGEST,
+             "max_losses": MOST_LOSSES, "dead_after": MISSED * BEAT}
+    return parser.parse_args(
+        words, argparse.Namespace(**{**known, **defaults}))
 
 
 def named_project(name: str) -> Project:
@@ -240,16 +251,22 @@ def worker_teller(project: Project, worker: str, terminal: Terminal) \
     return say
 
 
-def write_line(line: str, stream: str = "stdout") -> None:
-    """Whatever its encoding; if the stream is gone, it is no harm.
+def show(line: str, stream: str = "stdout") -> None:
+    """Print a line whatever the encoding: with \\xe9 where it has no place.
 
     CRON: with LANG=C Python 3.6 cannot print what is not ASCII.
     """
     file = getattr(sys, stream)
     encoding = getattr(file, "encoding", None) or "ascii"
+    text = line.encode(encoding, "backslashreplace").decode(encoding)
+    print(text, file=file)
+
+
+def write_line(line: str, stream: str = "stdout") -> None:
+    """The same at once; if the stream is gone, it is no harm."""
+    file = getattr(sys, stream)
     try:
-        text = line.encode(encoding, "backslashreplace").decode(encoding)
-        file.write(text + "\n")
+        show(line, stream)
         file.flush()
     except AttributeError:
         pass  # There is no such stream.
@@ -316,6 +333,8 @@ def leave_job() -> None:
 
 def run(main: Callable[[], Optional[int]]) -> None:
     """Run a command, and end with its exit code."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         status = main_status(main)
     except FjdError as error:
@@ -355,6 +374,7 @@ def silence(stream: Any) -> None:
 
 def complain(message: str, hint: str = "") -> None:
     """Say on stderr what and why, and below it what to do."""
-    text = f"{os.path.basename(sys.argv[0])}: error: {message}\n"
-    text += f"    {hint}\n" if hint else ""
-    sys.stderr.write(text.encode("ascii", "backslashreplace").decode())
+    name = os.path.basename(sys.argv[0])
+    write_line(f"{name}: error: {message}", "stderr")
+    if hint:
+        write_line(f"    {hint}", "stderr")

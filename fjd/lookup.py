@@ -3,15 +3,20 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
-from fjd.errors import FjdError
+from fjd.errors import BadUsage
 from fjd.names import Attempt, host_of, printable
 from fjd.project import ENDED, Project
 
 PLACES = {  # from what is old to what is new
-    "failed": "has failed", "done": "is done",
+    "failed": "has failed (fjd retry repeats it)",
+    "done": "is done (fjd retry repeats it)",
     "held": "is held (fjd release lets it go)", "jobqueue": "waits",
     "jobpods": "was given to a worker{}, and has not begun",
     "running": "runs{}",
+}
+STATES = {
+    "jobqueue": "waiting", "held": "held", "jobpods": "given",
+    "running": "running", "done": "done", "failed": "failed",
 }
 RUNNING = "running"
 MOST_COMPARED = 10000  # names, with one that is unknown
@@ -87,11 +92,11 @@ def find_all(
     return matches
 
 
-def unknown(project: Project, wanted: str) -> FjdError:
+def unknown(project: Project, wanted: str) -> BadUsage:
     """That there is no such job, and which ones have a name like it."""
     some = islice(everything(project), MOST_COMPARED)
     near = get_close_matches(wanted, {found.attempt.job for found in some})
-    return FjdError(
+    return BadUsage(
         f"{printable(wanted)}: there is no such job",
         f"did you mean: {', '.join(map(printable, near))}" if near else "",
     )

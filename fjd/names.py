@@ -184,10 +184,8 @@ def made_up(job: str) -> str:
 
 
 def printable(name: str) -> str:
-    """Any name as one line of ASCII, the same in every locale."""
-    text = os.fsencode(name).decode(errors="surrogateescape")
-    line = text.encode("ascii", "backslashreplace").decode()
-    return CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", line)
+    """Any name as one line; what cannot be shown, as \\n or \\udcff."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 def natural(name: str) -> List[Union[str, int]]:

@@ -13,6 +13,8 @@ from fjd.liveness import (
 from fjd.names import Attempt, host_of, natural, new_id, printable
 from fjd.project import Project
 
+COUNTS = "{waiting} waiting, {held} held, {given} given out, {running}" \
+    " running, {done} done, {failed} failed"
 MOST_SHOWN = 10  # of the jobs that run
 SPANS = (("d", 86400), ("h", 3600), ("min", 60))
 STATES = ("busy", "idle", "silent")
@@ -100,8 +102,7 @@ def status_of(
 
 def screen(found: Dict[str, Any]) -> Iterator[str]:
     """The same for people."""
-    yield "{waiting} waiting, {held} held, {given} given out, {running}" \
-        " running, {done} done, {failed} failed".format(**found)
+    yield COUNTS.format(**found)
     if found["counted_by"]:
         yield f"waiting, done and failed: as of {span(found['age'])} ago, by" \
             f" dispatcher {found['counted_by']}" \

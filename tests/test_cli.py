@@ -1,7 +1,8 @@
 """Usage, errors and exit codes of each command, as a person meets them."""
 import os
-import signal
 import re
+import shutil
+import signal
 import stat
 import subprocess
 
@@ -228,6 +229,25 @@ def test_results_that_cannot_be_written_are_an_error(project):
         b"fjd: error: standard output: No space left on device\n"
     )
     assert process.returncode == 74
+
+
+def test_who_types_nothing_more_sees_what_there_is():
+    result = fjd("fjd")
+    assert (result.returncode, result.stderr) == (2, "")
+    assert result.stdout == fjd("fjd", "--help").stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_ctrl_c_while_modules_are_imported_is_quiet(name, tmp_path):
+    """The first of them is held up until the signal has come."""
+    script = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    (tmp_path / "bin").mkdir()
+    shutil.copy(command(name)[1], str(tmp_path / "bin"))
+    (tmp_path / "fjd").mkdir()
+    (tmp_path / "fjd" / "__init__.py").write_text("")
+    (tmp_path / "fjd" / "cli.py").write_text(script)
+    result = run([command(name)[0], str(tmp_path / "bin" / name)])
+    assert (result.returncode, result.stderr) == (-signal.SIGINT, "")
 
 
 def test_a_project_that_is_not_there_is_not_made_by_asking(home):
