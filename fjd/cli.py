@@ -147,7 +147,8 @@ def open_project(name: str, say: Callable[[str], None]) -> Project:
     project = named_project(name)
     try:
         make_home()
-        os.makedirs(project.root, mode=0o700, exist_ok=True)
+        if files.make_directory(project.root) and name != default_project():
+            say(f'Made project "{name}".')
         close_to_others(project.root, say)
         project.make_directories()
     except PermissionError as error:

@@ -55,7 +55,8 @@ def history(project: Project, job: str) -> List[Entry]:
 
 def whereabouts(project: Project, here: Here, found: Found) -> Iterator[str]:
     """Where a job file is, and what it waits for."""
-    line = found.told
+    attempt = found.attempt
+    line = found.told + f" [{printable(attempt.name)}]" * bool(attempt.stamp)
     if found.place not in ENDED:
         look = Look(project, here)
         if found.place == RUNNING:
@@ -71,10 +72,14 @@ def whereabouts(project: Project, here: Here, found: Found) -> Iterator[str]:
 
 def told(entry: Entry) -> str:
     """When and where an attempt ended, and how."""
-    how = filter(None, [entry.event, entry.reason, meaning(entry.status)])
-    return f"{moment(entry.end)} on {entry.host or 'no host'} after" \
-        f" {span(entry.end - entry.start)}: {printable(', '.join(how))}" \
-        f" [{printable(entry.attempt)}]"
+    # Who gives a reason knows better than a signal's name.
+    status = entry.status.strip("-") if entry.reason \
+        else meaning(entry.status)
+    how = filter(None, [entry.event, entry.reason, status])
+    took = entry.end - entry.start
+    after = f" after {span(took)}" if took > 0 else ""
+    return f"{moment(entry.end)} on {entry.host or 'no host'}{after}:" \
+        f" {printable(', '.join(how))} [{printable(entry.attempt)}]"
 
 
 def meaning(status: str) -> str:

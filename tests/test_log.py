@@ -214,7 +214,7 @@ def test_a_waiting_job_waits_for_somebody(project):
 def test_where_a_job_lies_is_told(project, place, text):
     name = Attempt("job1", 1, STAMP + "1").name
     project.files.create(project.path(place, name))
-    assert told(project) == [text]
+    assert told(project) == [f"{text} [{name}]"]
 
 
 def test_who_has_it_and_since_when_is_told(actor, project):
@@ -222,10 +222,11 @@ def test_who_has_it_and_since_when_is_told(actor, project):
     project.files.create(project.given_job(actor.worker, name))
     host = myself().host
     assert told(project, "job2") == [
-        f"job2 was given to a worker on {host}, and has not begun"]
+        f"job2 was given to a worker on {host}, and has not begun [{name}]"]
     actor.begin(text=b"so far\n")
     lines = told(project)
-    assert lines[0].startswith(f"job1 runs on {host} since 2")
+    assert lines[0].startswith(
+        f"job1 runs on {host} [{actor.run.attempt}] since 2")
     assert lines[1].startswith("The last lines of ")
     assert lines[2:] == ["    so far"]
 
@@ -237,12 +238,32 @@ def test_attempts_and_last_lines_are_told(actor, project):
         RETRIED, "job1", "job1~1.x-1", "lab", "w", 0.5, 0.7, "exit 127"))
     actor.ledger.write(Entry(FAILED, "job10", "job10~1.x-1", command="job1"))
     where, first, second, log, *last = told(project)
-    assert where == "job1 has failed (fjd retry repeats it)"
+    assert where.startswith("job1 has failed (fjd retry repeats it) [job1~1.")
     assert first.endswith(" on lab after 0 s: retried, exit 127"
                           " (the shell found no such command) [job1~1.x-1]")
     assert " on lab after 2 s: failed, signal 11, SIGSEGV (it used" in second
     assert log.endswith(f"job1~1.{STAMP}1.log:")
     assert last == [f"    {n}" for n in range(11, 20)] + ["    ?[1m\\xff"]
+
+
+@pytest.mark.parametrize("entry, how", [
+    (Entry("cleaned", "job1", "x", "lab", "", 5.0, 5.0, reason="cancelled"),
+     " on lab: cleaned, cancelled [x]"),
+    (Entry(FAILED, "job1", "x", "lab", "w", 5.0, 7.0, "signal 15",
+           reason="timeout after 2 s"),
+     " on lab after 2 s: failed, timeout after 2 s, signal 15 [x]"),
+])
+def test_a_reason_that_is_known_is_not_guessed_at(actor, project, entry, how):
+    actor.ledger.write(entry)
+    assert told(project)[1].endswith(how)
+
+
+def test_two_jobs_of_one_name_are_told_apart(project):
+    names = [Attempt("job1", 1, f"{STAMP}{k}").name for k in (1, 2)]
+    for name in names:
+        project.files.create(project.path("failed", name))
+    for line, name in zip(told(project), names):
+        assert line.endswith(f"[{name}]")
 
 
 def test_what_is_gone_is_told_from_the_ledgers(actor, project):
@@ -279,7 +300,7 @@ def test_output_comes_live_and_the_exit_code_says_how_it_ended(
         command("fjd", "log", "-f", job), stdout=subprocess.PIPE,
         stderr=subprocess.PIPE)
     assert log.stdout.readline() == b"begun\n"
-    assert f" runs on {myself().host} since " in ok("fjd", "why", job)[0]
+    assert f" runs on {myself().host} [" in ok("fjd", "why", job)[0]
     assert ok("fjd", "log", job) == ["begun"]
     (home / "go").touch()
     rest, said = log.communicate(timeout=30)
