@@ -5,12 +5,10 @@ Jobs move while this looks.  So it looks in the order against which they go
 missing, and says nothing that a second look does not find again.
 """
 from collections import defaultdict
-from typing import Dict, Iterator, List, Optional, Set, Tuple
+from typing import Dict, Iterator, List, Set, Tuple
 
 from fjd.ledger import CLEANED, LOST, read_entries, RETRIED, SUPERSEDED
-from fjd.liveness import (
-    Identity, identity_in, MISSED, parse_record, period_in,
-)
+from fjd.liveness import Here, MISSED, seems_dead
 from fjd.names import Attempt, printable
 from fjd.project import ENDED, Project
 
@@ -91,7 +89,7 @@ def place_of(path: str) -> str:
     return path.partition("/")[0]
 
 
-def audit(project: Project, here: Identity) -> Tuple[Look, List[str]]:
+def audit(project: Project, here: Here) -> Tuple[Look, List[str]]:
     """What there is, and a line for everything that must not be."""
     look = Look(project)
     dead = dead_workers(project, here)
@@ -102,7 +100,7 @@ def audit(project: Project, here: Identity) -> Tuple[Look, List[str]]:
     return look, sorted(f"{printable(name)}: {why}" for name, why in found)
 
 
-def dead_workers(project: Project, here: Identity) -> Set[str]:
+def dead_workers(project: Project, here: Here) -> Set[str]:
     """Those in whose pods nothing may be left.
 
     Of other hosts: who has been silent since long before the last sign of
@@ -115,15 +113,5 @@ def dead_workers(project: Project, here: Identity) -> Set[str]:
     now = max((record[0] for record in records.values() if record), default=0)
     return {
         worker for worker in project.pods()
-        if is_dead(records.get(worker), here, now)
+        if seems_dead(records.get(worker), now, here, MISSED)
     }
-
-
-def is_dead(
-    record: Optional[Tuple[float, str]], here: Identity, now: float,
-) -> bool:
-    if not record:
-        return True
-    keys = parse_record(record[1])
-    is_silent = now - record[0] > MISSED * period_in(keys)
-    return is_silent or here.sees(identity_in(keys)) is False

@@ -13,16 +13,15 @@ import re
 import signal
 import stat
 import sys
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from fjd import __version__, files
 from fjd.alarm import LONGEST
 from fjd.errors import BadUsage, FjdError, NotYours
-from fjd.liveness import BEAT, MISSED
+from fjd.liveness import BEAT
 from fjd.names import is_project, LONGEST_JOB_NAME, printable
 from fjd.process import without_job
 from fjd.project import Project
-from fjd.session import KINDS
 from fjd.terminal import Terminal
 
 HOME_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
@@ -31,27 +30,14 @@ MOST_LOSSES = 3
 YES = ("y", "yes")
 
 
+Option = Tuple[Tuple[str, ...], Dict[str, Any]]
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> Any:
         self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
-
-
-def new_parser(description: str) -> Parser:
-    parser = Parser(
-        description=description, allow_abbrev=False,
-        epilog="Jobs are files in ~/.fjd/P/jobqueue ($FJD_DIR names another"
-        " place than ~/.fjd).",
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    return parser
-
-
-def add_verbs(parser: argparse.ArgumentParser, metavar: str) -> Any:
-    verbs = parser.add_subparsers(title="verbs", dest="verb", metavar=metavar)
-    verbs.required = True  # PY36: an argument of add_subparsers since 3.7
-    return verbs
 
 
 def default_project() -> str:
@@ -81,45 +67,80 @@ def seconds(text: str) -> float:
     return value
 
 
-OPTIONS = {
-    "--project": {"metavar": "P", "help": "the project's name (default:"
-                  " $FJD_PROJECT, else default)"},
-    "--interval": {"metavar": "S", "type": seconds, "help": "look for"
-                   " something to do at least every S seconds (default: 1;"
-                   " a dispatcher's: 0.25)"},
-    "--max-losses": {"metavar": "N", "type": positive, "help": "give up a job"
-                     " when N workers have died while they ran it"
-                     f" (default: {MOST_LOSSES})"},
-    "--dead-after": {"metavar": "S", "type": seconds, "help": "take a worker"
-                     " of another host for dead when it has been silent for S"
-                     " seconds, at least 20"
-                     f" (default: {MISSED * BEAT:g})"},
-    "--session": {"metavar": "KIND", "choices": KINDS, "help": "where workers"
-                  " live: screen, tmux or process, which is in the background"
-                  " (default: the first of these that can be had)"},
-    "--curdir": {"metavar": "D", "help": "the directory that workers start"
-                 " jobs in (default: this one); who lives already keeps the"
-                 " one it has"},
-}
+def option(*words: str, **how: Any) -> Option:
+    return words, how
 
 
-def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
-    """What several commands have.
+def flag(*words: str, **how: Any) -> Option:
+    return option(*words, action="store_true", **how)
 
-    It may stand before or after a verb: no default hides what is set.
-    """
-    for name in names:
-        parser.add_argument(
-            name, default=argparse.SUPPRESS, **OPTIONS[name])
+
+def shared(*words: str, **how: Any) -> Option:
+    """May stand before or after a verb: no default hides what is set."""
+    return option(*words, default=argparse.SUPPRESS, **how)
+
+
+PROJECT = shared(
+    "--project", metavar="P",
+    help="the project's name (default: $FJD_PROJECT, else default)")
+INTERVAL = shared(
+    "--interval", metavar="S", type=seconds, help="look for something to do at"
+    " least every S seconds (default: 1; a dispatcher's: 0.25)")
+MAX_LOSSES = shared(
+    "--max-losses", metavar="N", type=positive, help="give up a job when N"
+    f" workers have died while they ran it (default: {MOST_LOSSES})")
+QUIET = flag("--quiet", help="print only a line for each job that failed")
+
+
+def new_parser(description: str, *options: Option) -> Parser:
+    parser = Parser(
+        description=description, allow_abbrev=False,
+        epilog="Jobs are files in ~/.fjd/P/jobqueue ($FJD_DIR names another"
+        " place than ~/.fjd).",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    add_options(parser, options)
+    return parser
+
+
+def add_options(
+    parser: argparse.ArgumentParser, options: Iterable[Option],
+) -> None:
+    for words, how in options:
+        parser.add_argument(*words, **how)
+
+
+class Verbs(Dict[str, Any]):
+    """The verbs of a command: what each does, and what stands behind it."""
+
+    def add(self, name: str, summary: str, *options: Option, **how: Any) \
+            -> Callable[[Any], Any]:
+        """Make a function a verb; its docstring says more in --help."""
+        def register(act: Any) -> Any:
+            self[name] = (act, summary, options, how)
+            return act
+        return register
+
+    def add_to(self, parser: Parser, metavar: str) -> None:
+        verbs = parser.add_subparsers(
+            title="verbs", dest="verb", metavar=metavar)
+        verbs.required = True  # PY36: an argument of add_subparsers since 3.7
+        for name, (act, summary, options, how) in self.items():
+            about = f"{summary[0].upper()}{summary[1:]}. {act.__doc__}"
+            verb = verbs.add_parser(
+                name, help=summary, description=" ".join(about.split()), **how)
+            add_options(verb, options)
+
+    def act(self, options: argparse.Namespace) -> Optional[int]:
+        return self[options.verb][0](options)
 
 
 def parsed(
-    parser: argparse.ArgumentParser, words: Optional[List[str]] = None,
-    **defaults: Any,
+    parser: Parser, words: Optional[List[str]] = None, **defaults: Any,
 ) -> argparse.Namespace:
     """The command line; what is not given there, is as here."""
     known = {"project": default_project(), "interval": LONGEST,
-             "max_losses": MOST_LOSSES, "dead_after": MISSED * BEAT}
+             "max_losses": MOST_LOSSES}
     return parser.parse_args(
         words, argparse.Namespace(**{**known, **defaults}))
 
@@ -199,11 +220,7 @@ def check_directory(place: str) -> None:
 
 def cpus() -> int:
     """How many workers this machine should have when nobody says."""
-    try:
-        available = len(os.sched_getaffinity(0))
-    except AttributeError:  # No Linux.
-        available = os.cpu_count() or 1
-    return max(1, available - 1)
+    return max(1, len(os.sched_getaffinity(0)) - 1)
 
 
 def close_to_others(root: str, say: Callable[[str], None]) -> None:

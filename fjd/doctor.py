@@ -9,15 +9,15 @@ import re
 import sys
 import tempfile
 import time
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple
+from typing import Any, Iterable, Iterator, List, NamedTuple
 
 from fjd import cli, files, roundtrip
 from fjd.errors import FjdError, Unavailable
 from fjd.hosts import Host, LOCALHOST
 from fjd.names import printable
 from fjd.project import Project
-from fjd.remote import Answer, Errand, Remote
-from fjd.session import SCREEN, Sessions, TMUX
+from fjd.remote import Answer, Errand, run_there
+from fjd.session import PROCESS, Sessions, SOCKETS
 
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 HOME, HOSTS, SSH = "home", "hosts", "ssh"
@@ -29,12 +29,7 @@ LITTLE, FEW = 10**8, 10**4  # bytes, and files
 TIDY = "try: remove what you no longer need from done, failed and joblogs"
 ELSEWHERE = "try: set FJD_DIR to a place on another file system"
 CACHES = "try: mount with acdirmax=3 (nfs), or dcache_timeout=3 (sshfs)"
-SOCKETS = "try: export SCREENDIR=/tmp/screen-$USER, in ~/.profile"
-CURES = {  # of what is said through ssh
-    "Permission denied (": ", or put a key into ~/.ssh/authorized_keys",
-    "no Python": ", or name one in remote.conf, python: /path/to/python3",
-    "": "",
-}
+KEYS = "try: ssh {}, which should ask nothing (~/.ssh/authorized_keys)"
 
 
 class Finding(NamedTuple):
@@ -55,6 +50,10 @@ class Finding(NamedTuple):
 
 
 Findings = Iterator[Finding]
+
+
+def judged(is_well: bool, text: str, todo: str = "") -> Finding:
+    return Finding(OK, text) if is_well else Finding(WARN, text, todo)
 
 
 def examine(
@@ -95,13 +94,9 @@ def look_at_python() -> Findings:
 
 
 def look_at_load() -> Findings:
-    try:
-        load, cpus = os.getloadavg()[0], os.cpu_count() or 1
-    except (AttributeError, OSError):
-        return  # This system does not tell.
-    text = f"{load:.1f} on {cpus} CPUs"
-    yield Finding(WARN, text, "try: fewer workers") if load > cpus \
-        else Finding(OK, text)
+    load, cpus = os.getloadavg()[0], os.cpu_count() or 1
+    yield judged(
+        load <= cpus, f"{load:.1f} on {cpus} CPUs", "try: fewer workers")
 
 
 def look_at_project(project: Project, caller: str) -> Findings:
@@ -118,7 +113,7 @@ def look_at_project(project: Project, caller: str) -> Findings:
     if seconds > roundtrip.PATIENCE:
         text = f"no file went there and back in {roundtrip.PATIENCE:.0f} s"
         raise FjdError(text, CACHES)
-    yield Finding(WARN, text, CACHES) if seconds > LATE else Finding(OK, text)
+    yield judged(seconds <= LATE, text, CACHES)
 
 
 def look_at_room(root: str) -> Findings:
@@ -129,8 +124,7 @@ def look_at_room(root: str) -> Findings:
     text += f" and {number} files" if disk.f_files else ""
     if not room or not number:
         raise FjdError(text, TIDY)
-    is_short = room < LITTLE or number < FEW
-    yield Finding(WARN, text, TIDY) if is_short else Finding(OK, text)
+    yield judged(room >= LITTLE and number >= FEW, text, TIDY)
 
 
 def scratch(home: str) -> Any:
@@ -174,40 +168,33 @@ def look_at_clock(home: str) -> Findings:
         files.create(path, "\n")
         written, after = files.status(path).st_mtime, time.time()
     off = max(before - written, written - after)
-    yield Finding(OK, "that of the file server") if off < CLOCK_OFF \
-        else Finding(WARN, f"{off:.0f} s off the file server's, so times in"
-                     " the ledger look odd", "try: timedatectl set-ntp true")
+    yield judged(
+        off < CLOCK_OFF, f"{max(0, off):.0f} s off the file server's",
+        "try: timedatectl set-ntp true, or times in the ledger look odd")
 
 
 def look_at_sessions(home: str) -> Findings:
     """Whether workers can have what hire looks for first."""
-    troubles: Dict[str, str] = {}
-    for kind in (SCREEN, TMUX):
-        try:
-            with scratch(home) as place:
-                try_session(kind, place)
-        except Unavailable as error:
-            is_missing = "install" in error.hint
-            troubles[str(error)] = error.hint if is_missing else SOCKETS
-        else:
-            why = f" ({'; '.join(troubles)})" if troubles else ""
-            yield Finding(OK, f"workers live in {kind}{why}")
-            return
-    text = f"workers are background processes ({'; '.join(troubles)})"
-    yield Finding(WARN, text, list(troubles.values())[0])
+    sessions = Sessions("", lambda text: None)
+    while not has_run(sessions, home):
+        why = f"{sessions.kinds[0]}: nothing is run in its session"
+        sessions.fall_back(Unavailable(why, SOCKETS))
+    kind, hints = sessions.kinds[0], list(sessions.lacking.values())
+    why = f" ({'; '.join(sessions.lacking)})" if hints else ""
+    yield judged(kind != PROCESS, f"workers live in {kind}{why}", *hints[:1])
 
 
-def try_session(kind: str, place: str) -> None:
-    """Unavailable says why nothing can be run in one."""
-    name = os.path.basename(place).lstrip(".")
-    argv = ["mkdir", os.path.join(place, "mark")]
-    sessions = Sessions(kind, lambda text: None)
-    sessions.start(name, argv, os.devnull, dict(os.environ), "/")
-    deadline = time.monotonic() + PATIENCE
-    while not files.names(place):
-        if time.monotonic() > deadline:
-            raise Unavailable(f"{kind}: nothing is run in its session")
-        time.sleep(0.05)
+def has_run(sessions: Sessions, home: str) -> bool:
+    """Whether something is run in the best of them that can be had."""
+    with scratch(home) as place:
+        sessions.start(
+            os.path.basename(place).lstrip("."),
+            ["mkdir", os.path.join(place, "mark")], os.devnull,
+            dict(os.environ), "/")
+        deadline = time.monotonic() + PATIENCE
+        while not files.names(place) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return bool(files.names(place))
 
 
 def ask(project: Project, hosts: Iterable[Host], program: str) -> Findings:
@@ -217,7 +204,7 @@ def ask(project: Project, hosts: Iterable[Host], program: str) -> Findings:
     if not errands:
         return
     with roundtrip.answering(project) as witness:
-        for answer in Remote(project, witness).run(errands, False):
+        for answer in run_there(project, witness, errands, False):
             for finding in findings_in(answer):
                 yield finding._replace(host=answer.host.address)
 
@@ -228,5 +215,4 @@ def findings_in(answer: Answer) -> Findings:
         yield from (Finding(**keys) for keys in json.loads(found.group()))
         return
     why = re.sub("^ssh: ", "", answer.why or "no answer").rstrip(".")
-    cure = next(CURES[text] for text in CURES if text in why)
-    yield Finding(FAIL, why, f"try: ssh {answer.host.name}{cure}", SSH)
+    yield Finding(FAIL, why, KEYS.format(answer.host.name), SSH)

@@ -20,6 +20,7 @@ from fjd.project import Project
 LISTED = re.compile("[0-9]+-[0-9a-f]{16}")
 LONGEST_TITLE = 40
 
+
 class Listed(NamedTuple):
     """A job of the list."""
 

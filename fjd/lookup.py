@@ -1,6 +1,4 @@
 """Where the jobs are that a person names: by job, or by attempt."""
-from difflib import get_close_matches
-from itertools import islice
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
 from fjd.errors import BadUsage
@@ -19,7 +17,6 @@ STATES = {
     "running": "running", "done": "done", "failed": "failed",
 }
 RUNNING = "running"
-MOST_COMPARED = 10000  # names, with one that is unknown
 
 
 class Found(NamedTuple):
@@ -92,11 +89,5 @@ def find_all(
     return matches
 
 
-def unknown(project: Project, wanted: str) -> BadUsage:
-    """That there is no such job, and which ones have a name like it."""
-    some = islice(everything(project), MOST_COMPARED)
-    near = get_close_matches(wanted, {found.attempt.job for found in some})
-    return BadUsage(
-        f"{printable(wanted)}: there is no such job",
-        f"did you mean: {', '.join(map(printable, near))}" if near else "",
-    )
+def unknown(wanted: str) -> BadUsage:
+    return BadUsage(f"{printable(wanted)}: there is no such job")

@@ -14,6 +14,7 @@ from fjd.programs import call
 
 SCREEN, TMUX, PROCESS = "screen", "tmux", "process"
 KINDS = (SCREEN, TMUX, PROCESS)
+SOCKETS = "try: another --session, or export SCREENDIR=/tmp/screen-$USER"
 SECONDS = 20  # for screen or tmux to start
 # What ld.so(8), "Secure-execution mode", takes out of the environment when
 # screen is installed setgid, as on some systems.
@@ -29,7 +30,7 @@ class Sessions:
     def __init__(self, wanted: str, say: Callable[[str], None]) -> None:
         self.kinds = [wanted] if wanted else list(KINDS)
         self.say = say
-        self.lacking: List[str] = []
+        self.lacking: Dict[str, str] = {}  # why not, and what to do
 
     def start(
         self, name: str, argv: List[str], log: str, environ: Dict[str, str],
@@ -48,7 +49,7 @@ class Sessions:
             except Unavailable as error:
                 if len(self.kinds) == 1:
                     raise
-                self.fall_back(str(error))
+                self.fall_back(error)
 
     def end(self, session: str, pid: int, number: int) -> None:
         """End a worker and its session, which a record names."""
@@ -61,9 +62,9 @@ class Sessions:
         kill([pid], number)
         kill([pid], signal.SIGCONT)  # A stopped one would not hear it.
 
-    def fall_back(self, why: str) -> None:
+    def fall_back(self, why: Unavailable) -> None:
         self.kinds.pop(0)
-        self.lacking += [] if why in self.lacking else [why]
+        self.lacking[str(why)] = why.hint
         if self.kinds == [PROCESS]:
             reasons = "; ".join(self.lacking)
             self.say(f"Workers run as background processes ({reasons}).")
@@ -73,7 +74,7 @@ def manage(name: str, *arguments: str, **how: Any) -> None:
     """Call screen or tmux; Unavailable says why that did not work."""
     why = call(name, *arguments, _timeout=SECONDS, **how)
     if why:
-        raise Unavailable(f"{name}: {why}", "try: another --session")
+        raise Unavailable(f"{name}: {why}", SOCKETS)
 
 
 def start_screen(

@@ -13,7 +13,7 @@ from fjd.ledger import Entry, FAILED, Ledger, RETRIED
 from fjd.liveness import enrol, myself
 from fjd.lookup import find
 from fjd.names import Attempt, Running
-from fjd.why import meaning, why
+from fjd.why import named, why
 
 STAMP = "0123456789abcdef0-"
 
@@ -179,17 +179,10 @@ def test_what_waits_is_later_than_what_has_ended(actor, project):
     lambda actor, job: actor.log(job),
     lambda actor, job: list(why(actor.project, myself(), job)),
 ])
-def test_an_unknown_job_is_answered_with_those_that_are_like_it(actor, ask):
-    for job in ("job7", "alpha", "beta"):
-        actor.project.files.create(actor.project.waiting_job(job))
-    with pytest.raises(FjdError) as error:
-        ask(actor, "alpah")
-    assert str(error.value) == "alpah: there is no such job"
-    assert error.value.hint == "did you mean: alpha"
+def test_an_unknown_job_is_said_to_be_none(actor, ask):
     with pytest.raises(FjdError) as error:
         ask(actor, "x\ny")
-    assert (str(error.value), error.value.hint) == (
-        "x\\ny: there is no such job", "")
+    assert str(error.value) == "x\\ny: there is no such job"
 
 
 # fjd why
@@ -239,9 +232,9 @@ def test_attempts_and_last_lines_are_told(actor, project):
     actor.ledger.write(Entry(FAILED, "job10", "job10~1.x-1", command="job1"))
     where, first, second, log, *last = told(project)
     assert where.startswith("job1 has failed (fjd retry repeats it) [job1~1.")
-    assert first.endswith(" on lab after 0 s: retried, exit 127"
-                          " (the shell found no such command) [job1~1.x-1]")
-    assert " on lab after 2 s: failed, signal 11, SIGSEGV (it used" in second
+    assert first.endswith(
+        " on lab after 0 s: retried, exit 127 [job1~1.x-1]")
+    assert " on lab after 2 s: failed, signal 11, SIGSEGV [job1~" in second
     assert log.endswith(f"job1~1.{STAMP}1.log:")
     assert last == [f"    {n}" for n in range(11, 20)] + ["    ?[1m\\xff"]
 
@@ -251,9 +244,11 @@ def test_attempts_and_last_lines_are_told(actor, project):
      " on lab: cleaned, cancelled [x]"),
     (Entry(FAILED, "job1", "x", "lab", "w", 5.0, 7.0, "signal 15",
            reason="timeout after 2 s"),
-     " on lab after 2 s: failed, timeout after 2 s, signal 15 [x]"),
+     " on lab after 2 s: failed, timeout after 2 s, signal 15, SIGTERM [x]"),
 ])
-def test_a_reason_that_is_known_is_not_guessed_at(actor, project, entry, how):
+def test_what_ended_it_is_told_as_its_worker_knew_it(
+    actor, project, entry, how,
+):
     actor.ledger.write(entry)
     assert told(project)[1].endswith(how)
 
@@ -276,15 +271,13 @@ def test_what_is_gone_is_told_from_the_ledgers(actor, project):
 
 @pytest.mark.parametrize("status, text", [
     ("-", ""), ("exit 0", "exit 0"), ("exit 3", "exit 3"),
-    ("exit 126", "exit 126 (it was found, and may not be executed)"),
-    ("signal 9",
-     "signal 9, SIGKILL (by hand, or because there was too little memory)"),
-    ("exit 139", "exit 139, SIGSEGV (it used memory that is not its own)"),
+    ("exit 126", "exit 126"), ("signal 9", "signal 9, SIGKILL"),
+    ("exit 139", "exit 139, SIGSEGV"),
     ("exit 255", "exit 255"), ("signal 63", "signal 63"),
     ("signal 10", "signal 10, SIGUSR1"),
 ])
 def test_status_is_told_in_words(status, text):
-    assert meaning(status) == text
+    assert named(status) == text
 
 
 # The real commands
@@ -311,7 +304,8 @@ def test_output_comes_live_and_the_exit_code_says_how_it_ended(
     finish(dispatcher)
     finish(worker)
     assert fjd("fjd", "log", job).returncode == 0
-    lines = ok("fjd", "why", job, env=dict(os.environ, PYTHONIOENCODING="ascii"))
+    ascii = dict(os.environ, PYTHONIOENCODING="ascii")
+    lines = ok("fjd", "why", job, env=ascii)
     assert lines[0].startswith("a job's \\xe9 has failed")
 
 
