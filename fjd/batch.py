@@ -37,7 +37,6 @@ SLICE = 0.05  # seconds to put jobs, before some are given out
 
 def run_list(
     options: Any, text: str, commands: Iterable[str], directory: str,
-    recruiter: str,
 ) -> int:
     """Run these commands, of what was typed as text; 3 if some failed."""
     jobs = list(listed(filter(str.strip, commands)))
@@ -52,7 +51,7 @@ def run_list(
         return 0
     name = name or new_project(cli.make_home(), text, directory)
     batch = Batch(cli.open_project(name, say), jobs, directory, options)
-    status = batch.run(recruiter)
+    status = batch.run()
     if options.callback:
         call_back(options.callback, name, batch.shift.outcome)
     return status
@@ -112,20 +111,20 @@ class Batch:
             todo, self.failed = not_done(project, jobs)
         self.todo = deque(todo)
 
-    def run(self, recruiter: str) -> int:
+    def run(self) -> int:
         """To the end; 3 if something has failed or is left."""
         try:
             rival = self.shift.succession.rival()
             if rival:
                 raise Busy(f"dispatcher {rival} is active in project"
                            f' "{self.project.name}"')
-            return self.work(recruiter)
+            return self.work()
         finally:
             self.shift.succession.leave()
 
-    def work(self, recruiter: str) -> int:
+    def work(self) -> int:
         self.hiring = Hiring(
-            self.shift, [recruiter, *self.hire_arguments()],
+            self.shift, [cli.beside("fjd-recruiter"), *self.hire_arguments()],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -217,8 +216,7 @@ class Batch:
     def end(self) -> None:
         """Say how it went, and where to see more."""
         outcome = self.shift.outcome
-        self.shift.tell(self.tell, self.options.quiet)
-        self.shift.leave(outcome.offsets, has_hired=False)
+        self.shift.close(self.tell, self.options.quiet, has_hired=False)
         is_told = outcome.failed or self.options.in_order
         if self.project.count("joblogs") and not is_told:
             logs = pasteable(self.project.path("joblogs"))

@@ -13,7 +13,9 @@ import re
 import signal
 import stat
 import sys
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from typing import (
+    Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple,
+)
 
 from fjd import __version__, files
 from fjd.alarm import LONGEST
@@ -218,6 +220,11 @@ def check_directory(place: str) -> None:
         raise BadUsage(f"{place}: it may not be entered")
 
 
+def beside(name: str) -> str:
+    """The path of a command that lies beside this one."""
+    return os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), name)
+
+
 def cpus() -> int:
     """How many workers this machine should have when nobody says."""
     return max(1, len(os.sched_getaffinity(0)) - 1)
@@ -290,6 +297,15 @@ def write_line(line: str, stream: str = "stdout") -> None:
         pass  # There is no such stream.
     except OSError:
         silence(file)
+
+
+def typed_lines() -> Iterator[str]:
+    """Those on standard input, each as soon as it is complete."""
+    for line in sys.stdin.buffer if sys.stdin else []:
+        if b"\0" in line:
+            raise BadUsage("standard input: NUL bytes; one item a line is"
+                           " wanted")
+        yield os.fsdecode(line).rstrip("\n")
 
 
 def is_person() -> bool:

@@ -56,10 +56,8 @@ def judged(is_well: bool, text: str, todo: str = "") -> Finding:
     return Finding(OK, text) if is_well else Finding(WARN, text, todo)
 
 
-def examine(
-    project: Project, caller: str, hosts: Iterable[Host], program: str,
-) -> Findings:
-    """All about this host, then about others, where program is run.
+def examine(project: Project, caller: str, hosts: Iterable[Host]) -> Findings:
+    """All about this host, then about others.
 
     caller is the witness of a host that asks us, or "".  Without the home
     there is nothing more to look at.
@@ -70,7 +68,7 @@ def examine(
         (HOME, look_at_project(project, caller)),
         ("room", look_at_room(project.root)), (HOME, look_at_files(home)),
         ("clock", look_at_clock(home)), ("session", look_at_sessions(home)),
-        (HOSTS, ask(project, hosts, program)),
+        (HOSTS, ask(project, hosts)),
     ]:
         for finding in with_errors(look):
             yield finding._replace(check=finding.check or check)
@@ -197,9 +195,9 @@ def has_run(sessions: Sessions, home: str) -> bool:
         return bool(files.names(place))
 
 
-def ask(project: Project, hosts: Iterable[Host], program: str) -> Findings:
+def ask(project: Project, hosts: Iterable[Host]) -> Findings:
     """What is found on other hosts, each looking for itself."""
-    argv = [program, "--project", project.name, "doctor", "--json"]
+    argv = [cli.beside("fjd"), "--project", project.name, "doctor", "--json"]
     errands = [Errand(host, host.directory or "/", argv) for host in hosts]
     if not errands:
         return

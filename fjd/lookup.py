@@ -12,7 +12,7 @@ PLACES = {  # from what is old to what is new
     "jobpods": "was given to a worker{}, and has not begun",
     "running": "runs{}",
 }
-STATES = {
+STATES = {  # in the order in which jobs go
     "jobqueue": "waiting", "held": "held", "jobpods": "given",
     "running": "running", "done": "done", "failed": "failed",
 }
@@ -47,28 +47,28 @@ class Found(NamedTuple):
         return (rank, *self.attempt.given)
 
 
-def job_files(project: Project) -> Iterator[Tuple[str, str, str, str]]:
-    """Place, name, attempt and worker of each, at least once: in the order in
-    which jobs go.
-    """
-    for place in ("jobqueue", "held"):
-        for name in project.waiting(place):
-            yield place, name, name, ""
-    for worker in project.pods():
-        for name in project.given(worker) or []:
-            yield "jobpods", name, name, worker
-    for run in project.running():
-        yield RUNNING, run.name, run.attempt, run.worker
-    for place in ENDED:
-        for name in project.names(place):
-            yield place, name, name, ""
-
-
 def everything(project: Project, start: str = "") -> Iterator[Found]:
-    """All job files whose names begin so."""
-    for place, name, attempt, worker in job_files(project):
+    """All job files whose attempts' names begin so, each at least once."""
+    for place in STATES:
+        yield from files_in(project, place, start)
+
+
+def files_in(project: Project, place: str, start: str = "") \
+        -> Iterator[Found]:
+    for name, attempt, worker in names_in(project, place):
         if attempt.startswith(start):
             yield Found(place, name, Attempt.parse(attempt), worker)
+
+
+def names_in(project: Project, place: str) -> List[Tuple[str, str, str]]:
+    """Name, attempt and worker of each."""
+    if place == "jobpods":
+        return [(name, name, worker) for worker in project.pods()
+                for name in project.given(worker) or []]
+    if place == RUNNING:
+        return [(run.name, *run) for run in project.running()]
+    names = project.names(place) if place in ENDED else project.waiting(place)
+    return [(name, name, "") for name in names]
 
 
 def find(project: Project, wanted: str) -> List[Found]:

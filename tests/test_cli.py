@@ -1,14 +1,19 @@
 """Usage, errors and exit codes of each command, as a person meets them."""
+import io
 import os
 import re
 import shutil
 import signal
 import stat
 import subprocess
+import sys
 
 import pytest
 
 from helpers import command, fjd, is_root, ok, run
+
+from fjd import cli
+from fjd.errors import BadUsage
 
 COMMANDS = ["fjd", "fjd-dispatcher", "fjd-recruiter", "fjd-worker"]
 VERBS = {"fjd-recruiter": ["fire"], "fjd": ["audit"]}
@@ -257,3 +262,19 @@ def test_a_project_that_is_not_there_is_not_made_by_asking(home):
         2, f"fjd: error: {home}/.fjd/nosuch: there is no such project\n",
     )
     assert not os.path.exists(".fjd")
+
+
+@pytest.mark.parametrize("data, items", [
+    (b"", []), (b"a", ["a"]), (b"a\nb\n", ["a", "b"]),
+    (b"a\n\nb", ["a", "", "b"]), (b" a \r\n", [" a \r"]),
+    (b"\xff\n", ["\udcff"]),
+])
+def test_an_item_a_line(data, items, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert list(cli.typed_lines()) == items
+
+
+def test_items_that_end_with_nul_are_refused(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\0b\0")))
+    with pytest.raises(BadUsage):
+        list(cli.typed_lines())

@@ -273,7 +273,7 @@ def test_a_signal_ends_jobs_and_workers_and_says_how_to_go_on(
     way_on = last.split("To go on: ")[1]
     result = run(["sh", "-c", way_on])
     assert result.returncode == 0
-    assert result.stderr.splitlines()[-1] == "[fjd] 3 done, 0 failed"
+    assert "[fjd] 3 done, 0 failed" in result.stderr.splitlines()
     assert (home / "beguna b").exists()
     ok("fjd", "audit", "--project", project.name)
 
