@@ -132,9 +132,7 @@ class Verbs(Dict[str, Any]):
             verb = verbs.add_parser(
                 name, help=summary, description=" ".join(about.split()), **how)
             add_options(verb, options)
-
-    def act(self, options: argparse.Namespace) -> Optional[int]:
-        return self[options.verb][0](options)
+            verb.set_defaults(act=act)
 
 
 def parsed(

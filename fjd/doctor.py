@@ -138,24 +138,26 @@ def look_at_files(home: str) -> Findings:
     yield Finding(OK, "O_EXCL, append, mkdir, rename and rmdir behave")
 
 
-def misbehaving(place: str) -> Iterator[str]:
+def misbehaving(place: str) -> List[str]:
     """Which of the calls that all steps rely on do not what they should."""
     source, pod = os.path.join(place, "job"), os.path.join(place, "pod")
     target = os.path.join(pod, "job")
-    if not files.create(source) or files.create(source):
-        yield "O_EXCL"
-    descriptor = files.open_own(source)
-    files.append(source, descriptor, b"x\n")
+    behave = {
+        "O_EXCL": files.create(source) and not files.create(source),
+        "append": appended(source, b"x\n") == b"x\n",
+        "mkdir": files.make_directory(pod) and not files.make_directory(pod),
+        "rename": files.move(source, target) and not files.is_there(source)
+        and files.is_there(target),
+        "rmdir": not files.remove_directory(pod),  # It is not empty.
+    }
+    return [call for call in behave if not behave[call]]
+
+
+def appended(path: str, line: bytes) -> bytes:
+    descriptor = files.open_own(path)
+    files.append(path, descriptor, line)
     files.close(descriptor)
-    if files.read(source)[1] != b"x\n":
-        yield "append"
-    if not files.make_directory(pod) or files.make_directory(pod):
-        yield "mkdir"
-    is_moved = files.move(source, target)
-    if not is_moved or files.is_there(source) or not files.is_there(target):
-        yield "rename"
-    if files.remove_directory(pod):
-        yield "rmdir"
+    return files.read(path)[1]
 
 
 def look_at_clock(home: str) -> Findings:
