@@ -22,8 +22,9 @@ def why(project: Project, here: Here, wanted: str) -> Iterator[str]:
         raise unknown(wanted)
     if not matches:
         yield f"{printable(wanted)} is not there any more"
-    for found in matches:
-        yield from whereabouts(project, here, found)
+    yield from dict.fromkeys(  # Troubles are the same for several.
+        line for found in matches for line in whereabouts(project, here, found)
+    )
     if entries and entries[-1].event == RETRIED:
         yield "what failed is tried again behind the first attempts of others"
     yield from map(told, entries)

@@ -259,6 +259,9 @@ def test_two_jobs_of_one_name_are_told_apart(project):
         project.files.create(project.path("failed", name))
     for line, name in zip(told(project), names):
         assert line.endswith(f"[{name}]")
+    project.files.create(project.waiting_job("job1"))
+    project.files.create(project.waiting_job(names[0]))
+    assert sum("no dispatcher" in line for line in told(project)) == 1
 
 
 def test_what_is_gone_is_told_from_the_ledgers(actor, project):
