@@ -31,7 +31,6 @@ from fjd.reclaim import new_reclaimer
 from fjd.shift import Shift
 
 LEAVE = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-SOON = 0.005  # seconds between two looks while workers come
 SLICE = 0.05  # seconds to put jobs, before some are given out
 
 
@@ -125,12 +124,11 @@ class Batch:
     def work(self) -> int:
         self.hiring = Hiring(
             self.shift, [cli.beside("fjd-recruiter"), *self.hire_arguments()],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            start_new_session=True,
+            is_apart=True, is_quiet=True,
         )
         self.dispatcher.is_held = self.is_held
-        self.alarm = Alarm(LEAVE)
-        self.alarm.set()
+        self.shift.alarm = Alarm(LEAVE | {signal.SIGCHLD})
+        self.shift.alarm.set()
         try:
             self.run_jobs()
         except BaseException:
@@ -190,9 +188,7 @@ class Batch:
         self.wait(seconds)
 
     def wait(self, seconds: float) -> None:
-        """A short job should not wait for long until workers have come."""
-        is_eager = self.hiring.is_going_on()
-        if self.alarm.wait(min(seconds, SOON) if is_eager else seconds):
+        if LEAVE & self.shift.alarm.wait(seconds):
             raise KeyboardInterrupt
 
     def stop(self) -> None:

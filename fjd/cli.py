@@ -280,9 +280,12 @@ def show(line: str, stream: str = "stdout") -> None:
     CRON: with LANG=C Python 3.6 cannot print what is not ASCII.
     """
     file = getattr(sys, stream)
-    encoding = getattr(file, "encoding", None) or "ascii"
-    text = line.encode(encoding, "backslashreplace").decode(encoding)
-    print(text, file=file)
+    if not file:
+        return  # It was closed before we began.
+    try:
+        file.write(line + "\n")
+    except UnicodeEncodeError:
+        file.write(line.encode("ascii", "backslashreplace").decode() + "\n")
 
 
 def write_line(line: str, stream: str = "stdout") -> None:
@@ -290,9 +293,8 @@ def write_line(line: str, stream: str = "stdout") -> None:
     file = getattr(sys, stream)
     try:
         show(line, stream)
-        file.flush()
-    except AttributeError:
-        pass  # There is no such stream.
+        if file:
+            file.flush()
     except OSError:
         silence(file)
 
