@@ -56,8 +56,7 @@ NAMES = {
                     " \\x1b[31mred"),
     "-rf": ("_rf", "its name begins with a dash: -rf"),
     "l" * 101: ("l" * 100, "its name is longer than 100 bytes: " + "l" * 101),
-    "\u00e9" * 60: ("\u00e9" * 50, "its name is longer than 100 bytes: "
-                    + "\u00e9" * 60),
+    "\u00e9" * 60: ("\u00e9" * 50, "its name is longer than 100 bytes: "),
 }
 GOOD = [
     "a job", "it's", 'a "b"', "$(touch hacked)", "`touch hacked`",
