@@ -59,6 +59,7 @@ class Worker:
     ) -> None:
         self.project = project
         self.id = worker
+        self.host = host_of(worker)
         self.neighbours = neighbours
         self.processes = processes
         self.say = say
@@ -320,7 +321,7 @@ class Worker:
 
     def entry(self, task: Task, event: str, **more: Any) -> Entry:
         return Entry(
-            event, task.attempt.job, task.run.attempt, host_of(self.id),
+            event, task.attempt.job, task.run.attempt, self.host,
             self.id, task.start, self.clock.time(), command=task.job.command,
             **more,
         )
