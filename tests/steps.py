@@ -59,12 +59,16 @@ def functions(tree):
 
 
 def calls(node):
-    """(owner, name, line) of each owner.name(...) in a function."""
+    """(owner, name, line) of each owner.name(...) in a function, also of one
+    that is handed over to be called.
+    """
     for call in ast.walk(node):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
-            owner = call.func.value
-            name = getattr(owner, "attr", getattr(owner, "id", ""))
-            yield name, call.func.attr, call.lineno
+        parts = [call.func, *call.args] if isinstance(call, ast.Call) else []
+        for part in parts:
+            if isinstance(part, ast.Attribute):
+                owner = part.value
+                name = getattr(owner, "attr", getattr(owner, "id", ""))
+                yield name, part.attr, call.lineno
 
 
 def operations_of_files():
