@@ -13,8 +13,6 @@ from fjd.errors import BadJob, BadUsage
 from fjd.ledger import Entry
 from fjd.names import host_of, new_token, printable, Stamps
 
-STATES = {"jobqueue": "waiting", "jobpods": "given"}
-
 
 class Job(NamedTuple):
     """A job that somebody has put: its name, that of its latest attempt, and
@@ -77,13 +75,12 @@ class Project:
 
     def jobs(self) -> List[Job]:
         """All of them, in no order."""
-        from fjd.lookup import everything
+        from fjd.lookup import everything, STATES
         found = {}
         for place, _, attempt, worker in everything(self.project):
             # RACE: what has moved on meanwhile is found twice.
-            state = STATES.get(place, place)
-            host = host_of(worker) if worker else ""
-            found[attempt] = Job(attempt.job, attempt.name, state, host)
+            found[attempt] = Job(
+                attempt.job, attempt.name, STATES[place], host_of(worker))
         return list(found.values())
 
     def wait(self, timeout: float = float("inf")) -> bool:

@@ -5,13 +5,12 @@ Jobs move while this looks.  So it looks in the order against which they go
 missing, and says nothing that a second look does not find again.
 """
 from collections import defaultdict
-from typing import Dict, Iterator, List, Optional, Set, Tuple
+from typing import Dict, Iterator, List, Set, Tuple
 
 from fjd.ledger import CLEANED, LOST, read_entries, RETRIED, SUPERSEDED
-from fjd.liveness import (
-    Identity, identity_in, MISSED, parse_record, period_in,
-)
-from fjd.names import Attempt, printable
+from fjd.liveness import Here, MISSED, seems_dead
+from fjd.lookup import files_in, Found
+from fjd.names import printable
 from fjd.project import ENDED, Project
 
 EXCUSES = (SUPERSEDED, LOST, RETRIED, CLEANED)
@@ -22,26 +21,21 @@ class Look:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.paths: Dict[str, List[str]] = defaultdict(list)  # of an attempt
         self.counts: Dict[str, int] = defaultdict(int)
+        self.found: Dict[str, List[Found]] = defaultdict(list)  # attempts
         self.lines: Dict[str, List[str]] = defaultdict(list)
         self.excused: Set[str] = set()
         for place in ENDED:
-            self.add(place, project.names(place))
+            self.add(place)
         self.read_ledgers()
-        self.add("jobqueue", project.waiting())
-        self.add("held", project.waiting("held"))
-        self.add("running", [run.name for run in project.running()])
-        for worker in project.pods():
-            self.add(f"jobpods/{worker}", project.given(worker) or [])
+        for place in ("jobqueue", "held", "running", "jobpods"):
+            self.add(place)
 
-    def add(self, directory: str, names: List[str]) -> None:
-        self.counts[place_of(directory)] += len(names)
-        for name in names:
-            is_begun = directory == "running"
-            attempt = name.rpartition("@")[0] if is_begun else name
-            if Attempt.parse(attempt).stamp:
-                self.paths[attempt].append(f"{directory}/{name}")
+    def add(self, place: str) -> None:
+        for found in files_in(self.project, place):
+            self.counts[place] += 1
+            if found.attempt.stamp:
+                self.found[found.attempt.name].append(found)
 
     def read_ledgers(self) -> None:
         for path in self.project.ledger_files():
@@ -54,30 +48,30 @@ class Look:
     def lost_records(self) -> List[str]:
         """The paths of attempts that ended, and no ledger says so."""
         return [
-            paths[0] for name, paths in self.paths.items()
-            if place_of(paths[0]) in ENDED and name not in self.lines
+            f"{found[0].place}/{name}" for name, found in self.found.items()
+            if found[0].place in ENDED and name not in self.lines
         ]
 
     # What must not be, as (attempt, what is wrong)
 
     def findings(self, dead: Set[str]) -> Iterator[Tuple[str, str]]:
-        for name, paths in self.paths.items():
-            if len(paths) > 1 and all(map(self.is_there, paths)):
-                yield name, f"lies in {' and in '.join(map(place_of, paths))}"
-            worker = paths[0].split("/")[1]
-            if place_of(paths[0]) == "jobpods" and worker in dead:
-                yield name, f"lies in the pod of {worker}, which is dead"
+        for name, found in self.found.items():
+            if len(found) > 1 and all(map(self.is_there, found)):
+                yield name, f"lies in {' and in '.join(places_of(found))}"
+            if found[0].place == "jobpods" and found[0].worker in dead:
+                yield name, f"lies in the pod of {found[0].worker}, which is" \
+                    " dead"
         for name, events in self.lines.items():
             yield from self.wrong_lines(name, events)
 
-    def is_there(self, path: str) -> bool:
+    def is_there(self, found: Found) -> bool:
         """Listings may be old (sshfs); open() tells the truth."""
-        return self.project.files.is_there(self.project.path(path))
+        return self.project.files.is_there(found.path(self.project))
 
     def wrong_lines(
         self, name: str, events: List[str],
     ) -> Iterator[Tuple[str, str]]:
-        places = list(map(place_of, self.paths.get(name, [])))
+        places = places_of(self.found.get(name, []))
         # Its worker died before the rename, or it is told why that was not.
         is_explained = "running" in places or name in self.excused
         if len(events) > 1:
@@ -87,11 +81,11 @@ class Look:
             yield name, f"{events[0]}, the ledger says, but it {where}"
 
 
-def place_of(path: str) -> str:
-    return path.partition("/")[0]
+def places_of(found: List[Found]) -> List[str]:
+    return [each.place for each in found]
 
 
-def audit(project: Project, here: Identity) -> Tuple[Look, List[str]]:
+def audit(project: Project, here: Here) -> Tuple[Look, List[str]]:
     """What there is, and a line for everything that must not be."""
     look = Look(project)
     dead = dead_workers(project, here)
@@ -102,7 +96,7 @@ def audit(project: Project, here: Identity) -> Tuple[Look, List[str]]:
     return look, sorted(f"{printable(name)}: {why}" for name, why in found)
 
 
-def dead_workers(project: Project, here: Identity) -> Set[str]:
+def dead_workers(project: Project, here: Here) -> Set[str]:
     """Those in whose pods nothing may be left.
 
     Of other hosts: who has been silent since long before the last sign of
@@ -115,15 +109,5 @@ def dead_workers(project: Project, here: Identity) -> Set[str]:
     now = max((record[0] for record in records.values() if record), default=0)
     return {
         worker for worker in project.pods()
-        if is_dead(records.get(worker), here, now)
+        if seems_dead(records.get(worker), now, here, MISSED)
     }
-
-
-def is_dead(
-    record: Optional[Tuple[float, str]], here: Identity, now: float,
-) -> bool:
-    if not record:
-        return True
-    keys = parse_record(record[1])
-    is_silent = now - record[0] > MISSED * period_in(keys)
-    return is_silent or here.sees(identity_in(keys)) is False

@@ -5,13 +5,12 @@ Signals are noticed between two steps, so that none of them comes between
 hiring a worker and knowing of it.
 """
 import os
-import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections import deque
-from typing import Any, Iterable, List
+from typing import Any, Dict, Iterable, List
 
 from fjd import cli
 from fjd.alarm import Alarm
@@ -20,14 +19,16 @@ from fjd.errors import Busy, FjdError, SOME_FAILED
 from fjd.hiring import Hiring
 from fjd.inorder import InOrder
 from fjd.jobfile import of_command
-from fjd.joblist import Listed, listed, not_done, project_of
+from fjd.joblist import (
+    latest_project, Listed, listed, new_project, not_done,
+)
 from fjd.liveness import HIRING
 from fjd.names import new_token, printable, Stamps
+from fjd.outcome import Outcome, pasteable
 from fjd.progress import Progress
 from fjd.project import Project
 from fjd.reclaim import new_reclaimer
 from fjd.shift import Shift
-from fjd.template import SEPARATOR
 
 LEAVE = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 SLICE = 0.05  # seconds to put jobs, before some are given out
@@ -35,32 +36,43 @@ SLICE = 0.05  # seconds to put jobs, before some are given out
 
 def run_list(
     options: Any, text: str, commands: Iterable[str], directory: str,
-    recruiter: str,
 ) -> int:
     """Run these commands, of what was typed as text; 3 if some failed."""
     jobs = list(listed(filter(str.strip, commands)))
-    if options.dry_run:
-        lines = [os.fsencode(job.command) + b"\n" for job in jobs]
-        sys.stdout.buffer.write(b"".join(lines))
-        return 0
     say = cli.teller("fjd", stream="stderr")
-    if not jobs and not options.resume:
+    name = options.project
+    if name is None and options.resume:
+        name = latest_project(cli.home(), text, directory)
+    if options.dry_run:
+        return print_commands(jobs, name if options.resume else "")
+    if not (jobs or options.resume):
         say("Nothing to do.")
         return 0
-    name = options.project
-    if name is None:
-        home = cli.make_home()
-        name = project_of(home, text, directory, not options.resume)
+    name = name or new_project(cli.make_home(), text, directory)
     batch = Batch(cli.open_project(name, say), jobs, directory, options)
-    status = batch.run(recruiter)
+    status = batch.run()
     if options.callback:
-        outcome = batch.shift.outcome
-        if subprocess.call(["/bin/sh", "-c", options.callback], env=dict(
-            os.environ, FJD_PROJECT=name, FJD_DONE=str(outcome.done),
-            FJD_FAILED=str(len(outcome.failed)),
-        )):
-            raise FjdError(f"the callback has failed: {options.callback}")
+        call_back(options.callback, name, batch.shift.outcome)
     return status
+
+
+def print_commands(jobs: List[Listed], name: str) -> int:
+    """Those that would be run, if that project goes on."""
+    if name and os.path.isdir(cli.named_project(name).root):
+        new, failed = not_done(cli.named_project(name), jobs)
+        marks = failed.keys() | {job.mark for job in new}
+        jobs = [job for job in jobs if job.mark in marks]
+    lines = [os.fsencode(job.command) + b"\n" for job in jobs]
+    sys.stdout.buffer.write(b"".join(lines))
+    return 0
+
+
+def call_back(command: str, name: str, outcome: Outcome) -> None:
+    environ = dict(
+        os.environ, FJD_PROJECT=name, FJD_DONE=str(outcome.done),
+        FJD_FAILED=str(len(outcome.failed)))
+    if subprocess.call(["/bin/sh", "-c", command], env=environ):
+        raise FjdError(f"the callback has failed: {command}")
 
 
 class Batch:
@@ -92,25 +104,26 @@ class Batch:
         self.stamps = Stamps(new_token(time.time()))
         self.printer = InOrder(
             project, [job.mark for job in jobs if options.in_order], progress)
-        new, self.failed = jobs, []
+        todo = jobs
+        self.failed: Dict[str, str] = {}
         if options.resume:
-            new, self.failed = not_done(project, jobs)
-        self.todo = deque(new)
+            todo, self.failed = not_done(project, jobs)
+        self.todo = deque(todo)
 
-    def run(self, recruiter: str) -> int:
+    def run(self) -> int:
         """To the end; 3 if something has failed or is left."""
         try:
             rival = self.shift.succession.rival()
             if rival:
                 raise Busy(f"dispatcher {rival} is active in project"
                            f' "{self.project.name}"')
-            return self.work(recruiter)
+            return self.work()
         finally:
             self.shift.succession.leave()
 
-    def work(self, recruiter: str) -> int:
+    def work(self) -> int:
         self.hiring = Hiring(
-            self.shift, [recruiter, *self.hire_arguments()],
+            self.shift, [cli.beside("fjd-recruiter"), *self.hire_arguments()],
             is_apart=True, is_quiet=True,
         )
         self.dispatcher.is_held = self.is_held
@@ -145,8 +158,8 @@ class Batch:
     def run_jobs(self) -> None:
         if self.failed:
             errands = Errands(self.project, self.shift.here)
-            errands.carry_out("retry", self.failed)
-            self.failed = []
+            errands.carry_out("retry", self.failed.values())
+            self.failed = {}
         pods = self.project.pods()
         if not self.todo and self.dispatcher.is_all_quiet():
             self.say("Nothing to do.")
@@ -190,18 +203,17 @@ class Batch:
 
     def way_on(self) -> str:
         """What to type; a list that was not put whole is wanted again."""
-        if self.options.verb == "exe":
-            return f"fjd run --resume --project {self.project.name}"
-        words = self.options.words
-        before = sys.argv[1:len(sys.argv) - len(words)]
-        has_list = SEPARATOR in words
-        if words.count(SEPARATOR) == 1 and not self.todo:
-            words = words[:words.index(SEPARATOR)]
-        typed = [word for word in before if word != "--resume"]
-        typed = ["fjd", *typed, "--resume", *words]
-        rest = " < LIST" if self.todo and not has_list else ""
-        return " ".join(map(shlex.quote, typed)) + rest
+        if self.todo or self.options.in_order:
+            return "type the same with --resume"
+        number = self.options.workers
+        return f"fjd run --resume {f'-j{number} ' if number else ''}" \
+            f"--project {self.project.name}"
 
     def end(self) -> None:
-        self.shift.tell(self.tell, self.options.quiet)
-        self.shift.leave(self.shift.outcome.offsets, has_hired=False)
+        """Say how it went, and where to see more."""
+        outcome = self.shift.outcome
+        self.shift.close(self.tell, self.options.quiet, has_hired=False)
+        is_told = outcome.failed or self.options.in_order
+        if self.project.count("joblogs") and not is_told:
+            logs = pasteable(self.project.path("joblogs"))
+            self.say(f"What they printed: {logs}")

@@ -13,12 +13,14 @@ import re
 import signal
 import stat
 import sys
-from typing import Any, Callable, Optional
+from typing import (
+    Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple,
+)
 
 from fjd import __version__, files
 from fjd.alarm import LONGEST
 from fjd.errors import BadUsage, FjdError, NotYours
-from fjd.liveness import BEAT, MISSED
+from fjd.liveness import BEAT
 from fjd.names import is_project, LONGEST_JOB_NAME, printable
 from fjd.process import without_job
 from fjd.project import Project
@@ -30,6 +32,9 @@ MOST_LOSSES = 3
 YES = ("y", "yes")
 
 
+Option = Tuple[Tuple[str, ...], Dict[str, Any]]
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
@@ -37,57 +42,8 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
 
 
-def new_parser(description: str, **how: Any) -> Parser:
-    parser = Parser(
-        description=description, allow_abbrev=False, **how,
-        epilog="Jobs are files in ~/.fjd/P/jobqueue ($FJD_DIR names another"
-        " place than ~/.fjd).",
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    return parser
-
-
-def add_verbs(parser: argparse.ArgumentParser, metavar: str) -> Any:
-    verbs = parser.add_subparsers(title="verbs", dest="verb", metavar=metavar)
-    verbs.required = True  # PY36: an argument of add_subparsers since 3.7
-    return verbs
-
-
 def default_project() -> str:
     return os.environ.get("FJD_PROJECT") or "default"
-
-
-def add_project(parser: argparse.ArgumentParser, **how: Any) -> None:
-    parser.add_argument(
-        "--project", metavar="P", **how,
-        help="the project's name (default: $FJD_PROJECT, else default)",
-    )
-
-
-def add_interval(
-    parser: argparse.ArgumentParser, default: float = LONGEST,
-) -> None:
-    parser.add_argument(
-        "--interval", metavar="S", type=seconds, default=default,
-        help="look for something to do at least every S seconds (default:"
-        f" {default:g})",
-    )
-
-
-def add_max_losses(parser: argparse.ArgumentParser, **how: Any) -> None:
-    parser.add_argument(
-        "--max-losses", metavar="N", type=positive, **how,
-        help="give up a job when N workers have died while they ran it"
-        f" (default: {MOST_LOSSES})",
-    )
-
-
-def add_dead_after(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--dead-after", metavar="S", type=seconds, default=MISSED * BEAT,
-        help="take a worker of another host for dead when it has been silent"
-        f" for S seconds, at least 20 (default: {MISSED * BEAT:g})",
-    )
 
 
 def missed_beats(seconds: float) -> int:
@@ -113,6 +69,82 @@ def seconds(text: str) -> float:
     return value
 
 
+def option(*words: str, **how: Any) -> Option:
+    return words, how
+
+
+def flag(*words: str, **how: Any) -> Option:
+    return option(*words, action="store_true", **how)
+
+
+def shared(*words: str, **how: Any) -> Option:
+    """May stand before or after a verb: no default hides what is set."""
+    return option(*words, default=argparse.SUPPRESS, **how)
+
+
+PROJECT = shared(
+    "--project", metavar="P",
+    help="the project's name (default: $FJD_PROJECT, else default)")
+INTERVAL = shared(
+    "--interval", metavar="S", type=seconds, help="look for something to do at"
+    " least every S seconds (default: 1; a dispatcher's: 0.25)")
+MAX_LOSSES = shared(
+    "--max-losses", metavar="N", type=positive, help="give up a job when N"
+    f" workers have died while they ran it (default: {MOST_LOSSES})")
+QUIET = flag("--quiet", help="print only a line for each job that failed")
+
+
+def new_parser(description: str, *options: Option) -> Parser:
+    parser = Parser(
+        description=description, allow_abbrev=False,
+        epilog="Jobs are files in ~/.fjd/P/jobqueue ($FJD_DIR names another"
+        " place than ~/.fjd).",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    add_options(parser, options)
+    return parser
+
+
+def add_options(
+    parser: argparse.ArgumentParser, options: Iterable[Option],
+) -> None:
+    for words, how in options:
+        parser.add_argument(*words, **how)
+
+
+class Verbs(Dict[str, Any]):
+    """The verbs of a command: what each does, and what stands behind it."""
+
+    def add(self, name: str, summary: str, *options: Option, **how: Any) \
+            -> Callable[[Any], Any]:
+        """Make a function a verb; its docstring says more in --help."""
+        def register(act: Any) -> Any:
+            self[name] = (act, summary, options, how)
+            return act
+        return register
+
+    def add_to(self, parser: Parser, metavar: str) -> None:
+        verbs = parser.add_subparsers(
+            title="verbs", dest="verb", metavar=metavar)
+        verbs.required = True  # PY36: an argument of add_subparsers since 3.7
+        for name, (act, summary, options, how) in self.items():
+            about = f"{summary[0].upper()}{summary[1:]}. {act.__doc__}"
+            verb = verbs.add_parser(
+                name, help=summary, description=" ".join(about.split()), **how)
+            add_options(verb, options)
+            verb.set_defaults(act=act)
+
+
+def parsed(
+    parser: Parser, words: Optional[List[str]] = None, **defaults: Any,
+) -> argparse.Namespace:
+    """The command line; what is not given there, is as here."""
+    known = {"project": default_project(), "interval": LONGEST,
+             "max_losses": MOST_LOSSES}
+    return parser.parse_args(
+        words, argparse.Namespace(**{**known, **defaults}))
+
+
 def named_project(name: str) -> Project:
     if not is_project(name):
         raise BadUsage(
@@ -136,7 +168,8 @@ def open_project(name: str, say: Callable[[str], None]) -> Project:
     project = named_project(name)
     try:
         make_home()
-        os.makedirs(project.root, mode=0o700, exist_ok=True)
+        if files.make_directory(project.root) and name != default_project():
+            say(f'Made project "{name}".')
         close_to_others(project.root, say)
         project.make_directories()
     except PermissionError as error:
@@ -185,13 +218,14 @@ def check_directory(place: str) -> None:
         raise BadUsage(f"{place}: it may not be entered")
 
 
+def beside(name: str) -> str:
+    """The path of a command that lies beside this one."""
+    return os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), name)
+
+
 def cpus() -> int:
     """How many workers this machine should have when nobody says."""
-    try:
-        available = len(os.sched_getaffinity(0))
-    except AttributeError:  # No Linux.
-        available = os.cpu_count() or 1
-    return max(1, available - 1)
+    return max(1, len(os.sched_getaffinity(0)) - 1)
 
 
 def close_to_others(root: str, say: Callable[[str], None]) -> None:
@@ -243,23 +277,38 @@ def worker_teller(
     return say
 
 
-def write_line(line: str, stream: str = "stdout") -> None:
-    """Whatever its encoding; if the stream is gone, it is no harm.
+def show(line: str, stream: str = "stdout") -> None:
+    """Print a line whatever the encoding: with \\xe9 where it has no place.
 
     CRON: with LANG=C Python 3.6 cannot print what is not ASCII.
     """
     file = getattr(sys, stream)
+    if not file:
+        return  # It was closed before we began.
     try:
-        try:
-            file.write(line + "\n")
-        except UnicodeEncodeError:
-            text = line.encode("ascii", "backslashreplace").decode()
-            file.write(text + "\n")
-        file.flush()
-    except AttributeError:
-        pass  # There is no such stream.
+        file.write(line + "\n")
+    except UnicodeEncodeError:
+        file.write(line.encode("ascii", "backslashreplace").decode() + "\n")
+
+
+def write_line(line: str, stream: str = "stdout") -> None:
+    """The same at once; if the stream is gone, it is no harm."""
+    file = getattr(sys, stream)
+    try:
+        show(line, stream)
+        if file:
+            file.flush()
     except OSError:
         silence(file)
+
+
+def typed_lines() -> Iterator[str]:
+    """Those on standard input, each as soon as it is complete."""
+    for line in sys.stdin.buffer if sys.stdin else []:
+        if b"\0" in line:
+            raise BadUsage("standard input: NUL bytes; one item a line is"
+                           " wanted")
+        yield os.fsdecode(line).rstrip("\n")
 
 
 def is_person() -> bool:
@@ -321,6 +370,8 @@ def leave_job() -> None:
 
 def run(main: Callable[[], Optional[int]]) -> None:
     """Run a command, and end with its exit code."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         status = main_status(main)
     except FjdError as error:
@@ -360,6 +411,7 @@ def silence(stream: Any) -> None:
 
 def complain(message: str, hint: str = "") -> None:
     """Say on stderr what and why, and below it what to do."""
-    text = f"{os.path.basename(sys.argv[0])}: error: {message}\n"
-    text += f"    {hint}\n" if hint else ""
-    sys.stderr.write(text.encode("ascii", "backslashreplace").decode())
+    name = os.path.basename(sys.argv[0])
+    write_line(f"{name}: error: {message}", "stderr")
+    if hint:
+        write_line(f"    {hint}", "stderr")

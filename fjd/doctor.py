@@ -9,15 +9,15 @@ import re
 import sys
 import tempfile
 import time
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple
+from typing import Any, Iterable, Iterator, List, NamedTuple
 
 from fjd import cli, files, roundtrip
 from fjd.errors import FjdError, Unavailable
 from fjd.hosts import Host, LOCALHOST
 from fjd.names import printable
 from fjd.project import Project
-from fjd.remote import Answer, Errand, Remote
-from fjd.session import SCREEN, Sessions, TMUX
+from fjd.remote import Answer, Errand, run_there
+from fjd.session import PROCESS, Sessions, SOCKETS
 
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 HOME, HOSTS, SSH = "home", "hosts", "ssh"
@@ -29,12 +29,7 @@ LITTLE, FEW = 10**8, 10**4  # bytes, and files
 TIDY = "try: remove what you no longer need from done, failed and joblogs"
 ELSEWHERE = "try: set FJD_DIR to a place on another file system"
 CACHES = "try: mount with acdirmax=3 (nfs), or dcache_timeout=3 (sshfs)"
-SOCKETS = "try: export SCREENDIR=/tmp/screen-$USER, in ~/.profile"
-CURES = {  # of what is said through ssh
-    "Permission denied (": ", or put a key into ~/.ssh/authorized_keys",
-    "no Python": ", or name one in remote.conf, python: /path/to/python3",
-    "": "",
-}
+KEYS = "try: ssh {}, which should ask nothing (~/.ssh/authorized_keys)"
 
 
 class Finding(NamedTuple):
@@ -57,10 +52,12 @@ class Finding(NamedTuple):
 Findings = Iterator[Finding]
 
 
-def examine(
-    project: Project, caller: str, hosts: Iterable[Host], program: str,
-) -> Findings:
-    """All about this host, then about others, where program is run.
+def judged(is_well: bool, text: str, todo: str = "") -> Finding:
+    return Finding(OK, text) if is_well else Finding(WARN, text, todo)
+
+
+def examine(project: Project, caller: str, hosts: Iterable[Host]) -> Findings:
+    """All about this host, then about others.
 
     caller is the witness of a host that asks us, or "".  Without the home
     there is nothing more to look at.
@@ -71,7 +68,7 @@ def examine(
         (HOME, look_at_project(project, caller)),
         ("room", look_at_room(project.root)), (HOME, look_at_files(home)),
         ("clock", look_at_clock(home)), ("session", look_at_sessions(home)),
-        (HOSTS, ask(project, hosts, program)),
+        (HOSTS, ask(project, hosts)),
     ]:
         for finding in with_errors(look):
             yield finding._replace(check=finding.check or check)
@@ -95,13 +92,9 @@ def look_at_python() -> Findings:
 
 
 def look_at_load() -> Findings:
-    try:
-        load, cpus = os.getloadavg()[0], os.cpu_count() or 1
-    except (AttributeError, OSError):
-        return  # This system does not tell.
-    text = f"{load:.1f} on {cpus} CPUs"
-    yield Finding(WARN, text, "try: fewer workers") if load > cpus \
-        else Finding(OK, text)
+    load, cpus = os.getloadavg()[0], os.cpu_count() or 1
+    yield judged(
+        load <= cpus, f"{load:.1f} on {cpus} CPUs", "try: fewer workers")
 
 
 def look_at_project(project: Project, caller: str) -> Findings:
@@ -118,7 +111,7 @@ def look_at_project(project: Project, caller: str) -> Findings:
     if seconds > roundtrip.PATIENCE:
         text = f"no file went there and back in {roundtrip.PATIENCE:.0f} s"
         raise FjdError(text, CACHES)
-    yield Finding(WARN, text, CACHES) if seconds > LATE else Finding(OK, text)
+    yield judged(seconds <= LATE, text, CACHES)
 
 
 def look_at_room(root: str) -> Findings:
@@ -129,8 +122,7 @@ def look_at_room(root: str) -> Findings:
     text += f" and {number} files" if disk.f_files else ""
     if not room or not number:
         raise FjdError(text, TIDY)
-    is_short = room < LITTLE or number < FEW
-    yield Finding(WARN, text, TIDY) if is_short else Finding(OK, text)
+    yield judged(room >= LITTLE and number >= FEW, text, TIDY)
 
 
 def scratch(home: str) -> Any:
@@ -146,24 +138,26 @@ def look_at_files(home: str) -> Findings:
     yield Finding(OK, "O_EXCL, append, mkdir, rename and rmdir behave")
 
 
-def misbehaving(place: str) -> Iterator[str]:
+def misbehaving(place: str) -> List[str]:
     """Which of the calls that all steps rely on do not what they should."""
     source, pod = os.path.join(place, "job"), os.path.join(place, "pod")
     target = os.path.join(pod, "job")
-    if not files.create(source) or files.create(source):
-        yield "O_EXCL"
-    descriptor = files.open_own(source)
-    files.append(source, descriptor, b"x\n")
+    behave = {
+        "O_EXCL": files.create(source) and not files.create(source),
+        "append": appended(source, b"x\n") == b"x\n",
+        "mkdir": files.make_directory(pod) and not files.make_directory(pod),
+        "rename": files.move(source, target) and not files.is_there(source)
+        and files.is_there(target),
+        "rmdir": not files.remove_directory(pod),  # It is not empty.
+    }
+    return [call for call in behave if not behave[call]]
+
+
+def appended(path: str, line: bytes) -> bytes:
+    descriptor = files.open_own(path)
+    files.append(path, descriptor, line)
     files.close(descriptor)
-    if files.read(source)[1] != b"x\n":
-        yield "append"
-    if not files.make_directory(pod) or files.make_directory(pod):
-        yield "mkdir"
-    is_moved = files.move(source, target)
-    if not is_moved or files.is_there(source) or not files.is_there(target):
-        yield "rename"
-    if files.remove_directory(pod):
-        yield "rmdir"
+    return files.read(path)[1]
 
 
 def look_at_clock(home: str) -> Findings:
@@ -174,50 +168,43 @@ def look_at_clock(home: str) -> Findings:
         files.create(path, "\n")
         written, after = files.status(path).st_mtime, time.time()
     off = max(before - written, written - after)
-    yield Finding(OK, "that of the file server") if off < CLOCK_OFF \
-        else Finding(WARN, f"{off:.0f} s off the file server's, so times in"
-                     " the ledger look odd", "try: timedatectl set-ntp true")
+    yield judged(
+        off < CLOCK_OFF, f"{max(0, off):.0f} s off the file server's",
+        "try: timedatectl set-ntp true, or times in the ledger look odd")
 
 
 def look_at_sessions(home: str) -> Findings:
     """Whether workers can have what hire looks for first."""
-    troubles: Dict[str, str] = {}
-    for kind in (SCREEN, TMUX):
-        try:
-            with scratch(home) as place:
-                try_session(kind, place)
-        except Unavailable as error:
-            is_missing = "install" in error.hint
-            troubles[str(error)] = error.hint if is_missing else SOCKETS
-        else:
-            why = f" ({'; '.join(troubles)})" if troubles else ""
-            yield Finding(OK, f"workers live in {kind}{why}")
-            return
-    text = f"workers are background processes ({'; '.join(troubles)})"
-    yield Finding(WARN, text, list(troubles.values())[0])
+    sessions = Sessions("", lambda text: None)
+    while not has_run(sessions, home):
+        why = f"{sessions.kinds[0]}: nothing is run in its session"
+        sessions.fall_back(Unavailable(why, SOCKETS))
+    kind, hints = sessions.kinds[0], list(sessions.lacking.values())
+    why = f" ({'; '.join(sessions.lacking)})" if hints else ""
+    yield judged(kind != PROCESS, f"workers live in {kind}{why}", *hints[:1])
 
 
-def try_session(kind: str, place: str) -> None:
-    """Unavailable says why nothing can be run in one."""
-    name = os.path.basename(place).lstrip(".")
-    argv = ["mkdir", os.path.join(place, "mark")]
-    sessions = Sessions(kind, lambda text: None)
-    sessions.start(name, argv, os.devnull, dict(os.environ), "/")
-    deadline = time.monotonic() + PATIENCE
-    while not files.names(place):
-        if time.monotonic() > deadline:
-            raise Unavailable(f"{kind}: nothing is run in its session")
-        time.sleep(0.05)
+def has_run(sessions: Sessions, home: str) -> bool:
+    """Whether something is run in the best of them that can be had."""
+    with scratch(home) as place:
+        sessions.start(
+            os.path.basename(place).lstrip("."),
+            ["mkdir", os.path.join(place, "mark")], os.devnull,
+            dict(os.environ), "/")
+        deadline = time.monotonic() + PATIENCE
+        while not files.names(place) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return bool(files.names(place))
 
 
-def ask(project: Project, hosts: Iterable[Host], program: str) -> Findings:
+def ask(project: Project, hosts: Iterable[Host]) -> Findings:
     """What is found on other hosts, each looking for itself."""
-    argv = [program, "--project", project.name, "doctor", "--json"]
+    argv = [cli.beside("fjd"), "--project", project.name, "doctor", "--json"]
     errands = [Errand(host, host.directory or "/", argv) for host in hosts]
     if not errands:
         return
     with roundtrip.answering(project) as witness:
-        for answer in Remote(project, witness).run(errands, False):
+        for answer in run_there(project, witness, errands, False):
             for finding in findings_in(answer):
                 yield finding._replace(host=answer.host.address)
 
@@ -228,5 +215,4 @@ def findings_in(answer: Answer) -> Findings:
         yield from (Finding(**keys) for keys in json.loads(found.group()))
         return
     why = re.sub("^ssh: ", "", answer.why or "no answer").rstrip(".")
-    cure = next(CURES[text] for text in CURES if text in why)
-    yield Finding(FAIL, why, f"try: ssh {answer.host.name}{cure}", SSH)
+    yield Finding(FAIL, why, KEYS.format(answer.host.name), SSH)

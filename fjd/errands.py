@@ -14,7 +14,7 @@ from fjd.ledger import (
     CLEANED, DONE, Entry, FAILED, Ledger, read_entries, RETRIED,
 )
 from fjd.liveness import Identity
-from fjd.lookup import everything, find_all, Found
+from fjd.lookup import everything, files_in, find_all, Found
 from fjd.names import Attempt, new_id, new_token, Stamps
 from fjd.project import ENDED, Project
 
@@ -99,8 +99,8 @@ class Errands:
         """
         logs = self.project.names("joblogs")
         ended = {
-            name: Found(place, name, Attempt.parse(name))
-            for place in places for name in self.project.names(place)
+            found.name: found
+            for place in places for found in files_in(self.project, place)
         }
         if days:
             limit, ends = self.clock.time() - DAY * days, self.ends()

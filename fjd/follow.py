@@ -69,7 +69,7 @@ def show_log(
             attempt = found[-1].name if found else wanted
             tail.copy(attempt, project.job_log(attempt))
             if not (found or is_known or tail.copied[attempt]):
-                raise unknown(project, wanted)
+                raise unknown(wanted)
             return found[-1].place if found else ""
         if found[-1].place != RUNNING:
             say(f"{found[-1].told}.")

@@ -15,7 +15,7 @@ A host is called as the file has it, this one always localhost.
 """
 import os
 import re
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
+from typing import Any, Iterable, List, NamedTuple, Optional
 
 from fjd.config import Error, parse
 from fjd.errors import BadConfig, BadUsage
@@ -24,10 +24,17 @@ from fjd.project import Project
 from fjd.session import KINDS
 
 AUTO = "auto"
-MOST_WORKERS = 1000
-HOST = re.compile(r"([A-Za-z0-9_][\w.-]*@)?[A-Za-z0-9_][A-Za-z0-9_.-]*", re.A)
 LOCALHOST = "localhost"
 ADDRESS = "127.0.0.1"
+KEYS = {  # what a value has to look like, and what it is else
+    "name": (r"(\w[\w.-]*@)?(?!(\d+\.){0,2}\d+$)\w[\w.-]*", "is no host"),
+    "workers": (f"[0-9]{{1,3}}|1000|{AUTO}",
+                f"is neither a number from 0 to 1000 nor {AUTO}"),
+    "python": ("[^-].*", "is no command"),
+    "directory": ("[~/].*", "is no absolute path"),
+    "session": ("|".join(KINDS), f"is none of {', '.join(KINDS)}"),
+}
+PATHS = ("python", "directory")
 
 
 class Host(NamedTuple):
@@ -60,7 +67,8 @@ def parse_hosts(texts: Iterable[str], here: str) -> List[Host]:
         if text.isdigit():
             name, number = LOCALHOST, text
         try:
-            host = Host(checked_name(name), checked_number(number or AUTO))
+            host = Host(
+                checked("name", name), checked("workers", number or AUTO))
             add(hosts, host.seen_from(here))
         except ValueError as error:
             raise BadUsage(f"hire {printable(text)}: {error}")
@@ -91,19 +99,29 @@ def read_hosts(project: Project, here: str) -> Optional[List[Host]]:
 
 def host_in(section: Any) -> Host:
     """ValueError says which key is wrong, and why."""
-    checked = {}
+    found = {}
     for key in section:
-        if key not in CHECKS:
-            known = ", ".join(CHECKS)
+        if key not in KEYS:
+            known = ", ".join(KEYS)
             raise ValueError(f"{printable(key)}: unknown; keys are {known}")
         try:
-            checked[key] = CHECKS[key](section[key] or "")
+            found[key] = checked(key, section[key] or "")
         except ValueError as error:
             raise ValueError(f"{key}: {error}")
     for key in ("name", "workers"):
-        if key not in checked:
+        if key not in found:
             raise ValueError(f"{key}: it is missing")
-    return Host(**checked)
+    return Host(**found)
+
+
+def checked(key: str, text: str) -> Any:
+    """The value of a key; ValueError says why it is none."""
+    pattern, why = KEYS[key]
+    if not re.fullmatch(pattern, text, re.A):
+        raise ValueError(f"{text!r} {why}")
+    if key == "workers":
+        return None if text == AUTO else int(text)
+    return os.path.expanduser(text) if key in PATHS else text
 
 
 def add(hosts: List[Host], new: Host) -> None:
@@ -119,47 +137,3 @@ def add(hosts: List[Host], new: Host) -> None:
             hosts[i] = host._replace(workers=total)
             return
     hosts.append(new)
-
-
-def checked_name(text: str) -> str:
-    is_number = text.replace(".", "").isdigit() and text.count(".") != 3
-    if is_number or not HOST.fullmatch(text):
-        raise ValueError(f"{printable(text)!r} is no host")
-    return text
-
-
-def checked_number(text: str) -> Optional[int]:
-    if text == AUTO:
-        return None
-    if not re.fullmatch("[0-9]{1,4}", text) or int(text) > MOST_WORKERS:
-        raise ValueError(
-            f"{printable(text)!r} is neither a number from 0 to"
-            f" {MOST_WORKERS} nor {AUTO}",
-        )
-    return int(text)
-
-
-def checked_directory(text: str) -> str:
-    path = os.path.expanduser(text)
-    if not path.startswith("/"):
-        raise ValueError(f"{printable(text)!r} is no absolute path")
-    return path
-
-
-def checked_session(text: str) -> str:
-    if text not in KINDS:
-        raise ValueError(f"{printable(text)!r} is none of {', '.join(KINDS)}")
-    return text
-
-
-def checked_python(text: str) -> str:
-    if not text or text.startswith("-"):
-        raise ValueError(f"{printable(text)!r} is no command")
-    return os.path.expanduser(text)
-
-
-CHECKS: Dict[str, Callable[[str], Any]] = {
-    "name": checked_name, "workers": checked_number,
-    "python": checked_python, "directory": checked_directory,
-    "session": checked_session,
-}

@@ -19,7 +19,14 @@ SECTIONS = ("control", "fjd")
 PROGRAM = (b"#!", b"\x7fELF")
 COMMENT = re.compile(
     rb"^[ \t]*#[ \t]*fjd:[ \t]*([a-z]+)[ \t]*[=:][ \t]*(.*?)\s*$", re.M)
-SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+KEYS = {  # what they may say
+    "nice": (r"[+-]?[01]?[0-9]|-20", "a number from -20 to 19"),
+    "timeout": (r"[0-9]{1,9}(\.[0-9]{1,9})?[smhd]?",
+                "seconds, or 10m, 2h, 1d"),
+    "retries": ("[0-9]{1,6}", "a number from 0 to 999999"),
+    "argument": ("yes|no", "yes or no"),
+}
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LARGEST = 1 << 24  # bytes of an INI file
 SHELL_SYNTAX = re.compile(
     r"[|&;<>()$`\\*?\[\]#~{}!\n]|^\s*[A-Za-z_][A-Za-z0-9_]*=",
@@ -129,17 +136,8 @@ def job_of_section(keys: dict, section: str, path: str) -> Job:
     command = keys.get("executable")
     if not command:
         raise BadJob(f"no 'executable' in section [{section}]")
-    own = argument(keys.get("argument"), path)
+    own = [path] if value(keys, "argument", "yes") == "yes" else []
     return with_keys(Job(arguments(command, own), command), keys)
-
-
-def argument(text: Optional[str], path: str) -> List[str]:
-    """What stands behind the command: the job file, if it is wanted."""
-    if text in (None, "yes"):
-        return [path]
-    if text != "no":
-        raise BadJob(f"argument: yes or no, not {text!r}")
-    return []
 
 
 def arguments(command: str, own: List[str]) -> List[str]:
@@ -170,39 +168,22 @@ def with_keys(job: Job, keys: Mapping[str, Optional[str]]) -> Job:
     directory = keys.get("directory") or ""
     if "\0" in directory:
         raise BadJob("directory: it holds a NUL byte")
+    limit = value(keys, "timeout", "0")
     return job._replace(
-        niceness=niceness(keys.get("nice")),
-        timeout=timeout(keys.get("timeout")),
-        retries=retries(keys.get("retries")),
+        niceness=int(value(keys, "nice", str(NICENESS))),
+        timeout=float(limit.rstrip("smhd")) * UNITS.get(limit[-1], 1),
+        retries=int(value(keys, "retries", "0")),
         directory=os.path.expanduser(directory),
     )
 
 
-def niceness(text: Optional[str]) -> int:
-    if text is None:
-        return NICENESS
-    is_number = re.fullmatch(r"[+-]?[0-9]{1,2}", text)
-    if not is_number or not -20 <= int(text) <= 19:
-        raise BadJob(f"nice: a number from -20 to 19, not {text!r}")
-    return int(text)
-
-
-def timeout(text: Optional[str]) -> float:
-    """Seconds, as timeout(1) has them."""
-    if text is None:
-        return 0.0
-    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd]?)", text)
-    if not match:
-        raise BadJob(f"timeout: seconds, or 10m, 2h, 1d, not {text!r}")
-    return float(match.group(1)) * SECONDS[match.group(2)]
-
-
-def retries(text: Optional[str]) -> int:
-    if text is None:
-        return 0
-    if not re.fullmatch("[0-9]{1,6}", text):
-        raise BadJob(f"retries: a number from 0 to 999999, not {text!r}")
-    return int(text)
+def value(keys: Mapping[str, Optional[str]], key: str, default: str) -> str:
+    """What a key says, as it has to look."""
+    text = keys.get(key)
+    pattern, wanted = KEYS[key]
+    if text is not None and not re.fullmatch(pattern, text):
+        raise BadJob(f"{key}: {wanted}, not {text!r}")
+    return default if text is None else text
 
 
 def first_line(data: bytes) -> str:

@@ -12,8 +12,13 @@ from collections import Counter
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
 from fjd import files
+from fjd.ledger import Entry
 from fjd.lookup import everything
+from fjd.names import natural, printable
 from fjd.project import Project
+
+LISTED = re.compile("[0-9]+-[0-9a-f]{16}")
+LONGEST_TITLE = 40
 
 
 class Listed(NamedTuple):
@@ -35,6 +40,16 @@ def listed(commands: Iterable[str]) -> Iterator[Listed]:
         yield Listed(f"{number}-{mark}", command)
 
 
+def title_of(entry: Entry) -> str:
+    """A job for people: 12: its command line, if it is one of a list."""
+    if not LISTED.fullmatch(entry.job):
+        return printable(entry.job)
+    command = printable(entry.command)
+    if len(command) > LONGEST_TITLE:
+        command = command[:LONGEST_TITLE - 3] + "..."
+    return f"{entry.job.partition('-')[0]}: {command}"
+
+
 def mark_of(job: str) -> str:
     return job.rpartition("-")[2]
 
@@ -45,9 +60,9 @@ def hashed(digits: int, *texts: str) -> str:
 
 
 def not_done(project: Project, jobs: List[Listed]) \
-        -> Tuple[List[Listed], List[str]]:
-    """What is to be put, and the attempts that have failed; of an empty
-    list, all of these.
+        -> Tuple[List[Listed], Dict[str, str]]:
+    """What is to be put, and by their marks the attempts that have failed;
+    of an empty list, all of these.
     """
     wanted = {job.mark for job in jobs}
     known, failed = set(), {}
@@ -58,20 +73,30 @@ def not_done(project: Project, jobs: List[Listed]) \
         elif mark in wanted or not wanted:
             failed[mark] = found.name
     new = [job for job in jobs if job.mark not in known.union(failed)]
-    return new, [failed[mark] for mark in set(failed) - known]
+    return new, {mark: failed[mark] for mark in failed.keys() - known}
 
 
-def project_of(home: str, template: str, directory: str, is_new: bool) -> str:
-    """The latest project of that command in that directory; or one that is
-    made for it: run-<hash>, run-<hash>-2 ...
+def latest_project(home: str, text: str, directory: str) -> str:
+    """Of that command in that directory: run-<hash>, run-<hash>-2 ...; "" if
+    there is none.
     """
-    base = f"run-{hashed(10, template, os.path.realpath(directory))}"
-    names = [re.fullmatch(f"{base}(-[0-9]+)?", name)
-             for name in files.names(home)]
-    last = max((-int(found.group(1) or -1) for found in names if found),
-               default=0)
-    while is_new or not last:
-        last += 1
-        name = f"{base}-{last}" if last > 1 else base
-        is_new = not files.make_directory(os.path.join(home, name))
-    return f"{base}-{last}" if last > 1 else base
+    base = base_of(text, directory)
+    names = files.names(home) if os.path.isdir(home) else []
+    found = [name for name in names if re.fullmatch(f"{base}(-[0-9]+)?", name)]
+    return max(found, key=natural, default="")
+
+
+def new_project(home: str, text: str, directory: str) -> str:
+    """The next one, which is made."""
+    base = base_of(text, directory)
+    name = latest_project(home, text, directory)
+    number = int(name[len(base) + 1:] or 1) if name else 0
+    while True:
+        number += 1
+        name = f"{base}-{number}" if number > 1 else base
+        if files.make_directory(os.path.join(home, name)):
+            return name
+
+
+def base_of(text: str, directory: str) -> str:
+    return f"run-{hashed(10, text, os.path.realpath(directory))}"

@@ -57,8 +57,6 @@ class Here(Identity):
         """Whether a process of our host is alive; None: of another host."""
         if other[:3] != self[:3]:
             return None
-        if not other.start:
-            return is_pid(other.pid)
         return self.state_of(other) not in "ZX"
 
     def is_awake(self, other: Identity) -> bool:
@@ -85,12 +83,9 @@ class Here(Identity):
 def myself() -> Here:
     """The identity of this process."""
     pid = os.getpid()
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as boot_id:
-            boot = boot_id.read().strip()
-        pidns = str(os.stat("/proc/self/ns/pid").st_ino)
-    except OSError:
-        boot = pidns = ""  # No Linux: the host's name has to do.
+    with open("/proc/sys/kernel/random/boot_id") as boot_id:
+        boot = boot_id.read().strip()
+    pidns = str(os.stat("/proc/self/ns/pid").st_ino)
     host = safe_host(os.uname().nodename)
     return Here(host, boot, pidns, pid, start_time(pid))
 
@@ -140,12 +135,22 @@ def period_in(keys: Dict[str, str]) -> float:
 def is_at_work(project: Project, other: str, now: float, here: Here) -> bool:
     """Whether a dispatcher is, now by the server's clock, seen from here."""
     record = project.record("dispatchers", other)
-    keys = parse_record(record[1] if record else "")
-    if not record or keys.get("session", STANDBY) == STANDBY:
-        return False
-    # Not in the future, as when the server's clock was set back.
-    is_fresh = abs(now - record[0]) < FRESH * period_in(keys)
-    return is_fresh and here.sees(identity_in(keys)) is not False
+    role = parse_record(record[1] if record else "").get("session", STANDBY)
+    return role != STANDBY and not seems_dead(record, now, here, FRESH)
+
+
+def seems_dead(
+    record: Optional[Tuple[float, str]], now: float, here: Here, beats: float,
+) -> bool:
+    """Whether a member is gone, or silent for so many of its beats: one look,
+    now by the server's clock, where a Watch looks again and again.
+    """
+    if not record:
+        return True
+    keys = parse_record(record[1])
+    # Nor in the future, as when the server's clock was set back.
+    is_silent = abs(now - record[0]) > beats * period_in(keys)
+    return is_silent or here.sees(identity_in(keys)) is False
 
 
 def start_time(pid: int) -> str:
@@ -166,16 +171,6 @@ def stat_of(pid: int) -> List[str]:
 def fields_of(stat: bytes) -> List[str]:
     # The name, in parentheses, may hold anything.
     return stat.rpartition(b")")[2].decode().split()
-
-
-def is_pid(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # Somebody else's: it lives.
-    return True
 
 
 def is_late(now: float, due: float) -> bool:

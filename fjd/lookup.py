@@ -1,20 +1,22 @@
 """Where the jobs are that a person names: by job, or by attempt."""
-from difflib import get_close_matches
-from itertools import islice
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
-from fjd.errors import FjdError
+from fjd.errors import BadUsage
 from fjd.names import Attempt, host_of, printable
 from fjd.project import ENDED, Project
 
 PLACES = {  # from what is old to what is new
-    "failed": "has failed", "done": "is done",
+    "failed": "has failed (fjd retry repeats it)",
+    "done": "is done (fjd retry repeats it)",
     "held": "is held (fjd release lets it go)", "jobqueue": "waits",
     "jobpods": "was given to a worker{}, and has not begun",
     "running": "runs{}",
 }
+STATES = {  # in the order in which jobs go
+    "jobqueue": "waiting", "held": "held", "jobpods": "given",
+    "running": "running", "done": "done", "failed": "failed",
+}
 RUNNING = "running"
-MOST_COMPARED = 10000  # names, with one that is unknown
 
 
 class Found(NamedTuple):
@@ -45,28 +47,28 @@ class Found(NamedTuple):
         return (rank, *self.attempt.given)
 
 
-def job_files(project: Project) -> Iterator[Tuple[str, str, str, str]]:
-    """Place, name, attempt and worker of each, at least once: in the order in
-    which jobs go.
-    """
-    for place in ("jobqueue", "held"):
-        for name in project.waiting(place):
-            yield place, name, name, ""
-    for worker in project.pods():
-        for name in project.given(worker) or []:
-            yield "jobpods", name, name, worker
-    for run in project.running():
-        yield RUNNING, run.name, run.attempt, run.worker
-    for place in ENDED:
-        for name in project.names(place):
-            yield place, name, name, ""
-
-
 def everything(project: Project, start: str = "") -> Iterator[Found]:
-    """All job files whose names begin so."""
-    for place, name, attempt, worker in job_files(project):
+    """All job files whose attempts' names begin so, each at least once."""
+    for place in STATES:
+        yield from files_in(project, place, start)
+
+
+def files_in(project: Project, place: str, start: str = "") \
+        -> Iterator[Found]:
+    for name, attempt, worker in names_in(project, place):
         if attempt.startswith(start):
             yield Found(place, name, Attempt.parse(attempt), worker)
+
+
+def names_in(project: Project, place: str) -> List[Tuple[str, str, str]]:
+    """Name, attempt and worker of each."""
+    if place == "jobpods":
+        return [(name, name, worker) for worker in project.pods()
+                for name in project.given(worker) or []]
+    if place == RUNNING:
+        return [(run.name, *run) for run in project.running()]
+    names = project.names(place) if place in ENDED else project.waiting(place)
+    return [(name, name, "") for name in names]
 
 
 def find(project: Project, wanted: str) -> List[Found]:
@@ -87,11 +89,5 @@ def find_all(
     return matches
 
 
-def unknown(project: Project, wanted: str) -> FjdError:
-    """That there is no such job, and which ones have a name like it."""
-    some = islice(everything(project), MOST_COMPARED)
-    near = get_close_matches(wanted, {found.attempt.job for found in some})
-    return FjdError(
-        f"{printable(wanted)}: there is no such job",
-        f"did you mean: {', '.join(map(printable, near))}" if near else "",
-    )
+def unknown(wanted: str) -> BadUsage:
+    return BadUsage(f"{printable(wanted)}: there is no such job")

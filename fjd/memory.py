@@ -56,10 +56,8 @@ def read(project: Project, name: str) -> Memory:
             {name: int(size) for name, size in found.ledgers.items()},
             bool(found.has_hired),
         )
-    except (
-        PermissionError, ValueError, TypeError, AttributeError,
-        RecursionError,
-    ):
+    except (PermissionError, ValueError, TypeError, AttributeError,
+            RecursionError):
         # RACE: it is being written, or has been removed; or it is not ours.
         return Memory()
 

@@ -17,6 +17,7 @@ called anything.
 """
 import os
 import re
+import sys
 from os import urandom
 from typing import Match, NamedTuple, Tuple
 
@@ -185,10 +186,14 @@ def made_up(job: str) -> str:
 
 
 def printable(name: str) -> str:
-    """Any name as one line of ASCII, the same in every locale."""
+    """Any name as one line; what cannot be shown, as \\n or \\udcff.
+
+    CRON: with LANG=C Python 3.6 can keep nothing but ASCII.
+    """
     text = os.fsencode(name).decode(errors="surrogateescape")
-    line = text.encode("ascii", "backslashreplace").decode()
-    return CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", line)
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    encoding = sys.getfilesystemencoding()
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def natural(name: str) -> str:

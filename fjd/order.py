@@ -69,11 +69,10 @@ def reorder(
     names = sorted(project.waiting(), key=order.key)
     jobs = dict.fromkeys(Attempt.parse(name).job for name in names)
     text = "".join(f"{job}\n" for job in jobs if "\n" not in job)
-    sorter = subprocess.Popen(
-        ["/bin/sh", "-c", command], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    printed = lines(sorter.communicate(os.fsencode(text))[0])
+    sorter = subprocess.run(
+        ["/bin/sh", "-c", command], input=os.fsencode(text),
+        stdout=subprocess.PIPE)
+    printed = lines(sorter.stdout)
     if sorter.returncode:
         raise FjdError(f"the command has failed (status {sorter.returncode}):"
                        " the order stays as it was")

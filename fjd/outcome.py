@@ -3,6 +3,7 @@ import shlex
 from collections import deque
 from typing import Deque, Dict, List, Set
 
+from fjd.joblist import title_of
 from fjd.ledger import (
     DONE, Entry, FAILED, LOST, parsed, parts, RETRIED, SUPERSEDED,
 )
@@ -47,7 +48,7 @@ class Outcome:
                 del self.failed[name]
         new = [name for name in self.failed if name not in self.told]
         self.told.update(new)
-        return [self.failed[name].told for name in new]
+        return [told(self.failed[name]) for name in new]
 
     def count_read(self) -> None:
         while self.read:
@@ -83,7 +84,7 @@ class Outcome:
     def failures(self) -> List[str]:
         """A line for each."""
         return [
-            f"Failed: {entry.told}, see {self.log(entry)}"
+            f"Failed: {told(entry)}, see {self.log(entry)}"
             for entry in self.failed.values()
         ]
 
@@ -95,14 +96,19 @@ class Outcome:
         failed = list(self.failed.values())
         if not failed:
             return [f"{self.done} done, 0 failed"]
-        names = [entry.told for entry in failed[:MOST_NAMED]]
+        names = list(map(told, failed[:MOST_NAMED]))
         if len(failed) > MOST_NAMED:
             names.append(f"and {len(failed) - MOST_NAMED} more")
         return [
             f"{self.done} done, {len(failed)} failed: {', '.join(names)}",
-            f"What {printable(failed[0].job)} printed, and why it failed:"
+            f"To see why: fjd why --project {self.project.name}"
+            f" {pasteable(printable(failed[0].job))}; what it printed:"
             f" {self.log(failed[0])}",
         ]
+
+
+def told(entry: Entry) -> str:
+    return f"{title_of(entry)} ({printable(entry.how)})"
 
 
 def pasteable(path: str) -> str:

@@ -2,7 +2,6 @@
 
 The only module that imports sh, and late: that takes a tenth of a second.
 """
-import shutil
 import sys
 from typing import Any
 
@@ -32,6 +31,7 @@ def call(name: str, *arguments: str, **how: Any) -> str:
 
 def program(name: str) -> Any:
     """A program to be called; Unavailable says what to install."""
+    import shutil
     try:
         import sh
     except ImportError:

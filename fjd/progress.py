@@ -1,13 +1,13 @@
 """How far it is, on a terminal: one line at its foot, written again and again.
 
-tqdm writes it, where that is installed.  Other lines go above it: who prints
-one clears the foot first.  Elsewhere than on a terminal nothing is shown.
+tqdm makes its text, where that is installed.  Other lines go above it: who
+prints one clears the foot first.  Elsewhere than on a terminal nothing is
+shown.
 """
 import os
 import sys
 import time
-from contextlib import contextmanager
-from typing import Any, Callable, Iterator, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 FIRST = 0.5   # seconds without it, which may be all there are
 PERIOD = 0.25
@@ -22,8 +22,8 @@ class Progress:
     def __init__(self, is_wanted: bool, clock: Any = time) -> None:
         self.clock = clock
         self.is_shown = is_wanted and bool(sys.stderr) and sys.stderr.isatty()
-        self.bar: Any = None
-        self.is_clear = False
+        self.meter: Optional[Meter] = None
+        self.is_there = False
         self.counts: HowFar = (0, 0, 0)
         self.next = clock.monotonic() + FIRST
 
@@ -35,34 +35,33 @@ class Progress:
             self.counts = count()
             cost = self.clock.monotonic() - now
             self.next = now + max(PERIOD, SHARE * cost)
-        if is_due or self.is_clear:
-            with self.unless_gone():
-                self.is_clear = False
-                self.draw(*self.counts)
+        if is_due or self.meter and not self.is_there:
+            self.draw(*self.counts)
 
     def draw(self, done: int, failed: int, left: int) -> None:
-        if not self.bar:
-            self.bar = new_bar(done + failed, left)
-        self.bar.draw(done + failed, failed, left)
+        now = self.clock.monotonic()
+        self.meter = self.meter or Meter(now, done + failed)
+        room = width() - 1
+        text = self.meter.text(now, done + failed, failed, left, room)
+        self.is_there = True
+        self.write(CLEAR + text[:room])
 
     def clear(self) -> None:
         """Make room for another line, until the next show()."""
-        if self.bar and not self.is_clear:
-            with self.unless_gone():
-                self.bar.clear()
-                self.is_clear = True
+        if self.is_there:
+            self.is_there = False
+            self.write(CLEAR)
 
     def end(self) -> None:
         self.clear()
-        self.bar, self.is_shown, self.is_clear = None, False, False
+        self.meter, self.is_shown = None, False
 
-    @contextmanager
-    def unless_gone(self) -> Iterator[None]:
-        """The terminal may be closed at any time."""
+    def write(self, text: str) -> None:
         try:
-            yield
-        except OSError:
-            self.bar, self.is_shown, self.is_clear = None, False, False
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except OSError:  # The terminal may be closed at any time.
+            self.meter, self.is_shown, self.is_there = None, False, False
 
     def above(self, say: Callable[[str], None]) -> Callable[[str], None]:
         """What says a line above this one."""
@@ -72,52 +71,38 @@ class Progress:
         return say_above
 
 
-class PlainBar:
-    """12/100, 1 failed, 3.2/s, 0:28 left."""
+class Meter:
+    """12/100, 1 failed, 3.2/s, 0:00:28 left; or the same as tqdm has it."""
 
-    def __init__(self, ended: int, left: int) -> None:
+    def __init__(self, now: float, ended: int) -> None:
+        self.begin = now
         self.before = ended
-        self.begin = time.monotonic()
+        try:
+            from tqdm import tqdm
+            self.tqdm: Any = tqdm
+        except ImportError:
+            self.tqdm = None
 
-    def draw(self, ended: int, failed: int, left: int) -> None:
-        rate = (ended - self.before) / (time.monotonic() - self.begin)
+    def text(
+        self, now: float, ended: int, failed: int, left: int, columns: int,
+    ) -> str:
+        seconds = now - self.begin
+        if self.tqdm:
+            return self.tqdm.format_meter(
+                ended, ended + left, seconds, columns, "[fjd]", ascii=True,
+                unit="job", postfix=f"failed={failed}", initial=self.before)
         text = f"[fjd] {ended}/{ended + left}, {failed} failed"
+        rate = (ended - self.before) / seconds if seconds else 0.0
         if rate:
             text += f", {rate:.2g}/s, {hours(left / rate)} left"
-        columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-        sys.stderr.write(CLEAR + text[:columns - 1])
-        sys.stderr.flush()
-
-    def clear(self) -> None:
-        sys.stderr.write(CLEAR)
-        sys.stderr.flush()
+        return text
 
 
-class TqdmBar:
-    """The same, as tqdm has it."""
-
-    def __init__(self, ended: int, left: int) -> None:
-        from tqdm import tqdm
-        tqdm.monitor_interval = 0  # No thread, beside those who fork.
-        self.bar = tqdm(
-            desc="[fjd]", unit="job", initial=ended, total=ended + left,
-            file=sys.stderr, dynamic_ncols=True, leave=False,
-        )
-
-    def draw(self, ended: int, failed: int, left: int) -> None:
-        self.bar.n, self.bar.total = ended, ended + left
-        self.bar.set_postfix(failed=failed)
-
-    def clear(self) -> None:
-        self.bar.clear()
-
-
-def new_bar(ended: int, left: int) -> Any:
-    """The best that there is."""
+def width() -> int:
     try:
-        return TqdmBar(ended, left)
-    except ImportError:
-        return PlainBar(ended, left)
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except OSError:
+        return 80  # It was closed.
 
 
 def hours(seconds: float) -> str:

@@ -141,19 +141,15 @@ class Recruiter:
             raise NotHired(f"{workers}: did not leave")
         for line in dismissal.summary(self.here.host):
             self.say(line)
-        for dispatcher in self.hiring_dispatchers():
-            self.say(f"Dispatcher {dispatcher} is at work with --hire, and"
-                     " will hire again: end it first.")
+        self.warn_of_those_who_hire()
 
-    def hiring_dispatchers(self) -> List[str]:
-        """Those that may be at work, and hire by themselves."""
-        found = []
+    def warn_of_those_who_hire(self) -> None:
         for dispatcher in self.project.members("dispatchers"):
             keys = keys_of(self.project, "dispatchers", dispatcher)
             is_gone = self.here.sees(identity_in(keys)) is False
             if keys.get("session") == HIRING and not is_gone:
-                found.append(dispatcher)
-        return found
+                self.say(f"Dispatcher {dispatcher} is at work with --hire, and"
+                         " will hire again: end it first.")
 
     def wait_until_left(self, dismissal: Dismissal, seconds: float) -> None:
         backoff = Backoff(0.5)

@@ -34,8 +34,6 @@ OPTIONS = [
     "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3",
 ]
 REDIRECTED = 'exec "$@" <"$0/in" >"$0/out" 2>"$0/err"'
-BATCH = ["-o", "BatchMode=yes"]
-INTERACTIVE = ["-o", "BatchMode=no"]
 # csh(1) takes no -l beside -c, and fish(1) is no sh: these lend their
 # environment only.  What login scripts leave in the background has files
 # open, and does not keep sshd(8) waiting.
@@ -90,66 +88,63 @@ class Answer(NamedTuple):
     is_refused: bool = False
 
 
-class Remote:
-    """Runs errands for one project."""
+def run_there(
+    project: Project, witness: str, errands: List[Errand], is_terminal: bool,
+) -> Iterator[Answer]:
+    """The answers, in the order of the errands; the refused ones last."""
+    program("ssh")
+    refused = []
+    from concurrent.futures import ThreadPoolExecutor  # 5 ms: if needed.
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        # If we are interrupted, map() cancels what has not begun.
+        answers = threads.map(
+            lambda errand: ask(errand, script(errand, project, witness)),
+            errands)
+        for errand, answer in zip(errands, answers):
+            if answer.is_refused and is_terminal:
+                refused.append(errand)
+            else:
+                yield answer
+    for errand in refused:
+        yield ask(errand, script(errand, project, witness), is_batch=False)
 
-    def __init__(self, project: Project, witness: str) -> None:
-        self.project = project
-        self.witness = witness
 
-    def run(self, errands: List[Errand], is_terminal: bool) \
-            -> Iterator[Answer]:
-        """The answers, in the order of the errands; the refused ones last."""
-        program("ssh")
-        refused = []
-        from concurrent.futures import ThreadPoolExecutor  # 5 ms: if needed.
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            # If we are interrupted, map() cancels what has not begun.
-            answers = threads.map(self.ask, errands)
-            for errand, answer in zip(errands, answers):
-                if answer.is_refused and is_terminal:
-                    refused.append(errand)
-                else:
-                    yield answer
-        for errand in refused:
-            yield self.ask(errand, is_batch=False)
+def ask(errand: Errand, script: str, is_batch: bool = True) -> Answer:
+    """Run one, with files for its stdin, stdout and stderr.
 
-    def ask(self, errand: Errand, is_batch: bool = True) -> Answer:
-        """Run one, with files for its stdin, stdout and stderr.
-
-        So nothing that was started there, nor a connection that is shared,
-        can keep us waiting for the end of a pipe.
-        """
-        with tempfile.TemporaryDirectory(prefix="fjd-") as place:
-            with open(f"{place}/in", "w", encoding="utf-8") as file:
-                file.write(self.script(errand))
-            why = call(
-                "sh", "-c", REDIRECTED, place, "ssh", *OPTIONS,
-                *(BATCH if is_batch else INTERACTIVE), "--",
-                errand.host.name, "exec /bin/sh",
-                **({"_timeout": PATIENCE} if is_batch else {"_fg": True}),
-            )
-            lines = lines_of(f"{place}/out")
-            complaints = lines_of(f"{place}/err") if why else []
-        is_refused = why == SSH_FAILED and any(
-            reason in line for line in complaints for reason in REFUSED)
-        reason = reason_in(complaints) or why
-        return Answer(errand.host, lines, reason, is_refused)
-
-    def script(self, errand: Errand) -> str:
-        """What a plain sh there is to read."""
-        python = errand.host.python
-        pythons = [python] if python else [sys.executable, "python3", "python"]
-        there = THERE.format(
-            directory=quote(errand.directory), witness=quote(self.witness),
-            home=quote(os.path.dirname(self.project.root)),
-            setup=quote(self.project.path("setup.sh")), setup_failed=SETUP,
-            witness_key=WITNESS,
-            pythons=" ".join(map(quote, pythons)), probe=quote(PROBE),
-            command=" ".join(map(quote, errand.command)),
-            unavailable=os.EX_UNAVAILABLE,
+    So nothing that was started there, nor a connection that is shared, can
+    keep us waiting for the end of a pipe.
+    """
+    with tempfile.TemporaryDirectory(prefix="fjd-") as place:
+        with open(f"{place}/in", "w", encoding="utf-8") as file:
+            file.write(script)
+        why = call(
+            "sh", "-c", REDIRECTED, place, "ssh", *OPTIONS,
+            "-o", f"BatchMode={'yes' if is_batch else 'no'}", "--",
+            errand.host.name, "exec /bin/sh",
+            **({"_timeout": PATIENCE} if is_batch else {"_fg": True}),
         )
-        return LOGIN.format(script=quote(there))
+        lines = lines_of(f"{place}/out")
+        complaints = lines_of(f"{place}/err") if why else []
+    is_refused = why == SSH_FAILED and any(
+        reason in line for line in complaints for reason in REFUSED)
+    reason = reason_in(complaints) or why
+    return Answer(errand.host, lines, reason, is_refused)
+
+
+def script(errand: Errand, project: Project, witness: str) -> str:
+    """What a plain sh there is to read."""
+    python = errand.host.python
+    pythons = [python] if python else [sys.executable, "python3", "python"]
+    there = THERE.format(
+        directory=quote(errand.directory), witness=quote(witness),
+        home=quote(os.path.dirname(project.root)), witness_key=WITNESS,
+        setup=quote(project.path("setup.sh")), setup_failed=SETUP,
+        pythons=" ".join(map(quote, pythons)), probe=quote(PROBE),
+        command=" ".join(map(quote, errand.command)),
+        unavailable=os.EX_UNAVAILABLE,
+    )
+    return LOGIN.format(script=quote(there))
 
 
 def lines_of(path: str) -> List[str]:

@@ -14,6 +14,7 @@ from fjd.programs import call
 
 SCREEN, TMUX, PROCESS = "screen", "tmux", "process"
 KINDS = (SCREEN, TMUX, PROCESS)
+SOCKETS = "try: another --session, or export SCREENDIR=/tmp/screen-$USER"
 SECONDS = 20  # for screen or tmux to start
 # What ld.so(8), "Secure-execution mode", takes out of the environment when
 # screen is installed setgid, as on some systems.
@@ -21,6 +22,16 @@ STRIPPED = (
     "LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT", "LD_ORIGIN_PATH", "TMPDIR",
     "LOCPATH", "NLSPATH", "TZDIR", "MALLOC_ARENA_MAX", "GCONV_PATH",
 )
+# A server of tmux for each (-L): a shared one keeps the environment of whoever
+# started it, not that of this hire.
+STARTS = {
+    SCREEN: ("-c", "/dev/null", "-dmS", "{0}", "env"),
+    TMUX: ("-f", "/dev/null", "-L", "{0}", "new-session", "-d", "-s", "{0}",
+           "-c", "{1}", "--", "env"),
+}
+ENDS = {
+    SCREEN: ("-S", "{0}", "-X", "quit"), TMUX: ("-L", "{0}", "kill-server"),
+}
 
 
 class Sessions:
@@ -29,7 +40,7 @@ class Sessions:
     def __init__(self, wanted: str, say: Callable[[str], None]) -> None:
         self.kinds = [wanted] if wanted else list(KINDS)
         self.say = say
-        self.lacking: List[str] = []
+        self.lacking: Dict[str, str] = {}  # why not, and what to do
 
     def start(
         self, name: str, argv: List[str], log: str, environ: Dict[str, str],
@@ -44,26 +55,26 @@ class Sessions:
             kind = self.kinds[0]
             known = {**without_job(environ), SESSION: f"{kind} {name}"}
             try:
-                return STARTERS[kind](name, argv, known, directory)
+                return start(kind, name, argv, known, directory)
             except Unavailable as error:
                 if len(self.kinds) == 1:
                     raise
-                self.fall_back(str(error))
+                self.fall_back(error)
 
     def end(self, session: str, pid: int, number: int) -> None:
         """End a worker and its session, which a record names."""
         kind, _, name = session.partition(" ")
-        if kind in ENDERS and is_project(name):
+        if kind in ENDS and is_project(name):
             try:
-                manage(*(word.format(name) for word in ENDERS[kind]))
+                manage(kind, *(word.format(name) for word in ENDS[kind]))
             except Unavailable:
                 pass  # It has no session any more.
         kill([pid], number)
         kill([pid], signal.SIGCONT)  # A stopped one would not hear it.
 
-    def fall_back(self, why: str) -> None:
+    def fall_back(self, why: Unavailable) -> None:
         self.kinds.pop(0)
-        self.lacking += [] if why in self.lacking else [why]
+        self.lacking[str(why)] = why.hint
         if self.kinds == [PROCESS]:
             reasons = "; ".join(self.lacking)
             self.say(f"Workers run as background processes ({reasons}).")
@@ -73,43 +84,19 @@ def manage(name: str, *arguments: str, **how: Any) -> None:
     """Call screen or tmux; Unavailable says why that did not work."""
     why = call(name, *arguments, _timeout=SECONDS, **how)
     if why:
-        raise Unavailable(f"{name}: {why}", "try: another --session")
+        raise Unavailable(f"{name}: {why}", SOCKETS)
 
 
-def start_screen(
-    name: str, argv: List[str], environ: Dict[str, str], directory: str,
+def start(
+    kind: str, name: str, argv: List[str], environ: Dict[str, str],
+    directory: str,
 ) -> None:
+    if kind == PROCESS:
+        null = subprocess.DEVNULL
+        subprocess.Popen(
+            argv, env=environ, cwd=directory, start_new_session=True,
+            stdin=null, stdout=null, stderr=null)
+        return
+    words = [word.format(name, directory) for word in STARTS[kind]]
     kept = [f"{key}={environ[key]}" for key in STRIPPED if key in environ]
-    manage(
-        SCREEN, "-c", "/dev/null", "-dmS", name, "env", *kept, *argv,
-        _env=environ, _cwd=directory,
-    )
-
-
-def start_tmux(
-    name: str, argv: List[str], environ: Dict[str, str], directory: str,
-) -> None:
-    """A server of its own (-L) for each: a shared one keeps the environment
-    of whoever started it, not that of this hire.
-    """
-    manage(
-        TMUX, "-f", "/dev/null", "-L", name, "new-session", "-d", "-s", name,
-        "-c", directory, "--", *argv, _env=environ, _cwd=directory,
-    )
-
-
-def start_process(
-    name: str, argv: List[str], environ: Dict[str, str], directory: str,
-) -> None:
-    subprocess.Popen(
-        argv, env=environ, cwd=directory, start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-ENDERS = {
-    SCREEN: (SCREEN, "-S", "{}", "-X", "quit"),
-    TMUX: (TMUX, "-L", "{}", "kill-server"),
-}
-STARTERS = {SCREEN: start_screen, TMUX: start_tmux, PROCESS: start_process}
+    manage(kind, *words, *kept, *argv, _env=environ, _cwd=directory)

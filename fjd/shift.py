@@ -82,13 +82,16 @@ class Shift:
             + len(self.project.running())
         return self.outcome.done, len(self.outcome.failed), left
 
-    def tell(self, say: Callable[[str], None], is_quiet: bool) -> None:
-        """Say how it went; to the quiet, only what failed."""
+    def close(
+        self, say: Callable[[str], None], is_quiet: bool, has_hired: bool,
+    ) -> None:
+        """Say how it went (to the quiet, only what failed), and leave."""
         self.progress.end()
         self.outcome.update()
         lines = self.outcome.failures() if is_quiet else self.outcome.summary()
         for line in lines:
             say(line)
+        self.leave(self.outcome.offsets, has_hired)
 
     def leave(self, ledgers: Dict[str, int], has_hired: bool) -> None:
         """Tell the next one how far the ledgers have been told, and so on."""

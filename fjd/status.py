@@ -7,12 +7,12 @@ import time
 from typing import Any, Dict, Iterator, List, Optional
 
 from fjd.counts import Counts, newest_counts
-from fjd.liveness import (
-    FRESH, Here, identity_in, is_at_work, parse_record, period_in,
-)
+from fjd.liveness import FRESH, Here, is_at_work, seems_dead
 from fjd.names import Attempt, host_of, natural, new_id, printable
 from fjd.project import Project
 
+COUNTS = "{waiting} waiting, {held} held, {given} given out, {running}" \
+    " running, {done} done, {failed} failed"
 MOST_SHOWN = 10  # of the jobs that run
 SPANS = (("d", 86400), ("h", 3600), ("min", 60))
 STATES = ("busy", "idle", "silent")
@@ -36,10 +36,9 @@ class Look:
 
     def silence(self, worker: str) -> Any:
         """(worker, seconds) of one that is, or whose process is gone."""
-        found, text = self.project.record("workers", worker) or (self.now, "")
-        keys, silence = parse_record(text), self.now - found
-        is_gone = self.here.sees(identity_in(keys)) is False or not keys
-        is_silent = is_gone or silence > FRESH * period_in(keys)
+        record = self.project.record("workers", worker)
+        silence = self.now - record[0] if record else 0.0
+        is_silent = seems_dead(record, self.now, self.here, FRESH)
         return (worker, round(silence)) if is_silent else None
 
     def hosts(self) -> Dict[str, Dict[str, List[str]]]:
@@ -100,8 +99,7 @@ def status_of(
 
 def screen(found: Dict[str, Any]) -> Iterator[str]:
     """The same for people."""
-    yield "{waiting} waiting, {held} held, {given} given out, {running}" \
-        " running, {done} done, {failed} failed".format(**found)
+    yield COUNTS.format(**found)
     if found["counted_by"]:
         yield f"waiting, done and failed: as of {span(found['age'])} ago, by" \
             f" dispatcher {found['counted_by']}" \

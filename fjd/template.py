@@ -5,7 +5,6 @@ number of the command.  Or in that of fjd in 2013: $1, $2.  What is put in is
 quoted for the shell, so no quotes belong around a placeholder.
 """
 import itertools
-import os
 import re
 from shlex import quote
 from typing import Iterable, Iterator, List, Sequence, Tuple
@@ -67,11 +66,3 @@ def with_dollars(template: str, rows: Iterable[Sequence[str]]) \
                 lambda found: values.get(found.group(1), found.group()),
                 template,
             )
-
-
-def lines(data: bytes) -> List[str]:
-    """What stands on standard input, one item a line."""
-    if b"\0" in data:
-        raise BadUsage("standard input: NUL bytes; one item a line is wanted")
-    *whole, last = os.fsdecode(data).split("\n")
-    return whole + [last] * bool(last)

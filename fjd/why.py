@@ -12,18 +12,6 @@ from fjd.status import Look, moment, since, span
 LAST_LINES = 10
 LAST_BYTES = 8192
 IN_SHELL = 128  # and a signal: how sh tells what ended a program that it ran
-MEANINGS = {
-    "exit 126": "it was found, and may not be executed",
-    "exit 127": "the shell found no such command",
-    "SIGABRT": "it gave itself up, as after a failed assertion",
-    "SIGBUS": "memory, or a file mapped into it, has gone",
-    "SIGFPE": "a division by zero, or the like",
-    "SIGILL": "built for another kind of processor, perhaps",
-    "SIGKILL": "by hand, or because there was too little memory",
-    "SIGSEGV": "it used memory that is not its own",
-    "SIGTERM": "somebody told it to end",
-    "SIGXCPU": "a limit of CPU time",
-}
 
 
 def why(project: Project, here: Here, wanted: str) -> Iterator[str]:
@@ -31,11 +19,12 @@ def why(project: Project, here: Here, wanted: str) -> Iterator[str]:
     matches = find(project, wanted)
     entries = history(project, Attempt.parse(wanted).job)
     if not (matches or entries):
-        raise unknown(project, wanted)
+        raise unknown(wanted)
     if not matches:
         yield f"{printable(wanted)} is not there any more"
-    for found in matches:
-        yield from whereabouts(project, here, found)
+    yield from dict.fromkeys(  # Troubles are the same for several.
+        line for found in matches for line in whereabouts(project, here, found)
+    )
     if entries and entries[-1].event == RETRIED:
         yield "what failed is tried again behind the first attempts of others"
     yield from map(told, entries)
@@ -55,7 +44,8 @@ def history(project: Project, job: str) -> List[Entry]:
 
 def whereabouts(project: Project, here: Here, found: Found) -> Iterator[str]:
     """Where a job file is, and what it waits for."""
-    line = found.told
+    attempt = found.attempt
+    line = found.told + f" [{printable(attempt.name)}]" * bool(attempt.stamp)
     if found.place not in ENDED:
         look = Look(project, here)
         if found.place == RUNNING:
@@ -71,22 +61,21 @@ def whereabouts(project: Project, here: Here, found: Found) -> Iterator[str]:
 
 def told(entry: Entry) -> str:
     """When and where an attempt ended, and how."""
-    how = filter(None, [entry.event, entry.reason, meaning(entry.status)])
-    return f"{moment(entry.end)} on {entry.host or 'no host'} after" \
-        f" {span(entry.end - entry.start)}: {printable(', '.join(how))}" \
-        f" [{printable(entry.attempt)}]"
+    how = filter(None, [entry.event, entry.reason, named(entry.status)])
+    took = entry.end - entry.start
+    after = f" after {span(took)}" if took > 0 else ""
+    return f"{moment(entry.end)} on {entry.host or 'no host'}{after}:" \
+        f" {printable(', '.join(how))} [{printable(entry.attempt)}]"
 
 
-def meaning(status: str) -> str:
-    """exit 139 and signal 11 in words."""
+def named(status: str) -> str:
+    """signal 11, SIGSEGV; also where sh has said exit 139."""
     kind, _, number = status.partition(" ")
     try:
-        is_own = kind == "signal"
-        name = signal.Signals(int(number) - (0 if is_own else IN_SHELL)).name
-        words = f"{status}, {name}"
+        own = int(number) - (IN_SHELL if kind == "exit" else 0)
+        return f"{status}, {signal.Signals(own).name}"
     except ValueError:
-        words = name = status.strip("-")
-    return words + (f" ({MEANINGS[name]})" if name in MEANINGS else "")
+        return status.strip("-")
 
 
 def output(

@@ -3,8 +3,9 @@
 A step is a function of Project, JobLog or Ledger, or a function of fjd.files
 that a role calls by itself.  It is found by the name it is called on: the
 project of self.project.end(run, place) is a Project.  A role takes a step if
-the function that calls it is mentioned by main() of its script, by a table in
-the modules that this imports, or by a function that is mentioned in turn.
+the function that calls it is mentioned by main() of its script, is made a verb
+there, is mentioned by a table in the modules that this imports, or by a
+function that is mentioned in turn.
 """
 import ast
 import os
@@ -58,12 +59,16 @@ def functions(tree):
 
 
 def calls(node):
-    """(owner, name, line) of each owner.name(...) in a function."""
+    """(owner, name, line) of each owner.name(...) in a function, also of one
+    that is handed over to be called.
+    """
     for call in ast.walk(node):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
-            owner = call.func.value
-            name = getattr(owner, "attr", getattr(owner, "id", ""))
-            yield name, call.func.attr, call.lineno
+        parts = [call.func, *call.args] if isinstance(call, ast.Call) else []
+        for part in parts:
+            if isinstance(part, ast.Attribute):
+                owner = part.value
+                name = getattr(owner, "attr", getattr(owner, "id", ""))
+                yield name, part.attr, call.lineno
 
 
 def operations_of_files():
@@ -157,9 +162,11 @@ def reached(trees):
         for name, nodes in functions(tree).items():
             known.setdefault(name, []).extend((place, n) for n in nodes)
     tables = [node for tree in trees.values() for node in tree.body
-              if isinstance(node, (ast.Assign, ast.AnnAssign))]
+              if isinstance(node, (ast.Assign, ast.AnnAssign, ast.For))]
+    verbs = {name for name, nodes in known.items() for _, node in nodes
+             if any(isinstance(d, ast.Call) for d in node.decorator_list)}
     found, done = [], set()
-    todo = {"main", "__init__"}.union(*map(mentioned, tables))
+    todo = {"main", "__init__"}.union(verbs, *map(mentioned, tables))
     while todo:
         done |= todo
         new = [item for name in todo for item in known.get(name, [])]

@@ -54,7 +54,7 @@ def test_jobs_that_are_accounted_for(project, put, lay, note, findings):
     note(FAILED, lay("failed"))
     assert findings() == []
     assert ok("fjd", "audit") == [
-        "2 waiting, 0 given out, 1 running, 1 done, 1 failed:"
+        "2 waiting, 0 held, 0 given out, 1 running, 1 done, 1 failed:"
         " 0 not accounted for",
     ]
 

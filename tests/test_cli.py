@@ -1,13 +1,19 @@
 """Usage, errors and exit codes of each command, as a person meets them."""
+import io
 import os
-import signal
 import re
+import shutil
+import signal
 import stat
 import subprocess
+import sys
 
 import pytest
 
 from helpers import command, fjd, is_root, ok, run
+
+from fjd import cli
+from fjd.errors import BadUsage
 
 COMMANDS = ["fjd", "fjd-dispatcher", "fjd-recruiter", "fjd-worker"]
 VERBS = {"fjd-recruiter": ["fire"], "fjd": ["audit"]}
@@ -78,6 +84,7 @@ def test_missing_verb_is_said():
 ])
 def test_options_stand_before_or_after_the_verb(arguments):
     assert ok("fjd-recruiter", *arguments) == [
+        '[fjd-recruiter] Made project "p".',
         '[fjd-recruiter] Hired 1 workers in project "p".',
     ]
     assert ok("fjd-recruiter", "fire", "--project", "p") == [
@@ -230,9 +237,44 @@ def test_results_that_cannot_be_written_are_an_error(project):
     assert process.returncode == 74
 
 
+def test_who_types_nothing_more_sees_what_there_is():
+    result = fjd("fjd")
+    assert (result.returncode, result.stderr) == (2, "")
+    assert result.stdout == fjd("fjd", "--help").stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_ctrl_c_while_modules_are_imported_is_quiet(name, tmp_path):
+    """The first of them is held up until the signal has come."""
+    script = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    (tmp_path / "bin").mkdir()
+    shutil.copy(command(name)[1], str(tmp_path / "bin"))
+    (tmp_path / "fjd").mkdir()
+    (tmp_path / "fjd" / "__init__.py").write_text("")
+    (tmp_path / "fjd" / "cli.py").write_text(script)
+    result = run([command(name)[0], str(tmp_path / "bin" / name)])
+    assert (result.returncode, result.stderr) == (-signal.SIGINT, "")
+
+
 def test_a_project_that_is_not_there_is_not_made_by_asking(home):
     result = fjd("fjd", "audit", "--project", "nosuch")
     assert (result.returncode, result.stderr) == (
         2, f"fjd: error: {home}/.fjd/nosuch: there is no such project\n",
     )
     assert not os.path.exists(".fjd")
+
+
+@pytest.mark.parametrize("data, items", [
+    (b"", []), (b"a", ["a"]), (b"a\nb\n", ["a", "b"]),
+    (b"a\n\nb", ["a", "", "b"]), (b" a \r\n", [" a \r"]),
+    (b"\xff\n", ["\udcff"]),
+])
+def test_an_item_a_line(data, items, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert list(cli.typed_lines()) == items
+
+
+def test_items_that_end_with_nul_are_refused(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\0b\0")))
+    with pytest.raises(BadUsage):
+        list(cli.typed_lines())

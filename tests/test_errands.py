@@ -107,21 +107,22 @@ def test_a_dispatcher_ends_beside_what_is_held(project, put):
 
 
 @pytest.mark.parametrize("verb, place, why", [
-    ("hold", "running", "it runs (fjd cancel ends it)"),
-    ("hold", "done", "it is done (fjd retry repeats it)"),
-    ("hold", "held", "it is held (fjd release frees it)"),
-    ("release", "jobqueue", "it waits"),
-    ("release", "jobpods", "a worker has it next"),
-    ("cancel", "failed", "it has failed (fjd retry repeats it)"),
-    ("retry", "running", "it runs (fjd cancel ends it)"),
+    ("hold", "running", "runs on HOST"),
+    ("hold", "done", "is done (fjd retry repeats it)"),
+    ("hold", "held", "is held (fjd release lets it go)"),
+    ("release", "jobqueue", "waits"),
+    ("release", "jobpods", "was given to a worker on HOST, and has not begun"),
+    ("cancel", "failed", "has failed (fjd retry repeats it)"),
+    ("retry", "running", "runs on HOST"),
 ])
 def test_what_cannot_be_done_is_said_and_changes_nothing(
     project, lay, verb, place, why,
 ):
     name = lay(place)
+    why = why.replace("HOST", myself().host)
     for word in ("job1", name):
         assert refused(verb, word) == [
-            f"fjd: error: {word}: cannot {verb} it: {why}"]
+            f"fjd: error: {verb} {word}: job1 {why}"]
     assert len(find(project, name)) == 1
     assert ledger(project) == []
 
@@ -133,7 +134,7 @@ def test_job_that_nobody_knows_is_named_and_the_others_are_done(
     place = {"release": "held", "retry": "failed"}.get(verb, "jobqueue")
     lay(place)
     assert refused(verb, "é\n", "job1") == [
-        f"fjd: error: \\xe9\\x0a: cannot {verb} it: there is no such job"]
+        f"fjd: error: {verb} \u00e9\\n: there is no such job"]
     assert find(project, "job1") == [] or \
         find(project, "job1")[0].place != place
 

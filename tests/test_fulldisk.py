@@ -76,4 +76,4 @@ def test_dispatcher_and_hire_say_that_the_disk_is_full(project, put, disk):
     ok("fjd-recruiter", "hire", "1")
     ok("fjd-dispatcher")
     assert jobs_in(project, "done") == ["job1"]
-    assert ok("fjd", "audit")[-1].startswith("0 waiting, 0 given out, 0 runn")
+    assert ok("fjd", "audit")[-1].startswith("0 waiting, 0 held, 0 given ")

@@ -44,4 +44,4 @@ def test_a_put_job_has_a_name_that_nobody_used_before(project):
 def test_directory_that_cannot_be_recorded_is_named():
     with pytest.raises(BadUsage) as error:
         of_command("true", "/a\nb")
-    assert "/a\\x0ab" in str(error.value)
+    assert "/a\\nb" in str(error.value)

@@ -422,7 +422,8 @@ def test_dispatcher_says_what_failed_how_and_where_to_look(project, put):
     logs = os.listdir(project.path("joblogs"))
     log = project.path("joblogs", [n for n in logs if "job3~" in n][0])
     assert where == (
-        "[fjd-dispatcher] What job3 printed, and why it failed:"
+        "[fjd-dispatcher] To see why: fjd why --project default job3; what it"
+        " printed:"
         f" '{log}'"
     )
     assert log_of(project, "job3") == "oh\n[fjd-worker] job3: exit 1\n"

@@ -13,7 +13,7 @@ from fjd.ledger import Entry, FAILED, Ledger, RETRIED
 from fjd.liveness import enrol, myself
 from fjd.lookup import find
 from fjd.names import Attempt, Running
-from fjd.why import meaning, why
+from fjd.why import named, why
 
 STAMP = "0123456789abcdef0-"
 
@@ -179,17 +179,10 @@ def test_what_waits_is_later_than_what_has_ended(actor, project):
     lambda actor, job: actor.log(job),
     lambda actor, job: list(why(actor.project, myself(), job)),
 ])
-def test_an_unknown_job_is_answered_with_those_that_are_like_it(actor, ask):
-    for job in ("job7", "alpha", "beta"):
-        actor.project.files.create(actor.project.waiting_job(job))
-    with pytest.raises(FjdError) as error:
-        ask(actor, "alpah")
-    assert str(error.value) == "alpah: there is no such job"
-    assert error.value.hint == "did you mean: alpha"
+def test_an_unknown_job_is_said_to_be_none(actor, ask):
     with pytest.raises(FjdError) as error:
         ask(actor, "x\ny")
-    assert (str(error.value), error.value.hint) == (
-        "x\\x0ay: there is no such job", "")
+    assert str(error.value) == "x\\ny: there is no such job"
 
 
 # fjd why
@@ -208,12 +201,13 @@ def test_a_waiting_job_waits_for_somebody(project):
 
 @pytest.mark.parametrize("place, text", [
     ("held", "job1 is held (fjd release lets it go)"),
-    ("done", "job1 is done"), ("failed", "job1 has failed"),
+    ("done", "job1 is done (fjd retry repeats it)"),
+    ("failed", "job1 has failed (fjd retry repeats it)"),
 ])
 def test_where_a_job_lies_is_told(project, place, text):
     name = Attempt("job1", 1, STAMP + "1").name
     project.files.create(project.path(place, name))
-    assert told(project) == [text]
+    assert told(project) == [f"{text} [{name}]"]
 
 
 def test_who_has_it_and_since_when_is_told(actor, project):
@@ -221,10 +215,11 @@ def test_who_has_it_and_since_when_is_told(actor, project):
     project.files.create(project.given_job(actor.worker, name))
     host = myself().host
     assert told(project, "job2") == [
-        f"job2 was given to a worker on {host}, and has not begun"]
+        f"job2 was given to a worker on {host}, and has not begun [{name}]"]
     actor.begin(text=b"so far\n")
     lines = told(project)
-    assert lines[0].startswith(f"job1 runs on {host} since 2")
+    assert lines[0].startswith(
+        f"job1 runs on {host} [{actor.run.attempt}] since 2")
     assert lines[1].startswith("The last lines of ")
     assert lines[2:] == ["    so far"]
 
@@ -236,12 +231,37 @@ def test_attempts_and_last_lines_are_told(actor, project):
         RETRIED, "job1", "job1~1.x-1", "lab", "w", 0.5, 0.7, "exit 127"))
     actor.ledger.write(Entry(FAILED, "job10", "job10~1.x-1", command="job1"))
     where, first, second, log, *last = told(project)
-    assert where == "job1 has failed"
-    assert first.endswith(" on lab after 0 s: retried, exit 127"
-                          " (the shell found no such command) [job1~1.x-1]")
-    assert " on lab after 2 s: failed, signal 11, SIGSEGV (it used" in second
+    assert where.startswith("job1 has failed (fjd retry repeats it) [job1~1.")
+    assert first.endswith(
+        " on lab after 0 s: retried, exit 127 [job1~1.x-1]")
+    assert " on lab after 2 s: failed, signal 11, SIGSEGV [job1~" in second
     assert log.endswith(f"job1~1.{STAMP}1.log:")
     assert last == [f"    {n}" for n in range(11, 20)] + ["    ?[1m\\xff"]
+
+
+@pytest.mark.parametrize("entry, how", [
+    (Entry("cleaned", "job1", "x", "lab", "", 5.0, 5.0, reason="cancelled"),
+     " on lab: cleaned, cancelled [x]"),
+    (Entry(FAILED, "job1", "x", "lab", "w", 5.0, 7.0, "signal 15",
+           reason="timeout after 2 s"),
+     " on lab after 2 s: failed, timeout after 2 s, signal 15, SIGTERM [x]"),
+])
+def test_what_ended_it_is_told_as_its_worker_knew_it(
+    actor, project, entry, how,
+):
+    actor.ledger.write(entry)
+    assert told(project)[1].endswith(how)
+
+
+def test_two_jobs_of_one_name_are_told_apart(project):
+    names = [Attempt("job1", 1, f"{STAMP}{k}").name for k in (1, 2)]
+    for name in names:
+        project.files.create(project.path("failed", name))
+    for line, name in zip(told(project), names):
+        assert line.endswith(f"[{name}]")
+    project.files.create(project.waiting_job("job1"))
+    project.files.create(project.waiting_job(names[0]))
+    assert sum("no dispatcher" in line for line in told(project)) == 1
 
 
 def test_what_is_gone_is_told_from_the_ledgers(actor, project):
@@ -254,15 +274,13 @@ def test_what_is_gone_is_told_from_the_ledgers(actor, project):
 
 @pytest.mark.parametrize("status, text", [
     ("-", ""), ("exit 0", "exit 0"), ("exit 3", "exit 3"),
-    ("exit 126", "exit 126 (it was found, and may not be executed)"),
-    ("signal 9",
-     "signal 9, SIGKILL (by hand, or because there was too little memory)"),
-    ("exit 139", "exit 139, SIGSEGV (it used memory that is not its own)"),
+    ("exit 126", "exit 126"), ("signal 9", "signal 9, SIGKILL"),
+    ("exit 139", "exit 139, SIGSEGV"),
     ("exit 255", "exit 255"), ("signal 63", "signal 63"),
     ("signal 10", "signal 10, SIGUSR1"),
 ])
 def test_status_is_told_in_words(status, text):
-    assert meaning(status) == text
+    assert named(status) == text
 
 
 # The real commands
@@ -278,23 +296,24 @@ def test_output_comes_live_and_the_exit_code_says_how_it_ended(
         command("fjd", "log", "-f", job), stdout=subprocess.PIPE,
         stderr=subprocess.PIPE)
     assert log.stdout.readline() == b"begun\n"
-    assert f" runs on {myself().host} since " in ok("fjd", "why", job)[0]
+    assert f" runs on {myself().host} [" in ok("fjd", "why", job)[0]
     assert ok("fjd", "log", job) == ["begun"]
     (home / "go").touch()
     rest, said = log.communicate(timeout=30)
     assert log.returncode == 3
     assert rest.startswith(b"\xffend\n[fjd-worker] ")
-    assert all(line.startswith(b"[fjd] a job's \\xe9 wa")
+    assert all(line.startswith(b"[fjd] a job's \xc3\xa9 wa")
                for line in said.splitlines())
     finish(dispatcher)
     finish(worker)
     assert fjd("fjd", "log", job).returncode == 0
-    lines = ok("fjd", "why", job, env=dict(os.environ, LC_ALL="C"))
-    assert lines[0] == "a job's \\xe9 has failed"
+    ascii = dict(os.environ, PYTHONIOENCODING="ascii")
+    lines = ok("fjd", "why", job, env=ascii)
+    assert lines[0].startswith("a job's \\xe9 has failed")
 
 
 def test_an_unknown_job_is_an_error_of_one_line(project):
     result = fjd("fjd", "log", "nosuch")
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stderr == "fjd: error: nosuch: there is no such job\n"
-    assert fjd("fjd", "why", "nosuch").returncode == 1
+    assert fjd("fjd", "why", "nosuch").returncode == 2

@@ -127,7 +127,8 @@ def test_each_failure_has_a_line_that_says_where_to_look(
 def where(project, job, name):
     """What is said of where to look, to be pasted into a shell."""
     log = shlex.quote(project.job_log(f"{name}~1.a-1"))
-    return f"What {job} printed, and why it failed: {log}"
+    return f"To see why: fjd why --project default {shlex.quote(job)};" \
+        f" what it printed: {log}"
 
 
 def test_a_path_is_quoted_only_if_it_has_to_be():
@@ -149,6 +150,12 @@ def test_a_failed_job_has_its_own_name(outcome, record):
     """Not the one that it has in the ledger, where backslashes are doubled."""
     record(FAILED, "a\\b", "exit 1")
     assert summary(outcome)[0] == "0 done, 1 failed: a\\b (exit 1)"
+
+
+def test_a_job_of_a_list_is_named_by_its_command(outcome, record):
+    record(FAILED, "2-" + "f" * 16, "exit 1", command="make " + "x" * 40)
+    assert summary(outcome)[0] == \
+        f"0 done, 1 failed: 2: make {'x' * 32}... (exit 1)"
 
 
 def test_many_failed_jobs_are_named_in_part(project, outcome, record):

@@ -93,11 +93,15 @@ def test_a_pass_tells_once_what_failed_since_the_last(project, put, bare):
     assert cron("--once") == ([], 0)
 
 
-def test_what_failed_between_two_dispatchers_is_told(project, put, bare):
+def test_what_failed_between_two_dispatchers_is_told(
+    project, put, bare, home,
+):
     ok("fjd-recruiter", "hire", "1")
-    put("a", FALSE)
+    (home / "hold").touch()
+    put("a", LASTING.replace("done'", "done; false'"))
     put("b", TRUE)
     cron("--once")
+    (home / "hold").unlink()
     wait_until(lambda: jobs_in(project, "failed") == ["a"])
     told = fjd("fjd-dispatcher")
     assert "[fjd-dispatcher] 1 done, 1 failed: a (exit 1)" in told.stdout

@@ -13,7 +13,7 @@ import pytest
 from helpers import Clock, command, ok
 
 from fjd import progress as module
-from fjd.progress import CLEAR, PlainBar, Progress, hours
+from fjd.progress import CLEAR, Meter, Progress, hours
 
 SLOW = "[control]\nexecutable: sleep 0.4\nargument: no\n"
 
@@ -150,7 +150,7 @@ class Terminal:
 @pytest.fixture
 def shown(monkeypatch):
     """shown(): a Progress, its clock, and a terminal of 40 columns."""
-    monkeypatch.setattr(module, "new_bar", PlainBar)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setattr(module.os, "get_terminal_size",
                         lambda number: os.terminal_size((40, 24)))
 
@@ -200,11 +200,10 @@ def test_counting_takes_a_twentieth_of_the_time_at_most(shown):
     assert len(counted) in (2, 3)
 
 
-def test_line_is_cut_where_the_terminal_ends(shown, monkeypatch):
-    terminal = shown()[2]
-    bar = PlainBar(0, 10)
-    monkeypatch.setattr(module.time, "monotonic", lambda: bar.begin + 10)
-    bar.draw(1000, 0, 10 ** 12)
+def test_line_is_cut_where_the_terminal_ends(shown):
+    progress, clock, terminal = shown()
+    progress.meter = Meter(clock.now - 10, 0)
+    progress.draw(1000, 0, 10 ** 12)
     assert terminal.text == CLEAR + "[fjd] 1000/1000000001000, 0 failed, 1e+"
     assert len(terminal.text) == len(CLEAR) + 39
 

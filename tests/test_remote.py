@@ -513,7 +513,7 @@ def test_hosts_that_lose_power_or_sleep_lose_no_job(machines, project):
     assert dispatcher.returncode == 0
     assert len(set(jobs_in(project, "done"))) == 200
     assert audited(machines) == (
-        "0 waiting, 0 given out, 0 running, 200 done, 0 failed:"
+        "0 waiting, 0 held, 0 given out, 0 running, 200 done, 0 failed:"
         " 0 not accounted for"
     )
     wait_until(lambda: programs(machines, "node2") == [])

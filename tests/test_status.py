@@ -172,10 +172,15 @@ def test_a_full_disk_hides_nothing(project, put, monkeypatch):
     assert shown(project)[0].startswith("1 waiting")
 
 
-def test_names_are_one_line_of_ascii(project, monkeypatch):
+@pytest.mark.parametrize("encoding, shown", [
+    ("utf-8", "caf\u00e9"), ("ascii", "caf\\xe9"),
+])
+def test_names_are_one_line_as_the_terminal_has_it(
+    project, monkeypatch, encoding, shown,
+):
     begin(project, "caf\u00e9\nx", new_worker(project))
-    monkeypatch.setenv("LC_ALL", "C")
-    assert any(line.startswith("running: caf\\xe9\\x0ax on lab7")
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    assert any(line.startswith(f"running: {shown}\\nx on lab7")
                for line in ok("fjd", "status"))
 
 

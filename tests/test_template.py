@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 
 from fjd.errors import BadUsage
 from fjd.template import (
-    combinations, lines, split, with_braces, with_dollars,
+    combinations, split, with_braces, with_dollars,
 )
 
 NASTY = ["a b", "it's", '"', "$HOME", "*", "\\", "", "é", "a\nb", "-n", "{}",
@@ -83,17 +83,3 @@ def test_combinations_are_as_many_as_the_lists_allow(lists):
     for words in lists:
         number *= len(words)
     assert len(list(combinations(lists))) == number
-
-
-@pytest.mark.parametrize("data, items", [
-    (b"", []), (b"a", ["a"]), (b"a\nb\n", ["a", "b"]),
-    (b"a\n\nb", ["a", "", "b"]), (b" a \r\n", [" a \r"]),
-    (b"\xff\n", ["\udcff"]),
-])
-def test_an_item_a_line(data, items):
-    assert lines(data) == items
-
-
-def test_items_that_end_with_nul_are_refused():
-    with pytest.raises(BadUsage):
-        lines(b"a\0b\0")
