@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -28,49 +29,44 @@ LONGEST = 900   # seconds that a tool may take
 
 
 class Case(NamedTuple):
-    """So many jobs of one command, as INI files or as scripts, for so many
+    """The commands of jobs, which are INI files or scripts, for so many
     workers, in an empty home.
     """
 
     home: str
-    argv: list
+    commands: list
     is_script: bool
     workers: int
-    jobs: int
-
-    @property
-    def lines(self):
-        """A line for each job: its command."""
-        names = (os.path.join(self.home, f"job{n}") for n in range(self.jobs))
-        line = " ".join(self.argv)
-        return names if self.is_script else [line] * self.jobs
 
     @property
     def list(self):
+        """A file with a line for each job: its command."""
         return os.path.join(self.home, "list")
 
-    @property
-    def script(self):
-        return "#!/bin/sh\nexec " + " ".join(self.argv) + "\n"
-
     def make(self):
-        """The list of the jobs, and the scripts; all before any clock."""
+        """What the peers need; all before any clock."""
         os.mkdir(self.home)
-        with open(self.list, "w") as file:
-            file.writelines(line + "\n" for line in self.lines)
-        for path in self.lines if self.is_script else []:
-            with open(path, "w") as file:
-                file.write(self.script)
-            os.chmod(path, 0o700)
+        with open(self.list, "w") as lines:
+            for number, line in enumerate(self.commands):
+                if self.is_script:
+                    line = os.path.join(self.home, f"script{number}")
+                    with open(line, "wb") as file:
+                        file.write(self.job(number))
+                    os.chmod(line, 0o700)
+                lines.write(line + "\n")
 
     def make_queue(self):
         """The same jobs as fjd has them: a project with a full queue."""
-        ini = "executable: " + " ".join(self.argv) + "\nargument: no\n"
-        text = self.script if self.is_script else "[control]\n" + ini
         project = new_project(self.home)
-        for number in range(self.jobs):
-            project.put(f"job{number}", text.encode(), self.is_script)
+        for number in range(len(self.commands)):
+            project.put(f"job{number}", self.job(number), self.is_script)
         return project
+
+    def job(self, number):
+        line = self.commands[number]
+        if self.is_script:
+            return f"#!/bin/sh\nexec {line}\n".encode()
+        return f"[control]\nexecutable: {line}\nargument: no\n".encode()
 
 
 class Used(NamedTuple):
@@ -93,16 +89,16 @@ def metered(tool, case):
             case.make()
             os.write(writer, json.dumps(measured(tool, case)).encode())
             status = 0
-        except KeyboardInterrupt:
-            pass
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
             os._exit(status)
     os.close(writer)
-    with open(reader) as file:
-        answer = file.read()
-    os.waitpid(pid, 0)
+    try:
+        with open(reader) as file:
+            answer = file.read()
+    finally:
+        os.waitpid(pid, 0)
     shutil.rmtree(case.home, ignore_errors=True)
     return Used(*json.loads(answer)) if answer else sys.exit(1)
 
@@ -111,6 +107,8 @@ def measured(tool, case):
     """Processes that lose their parent become ours: all are waited for."""
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     os.nice(NICENESS)  # All tools have that of fjd's jobs.
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.alarm(LONGEST)
     steps = tool(case)
     try:
         before = sum(map(cpu_of, next(steps))) + usage()[0]
@@ -148,12 +146,20 @@ def cpu_of(pid):
 
 
 def call(argv, home, **how):
-    """Run a command; it must succeed."""
+    """Run a command; it must succeed.
+
+    Without a timeout, which would make subprocess look now and then only.
+    """
     for stream in QUIET:
         how.setdefault(stream, subprocess.DEVNULL)
     how.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.check_call(
-        argv, cwd=home, env=environ(home), timeout=LONGEST, **how)
+        argv, cwd=home, env=environ(home), **how)
+
+
+def background(argv, home):
+    return subprocess.Popen(
+        argv, cwd=home, env=environ(home), stdin=subprocess.DEVNULL, **QUIET)
 
 
 def environ(home):
@@ -173,15 +179,10 @@ def new_project(home):
     return project
 
 
-def start_worker(home):
-    return subprocess.Popen(
-        command("fjd-worker"), cwd=home, env=environ(home),
-        stdin=subprocess.DEVNULL, **QUIET)
-
-
 def started_workers(project, home, number):
     """Workers that wait for jobs."""
-    workers = [start_worker(home) for _ in range(number)]
+    workers = [
+        background(command("fjd-worker"), home) for _ in range(number)]
     wait_until(lambda: len(project.announcements()) == number)
     return workers
 
@@ -200,7 +201,7 @@ def fjd(case):
         yield [worker.pid for worker in workers]
         call(command("fjd-dispatcher"), case.home)
         yield
-        assert project.count("done") == case.jobs
+        assert project.count("done") == len(case.commands)
     finally:
         for worker in workers:
             end(worker)
@@ -217,11 +218,16 @@ def fjd_run(case):
 
 # Peers
 
+def plain_command(case):
+    """That of all jobs."""
+    return case.commands[0].split()
+
+
 def xargs(case):
     with open(case.list) as lines:
         yield []
         # It replaces {} in arguments only.
-        argv = ["/bin/sh", "{}"] if case.is_script else case.argv
+        argv = ["/bin/sh", "{}"] if case.is_script else plain_command(case)
         call(["xargs", "-P", str(case.workers), "-I{}", *argv], case.home,
              stdin=lines)
         yield
@@ -229,7 +235,7 @@ def xargs(case):
 
 def parallel(case):
     yield []
-    argv = ["{}"] if case.is_script else ["-N0", *case.argv]
+    argv = ["{}"] if case.is_script else ["-N0", *plain_command(case)]
     call(["parallel", "-j", str(case.workers), "--joblog", "joblog", *argv,
           "::::", case.list], case.home)
     yield
@@ -242,7 +248,7 @@ def tsp(case):
         with open(case.list) as lines:
             yield []
             call(["xargs", "-L", "1", "tsp", "-n"], case.home, stdin=lines)
-        reap(case.jobs)
+        reap(len(case.commands))
         yield
     finally:
         call(["tsp", "-K"], case.home)
@@ -261,17 +267,19 @@ from hyperqueue.cluster import WorkerConfig
 workers, path = sys.argv[1:]
 with LocalCluster(None, WorkerConfig(cores=int(workers))) as cluster:
     job = Job()
-    for line in open(path):
-        job.program(line.split(), stdout=None, stderr=None)
+    tasks = [job.program(line.split(), stdout=None, stderr=None)
+             for line in open(path)]
+    job.program(["tee", path + ".end"], stdout=None, stderr=None, deps=tasks)
     client = cluster.client()
     print("ready", flush=True)
     input()
     client.wait_for_jobs([client.submit(job)])
-    print("done", flush=True)
 """
 
 
 def hyperqueue(case):
+    """A last job opens a pipe: its client looks but once a second."""
+    os.mkfifo(case.list + ".end")
     process = subprocess.Popen(
         [PYTHON_OF_HYPERQUEUE, "-c", HYPERQUEUE, str(case.workers), case.list],
         cwd=case.home, env=environ(case.home), stdin=PIPE, stdout=PIPE,
@@ -281,9 +289,9 @@ def hyperqueue(case):
         yield [process.pid]
         process.stdin.write("\n")
         process.stdin.flush()
-        assert "done\n" in iter(process.stdout.readline, "")
+        open(case.list + ".end").close()
         yield
-        process.wait()
+        assert not process.wait()
     finally:
         process.kill()
 

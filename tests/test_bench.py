@@ -31,7 +31,7 @@ def test_table_has_a_row_for_each_tool_that_is_there(tmp_path, monkeypatch):
     assert (result.returncode, result.stderr) == (0, "")
     rows = rows_of(result.stdout)
     assert [row[:4] for row in rows] == [
-        ["no-op", kind, "2", tool] for kind in ("INI", "script")
+        ["20 x no-op", kind, "2", tool] for kind in ("INI", "script")
         for tool in ("fjd", "fjd run", "xargs -P")
     ]
     assert all(float(cell) > 0 for row in rows for cell in row[4:8])
