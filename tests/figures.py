@@ -26,6 +26,7 @@ from fjd.names import Announcement
 
 FILE_CALLS = "open,openat,rename,renameat,renameat2,utimensat,unlink,mkdir," \
     "rmdir"
+SUMS = ("all", "listed", "named")
 SHORT, LONG = "0.001", "5"  # seconds
 ONE_SHOT, PARALLEL = "fjd --exe true", "parallel true ::: 1"
 COMMANDS = (
@@ -34,7 +35,6 @@ COMMANDS = (
     "fjd-recruiter hire --help", "fjd-worker --help",
 )
 PAUSE = (2.0, 3.0)  # seconds between two puts: until everybody waits long
-WINDOW = 30.0       # seconds that CPU is looked at
 
 
 def show(what, measured, wanted=""):
@@ -76,13 +76,17 @@ def calls(home, options):
     show("file operations that name the job", f"{a_job['named']:.2f}",
          "at most 10")
     show("directories listed, a job", f"{a_job['listed']:.2f}")
-    show("all system calls of fjd and the job", f"{a_job['all']:.1f}")
+    names = [name for name, _ in a_job.most_common() if name not in SUMS]
+    most = ", ".join(f"{name} {a_job[name]:.1f}" for name in names[:6])
+    show("all system calls of fjd and the job", f"{a_job['all']:.1f}", most)
     return 0
 
 
 def calls_a_job(home, jobs):
+    """The means of all that are made for one job more."""
     less, more = (traced(home, size) for size in (jobs, 2 * jobs))
-    return {what: (more[what] - less[what]) / jobs for what in more}
+    return Counter({
+        what: (number - less[what]) / jobs for what, number in more.items()})
 
 
 def has_strace():
@@ -110,18 +114,22 @@ def traced(home, jobs):
 
 def kinds_of(trace):
     found = Counter()
+    for name, line in calls_in(trace):
+        found.update(["all", name])
+        found["listed"] += "O_DIRECTORY" in line
+        # Not what write(2) tells the ledger.
+        is_named = re.search(r"[/.]job[0-9]+\b", line)
+        found["named"] += bool(is_named) and name not in ("write", "read")
+    return found
+
+
+def calls_in(trace):
+    """The system calls that strace -f saw begin: name, and line."""
     with open(trace, errors="replace") as lines:
         for line in lines:
-            name = line.split(None, 1)[1].partition("(")[0]
-            if "resumed>" in line or not name.isidentifier():
-                continue
-            found["all"] += 1
-            found["execve"] += name == "execve"
-            found["listed"] += "O_DIRECTORY" in line
-            # Not what write(2) tells the ledger.
-            is_named = re.search(r'[/.]job[0-9]+\b', line)
-            found["named"] += bool(is_named) and name not in ("write", "read")
-    return found
+            call_of = re.match(r"[0-9]+ +([a-z0-9_]+)\(", line)
+            if call_of:
+                yield call_of.group(1), line
 
 
 # Waiting
@@ -136,8 +144,7 @@ def latency(home, options):
     acts = {
         "its command started directly": lambda n: background(
             line.split(), home),
-        "from the file that is put": lambda n: project.put(
-            f"job{n}", text),
+        "from the file that is put": lambda n: project.put(f"job{n}", text),
         "from the start of fjd put": lambda n: background(
             command("fjd", "put", "--name", f"typed{n}", line), home),
     }
@@ -148,13 +155,12 @@ def latency(home, options):
                 time.sleep(random.uniform(*PAUSE))
                 times[name].append(until_opened(pipe, act, number))
     for name, lasted in times.items():
-        wanted = "median at most 5 ms" * (name.startswith("from the file"))
-        tenths = statistics_of(lasted)
-        show(f"{name}: least, median, 90 %, most", tenths, wanted)
+        show(f"{name}: least, median, 90 %, most", spread(lasted),
+             "median at most 5" * name.startswith("from the file"))
     return 0
 
 
-def statistics_of(seconds):
+def spread(seconds):
     ordered = sorted(seconds)
     chosen = (ordered[0], statistics.median(ordered),
               ordered[len(ordered) * 9 // 10], ordered[-1])
@@ -183,26 +189,27 @@ def idle(home, options):
     with workers(project, home, number) as waiting:
         pids = [worker.pid for worker in waiting]
         time.sleep(BEAT + 5)
-        tell_idle(f"{number} idle workers", pids, home, 1)
+        trace, seconds = os.path.join(home, "trace"), 6 * options.rounds
+        tell_idle(f"{number} idle workers", pids, trace, seconds,
+                  ("under 2 %", "under 60"))
         with dispatcher(home, "--keep-running") as one:
             time.sleep(BEAT)
-            tell_idle("a dispatcher with nothing to do", [one.pid], home, 0)
+            tell_idle("a dispatcher with nothing to do", [one.pid], trace,
+                      seconds)
     return 0
 
 
-def tell_idle(who, pids, home, is_wanted):
-    before, began = sum(map(cpu_of, pids)), time.monotonic()
-    time.sleep(WINDOW)
-    used, seconds = sum(map(cpu_of, pids)), time.monotonic() - began
-    show(f"{who}: of a core", f"{(used - before) / seconds:.2%}",
-         is_wanted * "under 2 %")
-    if not has_strace():
-        return
-    found = Counter(file_calls(pids, os.path.join(home, "trace"), seconds))
-    for kind, count in found.most_common():
-        show(f"{who}: {kind} a second", f"{count / seconds:.1f}")
-    show(f"{who}: all of these a second",
-         f"{sum(found.values()) / seconds:.1f}", is_wanted * "under 60")
+def tell_idle(who, pids, trace, seconds, wanted=("", "")):
+    before = sum(map(cpu_of, pids))
+    time.sleep(seconds)
+    used = (sum(map(cpu_of, pids)) - before) / seconds
+    show(f"{who}: of a core", f"{used:.2%}", wanted[0])
+    if has_strace():
+        found = Counter(file_calls(pids, trace, seconds))
+        rates = {kind: n / seconds for kind, n in found.most_common()}
+        show(f"{who}: operations a second", f"{sum(rates.values()):.1f}",
+             ", ".join([wanted[1]] + [
+                 f"{kind} {rate:.1f}" for kind, rate in rates.items()]))
 
 
 def file_calls(pids, trace, seconds):
@@ -210,11 +217,8 @@ def file_calls(pids, trace, seconds):
     subprocess.call(
         ["timeout", f"{seconds}", "strace", "-f", "-qq", "-o", trace, "-e",
          f"trace={FILE_CALLS}", *(f"-p{pid}" for pid in pids)], **QUIET)
-    with open(trace) as lines:
-        for line in lines:
-            name = line.split(None, 1)[1].partition("(")[0]
-            if name.isidentifier() and "resumed>" not in line:
-                yield "listing" if "O_DIRECTORY" in line else name
+    for name, line in calls_in(trace):
+        yield "listing" if "O_DIRECTORY" in line else name
 
 
 # Starting
@@ -330,7 +334,8 @@ def sleepers(case, seconds):
 def scale(home, options):
     """Many jobs that wait, beside few; then many workers."""
     home, number = os.path.join(home, "home"), options.jobs or 1000000
-    few, many = cpu_a_job(home, 1000), cpu_a_job(home, number)
+    few, many = (
+        cpu_a_job(home, n, 6 * options.rounds) for n in (1000, number))
     show(f"CPU a job, where 1,000 and {number:,} wait",
          f"{ms(few)}, {ms(many)}", f"{many / few:.2f}, at most 1.20")
     for want in (2, 16, 256):
@@ -349,7 +354,7 @@ def queue(home, number):
     shutil.rmtree(home)
 
 
-def cpu_a_job(home, number):
+def cpu_a_job(home, number, seconds):
     """Seconds, when the first job has begun; tells of the rest."""
     what = f"{number:,} jobs wait"
     with queue(home, number) as project:
@@ -360,7 +365,8 @@ def cpu_a_job(home, number):
                 first = min(float(row["start"]) for row in ledger(project))
                 show(f"{what}: the first begins after",
                      f"{first - began:.2f} s", "within 3 s")
-                cpu = cpu_for_a_while(project, number, [one] + hired)
+                cpu = cpu_for_a_while(
+                    project, number, [one] + hired, seconds)
                 show(f"{what}: memory of the dispatcher",
                      f"{peak_of(one.pid):.0f} MB", "below 300 MB")
                 tell_status(what, home)
@@ -368,12 +374,12 @@ def cpu_a_job(home, number):
     return cpu
 
 
-def cpu_for_a_while(project, number, processes):
-    """Seconds a job, of all processes."""
+def cpu_for_a_while(project, number, processes, seconds):
+    """CPU seconds a job, of all processes, in that time."""
     def look():
         cpu = sum(cpu_of_tree(process.pid) for process in processes)
         return cpu, project.count("done")
-    before, until = look(), time.monotonic() + WINDOW
+    before, until = look(), time.monotonic() + seconds
     while project.count("done") < number and time.monotonic() < until:
         time.sleep(0.2)
     cpu, jobs = map(sub, look(), before)

@@ -1,6 +1,9 @@
 """tests/bench: a short run of it."""
 import os
+import re
 import sys
+
+import pytest
 
 from helpers import path_without, ROOT, run
 
@@ -41,3 +44,20 @@ def test_table_has_a_row_for_each_tool_that_is_there(tmp_path, monkeypatch):
     packages = [
         line.rpartition(" install ")[2].split(",")[0] for line in missing]
     assert packages == ["parallel", "task-spooler", "hyperqueue"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [
+    "calls --jobs 20", "idle --jobs 3", "latency", "mixed --jobs 20",
+    "scale --jobs 2000", "start",
+])
+def test_figures_are_told_beside_what_they_should_be(words, tmp_path):
+    result = run([
+        sys.executable, BENCH, *words.split(), "--rounds", "1", "--home",
+        str(tmp_path),
+    ], timeout=300)
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = result.stdout.split("\n\n")[1].splitlines()
+    measured = [re.findall("[0-9.]+", line[50:]) for line in lines]
+    assert all(measured), lines
+    assert re.search("(at most|at least|under|within) [0-9]", result.stdout)
