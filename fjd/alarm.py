@@ -1,7 +1,7 @@
 """Waiting: for a while, or until a signal comes, whichever is first.
 
 A signal also comes from the kernel (fcntl(2), "File and directory change
-notification") when something is put into a directory that is watched, from
+notification") when a file comes or goes in a directory that is watched, from
 this host.  It saves time and decides nothing: where there is no such thing,
 who waits looks again after a while, as it does for what other hosts do.
 """
@@ -55,7 +55,7 @@ class Alarm:
                 signal.signal(number, lambda number, frame: None)
 
     def watch(self, *directories: str) -> None:
-        """Let the next file that is put there send SIGIO, and then no more.
+        """Let the next file that comes or goes send SIGIO, and then no more.
         """
         for directory in directories:
             try:
@@ -63,7 +63,9 @@ class Alarm:
                     descriptor = os.open(directory, os.O_RDONLY)
                     self.watched[directory] = descriptor
                 fcntl.fcntl(  # type: ignore
-                    self.watched[directory], fcntl.F_NOTIFY, fcntl.DN_CREATE)
+                    self.watched[directory], fcntl.F_NOTIFY,
+                    fcntl.DN_CREATE | fcntl.DN_DELETE,
+                )
             except (OSError, AttributeError):
                 pass  # It is gone, or not to be had.
 

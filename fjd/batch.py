@@ -111,11 +111,10 @@ class Batch:
     def work(self, recruiter: str) -> int:
         self.hiring = Hiring(
             self.shift, [recruiter, *self.hire_arguments()],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            start_new_session=True,
+            is_apart=True, is_quiet=True,
         )
         self.dispatcher.is_held = self.is_held
-        self.shift.alarm = Alarm(LEAVE)
+        self.shift.alarm = Alarm(LEAVE | {signal.SIGCHLD})
         self.shift.alarm.set()
         try:
             self.run_jobs()

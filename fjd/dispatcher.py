@@ -106,6 +106,7 @@ class Dispatcher:
     def act(self) -> float:
         if self.succession.role == STANDBY:
             return self.stand_by()
+        self.watch(*map(self.project.path, self.news()))
         if self.is_ending:
             self.has_ended = not self.dismissal.remaining()
             return self.backoff.longer()
@@ -194,7 +195,6 @@ class Dispatcher:
 
     def pair(self) -> int:
         """Give waiting jobs to workers that ask; how many were moved."""
-        self.watch(*map(self.project.path, self.news()))
         self.queue.look()
         busy = set() if self.queue.names else self.busy()
         if not (self.queue.names or busy):
@@ -215,8 +215,9 @@ class Dispatcher:
         )
 
     def news(self) -> List[str]:
-        """The directories where something has to come before we can go on.
-        """
+        """Where something has to happen before there is more to do."""
+        if self.is_ending:
+            return ["jobpods"]
         return ["workerqueue"] if self.queue.names else ["jobqueue", *ENDED]
 
     def look_at_workers(self) -> Tuple[List[Announcement], Pods]:
