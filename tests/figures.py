@@ -210,8 +210,8 @@ def tell_idle(who, pids, trace, seconds, wanted=("", "")):
         found = Counter(file_calls(pids, trace, seconds))
         rates = {kind: n / seconds for kind, n in found.most_common()}
         show(f"{who}: operations a second", f"{sum(rates.values()):.1f}",
-             ", ".join([wanted[1]] + [
-                 f"{kind} {rate:.1f}" for kind, rate in rates.items()]))
+             ", ".join(filter(None, [wanted[1]] + [
+                 f"{kind} {rate:.1f}" for kind, rate in rates.items()])))
 
 
 def file_calls(pids, trace, seconds):
