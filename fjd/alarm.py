@@ -1,10 +1,18 @@
-"""Waiting: for a while, or until a signal comes, whichever is first."""
+"""Waiting: for a while, or until a signal comes, whichever is first.
+
+A signal also comes from the kernel (fcntl(2), "File and directory change
+notification") when a file comes or goes in a directory that is watched, from
+this host.  It saves time and decides nothing: where there is no such thing,
+who waits looks again after a while, as it does for what other hosts do.
+"""
+import fcntl
 import os
 import select
 import signal
-from typing import Iterable, Set
+from typing import Dict, Iterable, Set
 
 SHORTEST = 0.005  # seconds
+UNHEARD = {signal.SIGCHLD, signal.SIGIO}  # by who uses nohup(1)
 LONGEST = 1.0     # the default of --interval
 
 
@@ -28,25 +36,40 @@ class Backoff:
 class Alarm:
     """Notes signals, which then end a wait instead of the process."""
 
-    def __init__(self, signals: Iterable[int]) -> None:
-        self.signals = signals
+    def __init__(self, signals: Iterable[int] = ()) -> None:
+        self.signals = {*signals, signal.SIGIO}
         self.reader = -1
+        self.watched: Dict[str, int] = {}  # directory: descriptor
 
     def set(self) -> None:
         """Catch the signals from now on, but none that nohup(1) ignores."""
+        if self.reader >= 0:
+            return
         self.reader, writer = os.pipe()
         os.set_blocking(self.reader, False)
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer)
         for number in self.signals:
             ignored = signal.getsignal(number) == signal.SIG_IGN
-            if number == signal.SIGCHLD or not ignored:
+            if number in UNHEARD or not ignored:
                 signal.signal(number, lambda number, frame: None)
+
+    def watch(self, *directories: str) -> None:
+        """Let the next file that comes or goes send SIGIO, and then no more.
+        """
+        for directory in directories:
+            try:
+                if directory not in self.watched:
+                    descriptor = os.open(directory, os.O_RDONLY)
+                    self.watched[directory] = descriptor
+                fcntl.fcntl(  # type: ignore
+                    self.watched[directory], fcntl.F_NOTIFY,
+                    fcntl.DN_CREATE | fcntl.DN_DELETE,
+                )
+            except (OSError, AttributeError):
+                pass  # It is gone, or not to be had.
 
     def wait(self, seconds: float) -> Set[int]:
         """Until a signal or the time has come; the signals that came."""
-        select.select([self.reader], [], [], seconds)
-        try:
-            return set(os.read(self.reader, 4096))
-        except BlockingIOError:
-            return set()
+        came, _, _ = select.select([self.reader], [], [], seconds)
+        return set(os.read(self.reader, 4096)) if came else set()

@@ -30,7 +30,6 @@ from fjd.shift import Shift
 from fjd.template import SEPARATOR
 
 LEAVE = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-SOON = 0.005  # seconds between two looks while workers come
 SLICE = 0.05  # seconds to put jobs, before some are given out
 
 
@@ -112,12 +111,11 @@ class Batch:
     def work(self, recruiter: str) -> int:
         self.hiring = Hiring(
             self.shift, [recruiter, *self.hire_arguments()],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            start_new_session=True,
+            is_apart=True, is_quiet=True,
         )
         self.dispatcher.is_held = self.is_held
-        self.alarm = Alarm(LEAVE)
-        self.alarm.set()
+        self.shift.alarm = Alarm(LEAVE | {signal.SIGCHLD})
+        self.shift.alarm.set()
         try:
             self.run_jobs()
         except BaseException:
@@ -177,9 +175,7 @@ class Batch:
         self.wait(seconds)
 
     def wait(self, seconds: float) -> None:
-        """A short job should not wait for long until workers have come."""
-        is_eager = self.hiring.is_going_on()
-        if self.alarm.wait(min(seconds, SOON) if is_eager else seconds):
+        if LEAVE & self.shift.alarm.wait(seconds):
             raise KeyboardInterrupt
 
     def stop(self) -> None:

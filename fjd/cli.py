@@ -246,10 +246,12 @@ def write_line(line: str, stream: str = "stdout") -> None:
     CRON: with LANG=C Python 3.6 cannot print what is not ASCII.
     """
     file = getattr(sys, stream)
-    encoding = getattr(file, "encoding", None) or "ascii"
     try:
-        text = line.encode(encoding, "backslashreplace").decode(encoding)
-        file.write(text + "\n")
+        try:
+            file.write(line + "\n")
+        except UnicodeEncodeError:
+            text = line.encode("ascii", "backslashreplace").decode()
+            file.write(text + "\n")
         file.flush()
     except AttributeError:
         pass  # There is no such stream.

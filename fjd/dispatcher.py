@@ -16,7 +16,7 @@ from fjd.names import (
 )
 from fjd.order import QueueOrder
 from fjd.outcome import Outcome
-from fjd.project import DRAIN, NOW, Project
+from fjd.project import DRAIN, ENDED, NOW, Project
 from fjd.reclaim import Reclaimer
 from fjd.succession import Succession
 
@@ -82,6 +82,7 @@ class Dispatcher:
         self.backoff = Backoff(interval)
         self.when_alone = self.tell_alone
         self.is_held: Callable[[], bool] = lambda: False  # it must not end
+        self.watch: Callable[..., None] = lambda *directories: None
         self.has_told_alone = False
         self.begin_again()
         self.handfuls = 1
@@ -105,6 +106,7 @@ class Dispatcher:
     def act(self) -> float:
         if self.succession.role == STANDBY:
             return self.stand_by()
+        self.watch(*map(self.project.path, self.news()))
         if self.is_ending:
             self.has_ended = not self.dismissal.remaining()
             return self.backoff.longer()
@@ -211,6 +213,12 @@ class Dispatcher:
             self.fill(a.worker, min(share, self.room(a, pods[a.worker])))
             for a in asking
         )
+
+    def news(self) -> List[str]:
+        """Where something has to happen before there is more to do."""
+        if self.is_ending:
+            return ["jobpods"]
+        return ["workerqueue"] if self.queue.names else ["jobqueue", *ENDED]
 
     def look_at_workers(self) -> Tuple[List[Announcement], Pods]:
         """Who asks, and what there is in their pods."""

@@ -1,13 +1,12 @@
-"""Hiring while there is work: the program fjd-recruiter as a child.
+"""Hiring while there is work: the script fjd-recruiter as a child.
 
 Whoever dispatches is told when jobs wait and nobody is there, and does not
 end while workers may still come.
 """
-import subprocess
-import sys
 import time
-from typing import Any, List, Optional
+from typing import List, Optional
 
+from fjd.child import Child
 from fjd.errors import NotHired
 from fjd.shift import Shift
 
@@ -15,18 +14,22 @@ PAUSE = 5.0  # seconds between two times that workers are hired
 
 
 class Hiring:
-    """What hires for one dispatcher; is_awaited: which has no time."""
+    """What hires for one dispatcher; is_awaited: which has no time.
+
+    argv is the script and its arguments; see child.py for the others.
+    """
 
     def __init__(
-        self, shift: Shift, command: List[str], is_awaited: bool = False,
-        **how: Any,
+        self, shift: Shift, argv: List[str], is_awaited: bool = False,
+        is_apart: bool = False, is_quiet: bool = False,
     ) -> None:
         self.shift = shift
         self.dispatcher = shift.dispatcher
-        self.command = [sys.executable] + command
+        self.argv = argv
         self.is_awaited = is_awaited
-        self.how = how
-        self.process: Optional[subprocess.Popen] = None
+        self.is_apart = is_apart
+        self.is_quiet = is_quiet
+        self.process: Optional[Child] = None
         self.next = 0.0
         self.before = 0  # jobs that had been given out
         self.dispatcher.when_alone = self.start_if_due
@@ -51,7 +54,7 @@ class Hiring:
         if not self.is_awaited:
             # Whoever comes after us, if we die, has to fire them.
             self.shift.leave(self.shift.memory.ledgers, has_hired=True)
-        self.process = subprocess.Popen(self.command, **self.how)
+        self.process = Child(self.argv, self.is_apart, self.is_quiet)
         if self.is_awaited:
             self.wait()
 

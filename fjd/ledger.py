@@ -66,8 +66,9 @@ class Entry(NamedTuple):
 
 
 HEADER = "\t".join(Entry._fields) + "\n"
-ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
-PLAIN = {escaped: character for character, escaped in ESCAPES}
+ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+PLAIN = {escaped: character for character, escaped in ESCAPES.items()}
+TO_ESCAPE = re.compile(r"[\\\t\n\r]")
 PART = 1 << 16  # bytes of a ledger to be read at a time
 
 
@@ -82,15 +83,15 @@ KINDS: Tuple[Callable[[str], Any], ...] = (unescape,) * 5 + (
     float, float, unescape, float, int, unescape, unescape)
 
 
-def escape(value: object) -> str:
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    for character, escaped in ESCAPES:
-        text = text.replace(character, escaped)
-    return text
+def escape(text: str) -> str:
+    return TO_ESCAPE.sub(lambda found: ESCAPES[found.group()], text)
 
 
 def line_of(entry: Entry) -> str:
-    return "\t".join(map(escape, entry)) + "\n"
+    texts = [f"{v:.3f}" if isinstance(v, float) else str(v) for v in entry]
+    if TO_ESCAPE.search("".join(texts)):
+        texts = list(map(escape, texts))
+    return "\t".join(texts) + "\n"
 
 
 def parts(

@@ -30,6 +30,7 @@ THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
     "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )
+PYTHONS = (signal.SIGPIPE, signal.SIGXFSZ)  # which it ignores
 
 
 class Ending(NamedTuple):
@@ -70,11 +71,12 @@ class Processes:
     """
 
     def __init__(self) -> None:
-        self.child: Optional[subprocess.Popen] = None
+        self.child = 0  # a pid
         self.keeper: Any = None
 
-    def be_nice(self) -> None:
+    def prepare(self) -> None:
         """To be called once, before the first start()."""
+        keep_descriptors()
         from concurrent.futures import ThreadPoolExecutor  # 5 ms: if needed.
         self.keeper = ThreadPoolExecutor(1)
         self.keeper.submit(os.getpid).result()  # Now the thread is there.
@@ -82,32 +84,26 @@ class Processes:
 
     def start(self, job: Job, environ: Dict[str, str], log: int) -> None:
         """OSError if execve(2) refuses."""
-        def spawn() -> subprocess.Popen:
-            return subprocess.Popen(
-                job.argv, env=environ, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True,
-                cwd=job.directory or None,
-            )
         if job.niceness == NICENESS:
-            self.child = spawn()
+            self.child = spawn(job, environ, log)
             return
         try:
-            started = self.keeper.submit(at_niceness, job.niceness, spawn)
+            started = self.keeper.submit(
+                at_niceness, job.niceness, lambda: spawn(job, environ, log))
             self.child = started.result()
         except RuntimeError as error:  # No thread can be started just now.
             raise BlockingIOError(errno.EAGAIN, str(error))
 
     def poll(self) -> Optional[Ending]:
         """How the job ended, told once; None while it runs."""
-        assert self.child is not None
-        pid, status, usage = os.wait4(self.child.pid, os.WNOHANG)
+        assert self.child
+        pid, status, usage = os.wait4(self.child, os.WNOHANG)
         if not pid:
             return None
         code = os.WEXITSTATUS(status)
         if os.WIFSIGNALED(status):
             code = -os.WTERMSIG(status)
-        self.child.returncode = code
-        self.child = None
+        self.child = 0
         return Ending(code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 
     def end_trees(
@@ -119,7 +115,7 @@ class Processes:
         Those that print into one of the logs belong to them as well.
         Gives up on what cannot be killed (state D) after twice the grace.
         """
-        leader = self.child.pid if self.child else -1
+        leader = self.child or -1
         begun = time.monotonic()
         told: Set[int] = set()
         paths = set(map(os.path.realpath, logs))
@@ -136,9 +132,49 @@ class Processes:
             time.sleep(0.02)
 
 
-def at_niceness(nice: int, spawn: Callable) -> subprocess.Popen:
+def keep_descriptors() -> None:
+    """Let no job have what was open when we were started."""
+    try:
+        descriptors = list(map(int, os.listdir("/proc/self/fd")))
+    except OSError:
+        return  # No Linux.
+    for descriptor in descriptors:
+        try:
+            os.set_inheritable(descriptor, descriptor <= 2)
+        except OSError:
+            pass  # That of the listing.
+
+
+def spawn(job: Job, environ: Dict[str, str], log: int) -> int:
+    """The pid of a job that prints into a log; OSError if it cannot start."""
+    try:
+        if not job.directory:
+            return spawn_here(job, environ, log)
+    except (AttributeError, NotImplementedError):
+        pass  # PY36: os has it from 3.8 on, and all of it from glibc 2.26 on.
+    child = subprocess.Popen(
+        job.argv, env=environ, stdin=subprocess.DEVNULL, stdout=log,
+        stderr=subprocess.STDOUT, start_new_session=True,
+        cwd=job.directory or None,
+    )
+    child.returncode = 0  # It is we who wait for it.
+    return child.pid
+
+
+def spawn_here(job: Job, environ: Dict[str, str], log: int) -> int:
+    """The same in our own directory, for a tenth less (measured)."""
+    return os.posix_spawnp(
+        job.argv[0], job.argv, environ, setsid=True, setsigdef=PYTHONS,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2),
+        ],
+    )
+
+
+def at_niceness(nice: int, spawn: Callable[[], int]) -> int:
     """Spawn from a thread of that niceness, or of the nearest allowed."""
-    def act() -> subprocess.Popen:
+    def act() -> int:
         try:
             os.setpriority(os.PRIO_PROCESS, 0, nice)
         except OSError:

@@ -73,7 +73,7 @@ class Project:
         self.files = files
 
     def path(self, *parts: str) -> str:
-        return os.path.join(self.root, *parts)
+        return "/".join((self.root,) + parts)
 
     def make_directories(self) -> None:
         for directory in DIRECTORIES:

@@ -37,6 +37,8 @@ class Recruiter:
         self.stamps = reclaimer.stamps
         self.say = say
         self.clock = clock
+        self.wait: Callable[[float], Any] = clock.sleep
+        self.watch: Callable[..., None] = lambda *directories: None
 
     def records(self) -> Dict[str, Dict[str, str]]:
         """The records of all workers that live on this host."""
@@ -104,6 +106,7 @@ class Recruiter:
         backoff = Backoff(0.1)
         deadline = self.clock.monotonic() + PATIENCE
         while names:
+            self.watch(self.project.path("screenlogs"))
             why = {name: self.project.session_trouble(name) for name in names}
             names = [name for name in names if why[name] is not None]
             now = self.clock.monotonic()
@@ -115,7 +118,7 @@ class Recruiter:
                     f"{name} did not come up: " + (why[name] or SILENT)
                     for name in names
                 ))
-            self.clock.sleep(backoff.longer() if names else 0)
+            self.wait(backoff.longer() if names else 0)
 
     def fire(self, word: str, hosts: Iterable[str], sessions: Any) -> None:
         """Tell all workers (of those hosts) to leave, and see that they do.
@@ -156,8 +159,10 @@ class Recruiter:
         backoff = Backoff(0.5)
         deadline = self.clock.monotonic() + seconds
         self.reclaimer.sweep()
+        self.watch(self.project.path("jobpods"))
         while dismissal.remaining() and self.clock.monotonic() < deadline:
-            self.clock.sleep(backoff.longer())
+            self.wait(backoff.longer())
+            self.watch(self.project.path("jobpods"))
             self.reclaimer.sweep()
 
     def end(self, workers: List[str], sessions: Any, number: int) -> None:

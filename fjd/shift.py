@@ -3,8 +3,9 @@
 fjd-dispatcher is one shift; fjd run is one that brings its jobs along.
 """
 import time
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Optional
 
+from fjd.alarm import Alarm
 from fjd.cli import patiently
 from fjd.dispatcher import Dispatcher
 from fjd.liveness import STANDBY, Watch
@@ -27,6 +28,7 @@ class Shift:
         interval: float = INTERVAL, keep_running: bool = False,
     ) -> None:
         self.project = project
+        self.alarm = Alarm()
         self.here = reclaimer.here
         self.progress = progress
         self.memory = recall(project)
@@ -46,15 +48,19 @@ class Shift:
             self.memory, self.watch, self.succession.beaten, time)
         self.dispatcher.give_out_once()
 
-    def work(self, pause: Callable[[float], Any] = time.sleep) -> None:
+    def work(self, pause: Optional[Callable[[float], Any]] = None) -> None:
         """Take one step after another until no job and no worker is left."""
+        self.alarm.set()
+        self.dispatcher.watch = self.alarm.watch
+        pause = pause or self.alarm.wait
         turn = patiently(self.step, self.dispatcher.say, self.project)
         while not self.dispatcher.has_ended:
             pause(turn())
         self.progress.clear()
 
-    def work_to_the_last(self, pause: Callable[[float], Any] = time.sleep) \
-            -> None:
+    def work_to_the_last(
+        self, pause: Optional[Callable[[float], Any]] = None,
+    ) -> None:
         """The same; if jobs have come meanwhile, it begins again."""
         self.work(pause)
         while not self.dispatcher.is_all_quiet():

@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from math import inf
-from typing import Any, Callable, List, NamedTuple, Optional
+from typing import Any, Callable, List, Optional
 
 from fjd.alarm import Backoff, LONGEST
 from fjd.errors import BadJob
@@ -33,19 +33,20 @@ ECHO = 0.1      # seconds between two looks at what a job prints
 KILLED = Ending(-signal.SIGKILL)
 
 
-class Task(NamedTuple):
+class Task:
     """The job that is running; entry tells its end, once it has ended.
 
     start is by the host's clock, limit by its monotonic one.
     """
 
-    run: Running
-    start: float
-    job: Job = Job([], "")
-    limit: float = inf
-    entry: Optional[Entry] = None
-    is_recorded: bool = False
-    is_logged: bool = False
+    def __init__(self, run: Running, start: float) -> None:
+        self.run = run
+        self.attempt = Attempt.parse(run.attempt)
+        self.start = start
+        self.job = Job([], "")
+        self.limit = inf
+        self.entry: Optional[Entry] = None
+        self.is_recorded = self.is_logged = False
 
 
 class Worker:
@@ -77,6 +78,7 @@ class Worker:
         self.order = ""
         self.next_beat = self.next_orders = 0.0
         self.has_left = self.was_buried = False
+        self.watch: Callable[..., None] = lambda *directories: None
 
     def start(self) -> None:
         """Become a member, and ask for work."""
@@ -156,10 +158,15 @@ class Worker:
 
     # Orders
 
+    def look_soon(self) -> None:
+        """Something has come; perhaps it is an order."""
+        self.next_orders = 0.0
+
     def heed_orders_if_due(self) -> None:
         now = self.clock.monotonic()
         if now >= self.next_orders and self.order != NOW:
             self.next_orders = now + 2 * min(self.interval, LONGEST)
+            self.watch(self.project.path("orders"))
             orders = self.project.orders()
             words = {o.word for o in orders if o.worker == self.id}
             self.order = max(words | {self.order})  # "now" beats "drain"
@@ -203,6 +210,7 @@ class Worker:
             self.project.withdraw(out)
 
     def look_in_pod(self) -> None:
+        self.watch(self.project.path("jobpods", self.id))
         given = self.project.given(self.id)
         if given is None:
             self.end_life()
@@ -235,7 +243,7 @@ class Worker:
         task, bad = Task(run, self.clock.time()), ""
         try:
             job = read_job(self.project.files, self.project.job_file(run))
-            task, written = task._replace(job=job), job.written
+            task.job, written = job, job.written
         except FileNotFoundError:
             return 0.0  # RACE: given to another worker, or cancelled.
         except BadJob as error:
@@ -246,9 +254,9 @@ class Worker:
         return self.fail(task, bad) if bad else self.spawn(task)
 
     def spawn(self, task: Task) -> float:
-        run, job = task.run, task.job
-        name = Attempt.parse(run.attempt).job
-        environ = job_environment(self.environ, self.project.name, name, run)
+        job, name = task.job, task.attempt.job
+        environ = job_environment(
+            self.environ, self.project.name, name, task.run)
         log = self.log.open()
         try:
             self.processes.start(job, environ, log)
@@ -257,9 +265,9 @@ class Worker:
                 self.give_back(task, str(error.strerror))
                 return self.interval
             return self.fail(task, why_not_started(error, job))
-        limit = self.clock.monotonic() + (job.timeout or inf)
-        self.task = task._replace(limit=limit)
-        return 0.0
+        task.limit = self.clock.monotonic() + (job.timeout or inf)
+        self.task = task
+        return self.while_running(task)
 
     def attend(self, task: Task) -> float:
         """See whether the job has ended; if so, commit its end."""
@@ -268,7 +276,7 @@ class Worker:
             ending = self.processes.poll()
             if not ending:
                 return self.while_running(task)
-            task = self.ended(task, ending)
+            self.ended(task, ending)
         self.commit(task)
         return 0.0
 
@@ -292,31 +300,29 @@ class Worker:
         self.processes.end_trees({task.run.attempt}, [self.log.draft])
         return self.processes.poll() or KILLED
 
-    def ended(self, task: Task, ending: Ending, reason: str = "") -> Task:
+    def ended(self, task: Task, ending: Ending, reason: str = "") -> None:
         is_well = not (ending.status or reason)
-        self.task = task._replace(entry=self.entry(
+        task.entry = self.entry(
             task, DONE if is_well else self.failure(task), status=ending.text,
             cpu=ending.cpu, peak=ending.peak, reason=reason,
-        ))
-        return self.task
+        )
 
     def failure(self, task: Task) -> str:
         """What becomes of a job that has failed."""
-        n = Attempt.parse(task.run.attempt).n
-        return RETRIED if n <= task.job.retries else FAILED
+        is_left = task.attempt.n <= task.job.retries
+        return RETRIED if is_left else FAILED
 
     def entry(self, task: Task, event: str, **more: Any) -> Entry:
-        attempt = task.run.attempt
         return Entry(
-            event, Attempt.parse(attempt).job, attempt, host_of(self.id),
+            event, task.attempt.job, task.run.attempt, host_of(self.id),
             self.id, task.start, self.clock.time(), command=task.job.command,
             **more,
         )
 
     def fail(self, task: Task, reason: str) -> float:
         """A job that could not be run."""
-        entry = self.entry(task, self.failure(task), reason=reason)
-        self.task = task._replace(entry=entry)
+        task.entry = self.entry(task, self.failure(task), reason=reason)
+        self.task = task
         return 0.0
 
     def commit(self, task: Task) -> None:
@@ -326,11 +332,11 @@ class Worker:
         failure = f"{entry.job}: {entry.how}"
         if not task.is_recorded:
             self.ledger.write(entry)
-            task = self.task = task._replace(is_recorded=True)
+            task.is_recorded = True
         if not task.is_logged:
             note = "" if entry.event == DONE else failure
             self.log.keep(entry.attempt, note)
-            self.task = task._replace(is_logged=True)
+            task.is_logged = True
         if entry.event == RETRIED:
             self.try_again(task)
         elif not self.project.end(task.run, entry.event):
@@ -344,8 +350,8 @@ class Worker:
 
     def try_again(self, task: Task) -> None:
         """A job that failed waits again, behind the first attempts."""
-        before = Attempt.parse(task.run.attempt)
-        after = Attempt(before.job, before.n + 1, self.stamps.new())
+        job, n, _ = task.attempt
+        after = Attempt(job, n + 1, self.stamps.new())
         self.project.requeue(task.run, after.name)
 
     def give_back(self, task: Task, reason: str) -> float:

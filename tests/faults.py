@@ -57,6 +57,7 @@ class Faults:
 
     def __init__(self, plan):
         self.plan = plan
+        self.pid = os.getpid()
         self.inside = []  # the operations that are going on
 
     def watched(self, operation, function):
@@ -85,6 +86,8 @@ class Faults:
         return f"{caller} {step} {operation}"
 
     def reach(self, point):
+        if os.getpid() != self.pid:
+            return  # It is a child, which is not the one that is tested.
         if point == self.plan.get("kill"):
             os.kill(os.getpid(), signal.SIGKILL)
         if "trace" in self.plan:

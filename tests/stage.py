@@ -288,7 +288,7 @@ class Stage:
 def is_recruiter(pid):
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return b"fjd-recruiter" in file.read()
+            return b"/faults.py" in file.read()  # It has only forked.
     except OSError:
         return False
 

@@ -222,7 +222,7 @@ def test_a_worker_ends_what_is_cancelled(project, put):
     ok("fjd", "cancel", "job1")
     clock.now += BEAT
     work(worker, lambda: not worker.task)
-    assert worker.processes.child is None
+    assert not worker.processes.child
     assert audit(project, myself())[1] == []
     assert sorted(event for event, *_ in events(project)) == [
         "cleaned", "superseded"]

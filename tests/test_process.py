@@ -120,3 +120,44 @@ def test_environment_of_a_job_is_no_workers_environment():
     inner = without_job(environ)
     assert inner["A"] == "b" and inner["FJD_PROJECT"] == "p"
     assert not {"FJD_JOB", "FJD_ATTEMPT", "FJD_WORKER"} & set(inner)
+
+
+STRAY = 77
+SEEN = r"""
+cd -P . && pwd
+readlink /proc/self/fd/0
+echo $(ls /proc/self/fd)
+ps -o sid= -p $$ | grep -qwx " *$$" && echo leads a session
+echo $FJD_JOB
+grep SigIgn /proc/self/status
+"""
+
+
+def what_it_sees(processes, tmp_path, directory):
+    """The lines of a job that tells what it was started with."""
+    log = os.open(str(tmp_path / "log"), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    environ = job_environment(os.environ, "default", "job1", RUN)
+    job = Job(["/bin/sh", "-c", SEEN], SEEN, directory=directory)
+    processes.start(job, environ, log)
+    os.waitpid(processes.child, 0)
+    text = os.pread(log, 4096, 0).decode()
+    os.close(log)
+    *lines, ignored = text.splitlines()
+    # What glibc's posix_spawn ignores besides, are its own (32 and 33).
+    return lines + [int(ignored.split()[1], 16) & (1 << 31) - 1]
+
+
+def test_job_starts_alike_however_it_is_started(tmp_path, monkeypatch):
+    """With posix_spawn(3), and, in a directory or without it, with fork."""
+    os.dup2(0, STRAY)
+    processes = Processes()
+    processes.prepare()
+    here = os.getcwd()
+    seen = what_it_sees(processes, tmp_path, "")
+    assert seen == [
+        here, "/dev/null", "0 1 2 3", "leads a session", "job1", 0,
+    ]
+    assert what_it_sees(processes, tmp_path, here) == seen
+    monkeypatch.delattr(os, "posix_spawnp", raising=False)
+    assert what_it_sees(processes, tmp_path, "") == seen
+    os.close(STRAY)

@@ -271,7 +271,7 @@ def test_worker_whose_pod_is_gone_ends_and_its_job_with_it(
     clock.now += BEAT
     worker.step()
     assert worker.has_left and worker.was_buried
-    assert worker.processes.child is None
+    assert not worker.processes.child
     events = sorted(row["event"] for row in ledger(project))
     assert events == ["lost", "superseded"]
     assert [Attempt.parse(n).n for n in project.waiting()] == [2]
