@@ -222,16 +222,19 @@ def keep_last_words(project: Project, worker: str) -> None:
     os.close(log)
 
 
-def worker_teller(project: Project, worker: str, terminal: Terminal) \
-        -> Callable[[str], None]:
-    """The same for a worker, in its screenlog as well."""
+def worker_teller(
+    project: Project, worker: str, terminal: Terminal, is_hired: bool,
+) -> Callable[[str], None]:
+    """The same for a worker, in its screenlog as well; who is hired, has
+    nobody on stdout unless that is a terminal.
+    """
     log = files.open_own(project.worker_log(worker))
 
     def say(text: str) -> None:
         line = f"[fjd-worker] {text}"
         if terminal.is_open:
             terminal.write(os.fsencode(line + "\r\n"))
-        else:
+        elif not is_hired:
             write_line(line)
         try:
             os.write(log, os.fsencode(line + "\n"))

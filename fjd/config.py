@@ -20,6 +20,7 @@ except ImportError:
 Error = configparser.Error
 Sections = Dict[str, Dict[str, Optional[str]]]
 
+BLANKS = re.compile(r"[ \t\v\f]{64,}")
 # A header, a key with its value, a comment, or nothing; all in ASCII.
 PLAIN = re.compile(
     r"\[(?!DEFAULT\])([\w-]+)\]|([\w-]+)[ \t]*[:=][ \t]*([ -~]*?)[ \t]*"
@@ -36,7 +37,8 @@ def sections(text: str) -> Sections:
     """{section: {key in lower case: value}}; Error if it is no INI file."""
     found = plain_sections(text)
     if found is None:
-        parser = parse(text)
+        # Which a parser takes minutes for, if there are many.
+        parser = parse(BLANKS.sub(" ", text))
         found = {name: dict(parser.items(name)) for name in parser.sections()}
     return found
 

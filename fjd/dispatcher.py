@@ -53,6 +53,8 @@ class Queue:
 
     def waiting(self) -> List[str]:
         names = self.project.waiting()
+        if not self.stuck:
+            return names
         return [name for name in names if name not in self.stuck]
 
     def forget(self) -> None:

@@ -12,9 +12,8 @@ stays, the file counts as gone.  Every other OSError goes to the caller.
 import errno
 import os
 import stat
-from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, Callable, Iterator, List, Tuple, Union
+from typing import Any, Callable, List, Tuple, Union
 
 # The machine or the server is short of something for a while.
 PASSING = (
@@ -37,11 +36,10 @@ def by_path(path: str, call: Callable[[], Any]) -> Any:
     raise FileNotFoundError(errno.ENOENT, "stale file handle", path)
 
 
-@contextmanager
-def naming(path: str) -> Iterator[None]:
+def named(path: str, call: Callable, *arguments: Any) -> Any:
     """Let an error of an open file tell which one."""
     try:
-        yield
+        return call(*arguments)
     except OSError as error:
         error.filename = error.filename or path
         raise
@@ -169,8 +167,8 @@ def touch(path: str) -> None:
     """
     descriptor = by_path(path, lambda: os.open(path, os.O_WRONLY))
     try:
-        with naming(path):
-            os.pwrite(descriptor, b"\n", max(0, length(descriptor) - 1))
+        last = max(0, length(descriptor) - 1)
+        named(path, os.pwrite, descriptor, b"\n", last)
     finally:
         os.close(descriptor)
 
@@ -248,8 +246,7 @@ def has_whole_lines(descriptor: int) -> bool:
 
 def sync(path: str, descriptor: int) -> None:
     """See that a power loss takes nothing of what was written."""
-    with naming(path):
-        os.fsync(descriptor)
+    named(path, os.fsync, descriptor)
 
 
 def close(descriptor: int) -> None:
@@ -259,7 +256,6 @@ def close(descriptor: int) -> None:
 def append(path: str, descriptor: int, line: bytes) -> None:
     """Write a whole line or nothing (ENOSPC)."""
     before = length(descriptor)
-    with naming(path):
-        if os.write(descriptor, line) != len(line):
-            os.ftruncate(descriptor, before)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if named(path, os.write, descriptor, line) != len(line):
+        os.ftruncate(descriptor, before)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)

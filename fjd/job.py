@@ -21,7 +21,6 @@ COMMENT = re.compile(
     rb"^[ \t]*#[ \t]*fjd:[ \t]*([a-z]+)[ \t]*[=:][ \t]*(.*?)\s*$", re.M)
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 LARGEST = 1 << 24  # bytes of an INI file
-BLANKS = re.compile(rb"[ \t\v\f]{64,}")
 SHELL_SYNTAX = re.compile(
     r"[|&;<>()$`\\*?\[\]#~{}!\n]|^\s*[A-Za-z_][A-Za-z0-9_]*=",
 )
@@ -116,8 +115,7 @@ def parse_job(data: bytes, path: str) -> Job:
         raise BadJob("it is neither an INI file nor an executable program")
     data = data[3:] if data.startswith(b"\xef\xbb\xbf") else data
     try:
-        # Which configparser takes minutes for, if there are many.
-        sections = config.sections(os.fsdecode(BLANKS.sub(b" ", data)))
+        sections = config.sections(os.fsdecode(data))
     except config.Error as error:
         text = " ".join(str(error).split()).replace("file: '<string>', ", "")
         raise BadJob(f"no INI file: {text}")

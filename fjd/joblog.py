@@ -5,8 +5,7 @@ by hand) what comes into the file is shown as well; of very much, the end.
 """
 import errno
 import os
-from contextlib import contextmanager
-from typing import Iterator, Optional
+from typing import Callable, Optional
 
 from fjd.files import STALE
 from fjd.project import Project
@@ -15,14 +14,13 @@ from fjd.terminal import Terminal
 MOST_SHOWN = 65536  # bytes at a time
 
 
-@contextmanager
-def unless_removed() -> Iterator[None]:
+def unless_removed(call: Callable, *arguments: str) -> None:
     """NFS: who took us for dead has removed the log, which is no harm.
 
     Then fstat(2) says ESTALE, and ENOENT on sshfs (measured).
     """
     try:
-        yield
+        call(*arguments)
     except OSError as error:
         if error.errno not in STALE + (errno.ENOENT,):
             raise
@@ -55,11 +53,14 @@ class JobLog:
     def echo(self) -> None:
         """Show on the terminal what has come since the last time."""
         if self.terminal.is_open and self.descriptor is not None:
-            with unless_removed():
-                size = self.project.files.length(self.descriptor)
-                self.shown = max(self.shown, size - MOST_SHOWN)
-                data = os.pread(self.descriptor, MOST_SHOWN, self.shown)
-                self.shown += self.terminal.write(data)
+            unless_removed(self.show)
+
+    def show(self) -> None:
+        assert self.descriptor is not None
+        size = self.project.files.length(self.descriptor)
+        self.shown = max(self.shown, size - MOST_SHOWN)
+        data = os.pread(self.descriptor, MOST_SHOWN, self.shown)
+        self.shown += self.terminal.write(data)
 
     def keep(self, attempt: str, note: str = "") -> None:
         """Name the log after its attempt, if there is anything in it."""
@@ -67,8 +68,7 @@ class JobLog:
             if not note:
                 return
             self.open()
-        with unless_removed():
-            self.finish(attempt, note)
+        unless_removed(self.finish, attempt, note)
         descriptor, self.descriptor = self.descriptor, None
         try:
             self.project.files.close(descriptor)

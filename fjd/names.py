@@ -18,12 +18,13 @@ called anything.
 import os
 import re
 from os import urandom
-from typing import List, NamedTuple, Tuple, Union
+from typing import Match, NamedTuple, Tuple
 
 LONGEST_JOB_NAME = 100  # bytes: what fjd adds has to fit into 255
 STAMPED = re.compile(r"(.+)~([1-9][0-9]{0,8})\.([0-9a-f]{17}-[0-9]+)", re.S)
 MEMBER = re.compile(r"[A-Za-z0-9.-]+_[0-9]+\.[0-9]{6}-[0-9]+")
 PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+DIGITS = re.compile("[0-9]+")
 CONTROL = re.compile("[\0-\x1f\x7f]")
 
 
@@ -162,7 +163,7 @@ def is_project(name: str) -> bool:
 
 def is_editor_copy(name: str) -> bool:
     """x~ and #x# are what editors leave; they are no jobs."""
-    return bool(re.fullmatch("#.*#|.*~", name, re.S))
+    return name[-1:] == "~" or name[0] == name[-1] == "#" != name
 
 
 def why_bad(job: str) -> str:
@@ -190,10 +191,15 @@ def printable(name: str) -> str:
     return CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", line)
 
 
-def natural(name: str) -> List[Union[str, int]]:
+def natural(name: str) -> str:
     """A sort key: job2 before job10."""
-    parts = re.split("([0-9]+)", name)  # every second one is a number
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
+    return DIGITS.sub(counted, name)
+
+
+def counted(digits: Match) -> str:
+    """A number, so that more digits come later, and before any letter."""
+    number = digits.group().lstrip("0")
+    return f"\1{chr(len(number))}{number}"
 
 
 def given_order(name: str) -> Tuple[str, int]:
@@ -203,11 +209,13 @@ def given_order(name: str) -> Tuple[str, int]:
 
 def queue_order(
     name: str, stamps: Stamps = Stamps("none"),
-) -> Tuple[bool, List[Union[str, int]]]:
+) -> str:
     """A sort key: as natural() has it, but what is tried again comes last.
 
     Unless it has one of these stamps: whose worker died, need not wait.
     """
+    if "~" not in name:
+        return "1" + natural(name)
     attempt = Attempt.parse(name)
     is_last = attempt.n > 1 and not stamps.made(attempt)
-    return is_last, natural(attempt.job)
+    return ("2" if is_last else "1") + natural(attempt.job)

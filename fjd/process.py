@@ -17,7 +17,6 @@ from typing import (
 
 from fjd.job import Job, NICENESS
 from fjd.liveness import stat_of
-from fjd.names import Running
 
 GRACE = 5.0  # seconds between TERM and KILL
 SESSION = "FJD_SESSION_NAME"  # what a recruiter tells a worker
@@ -52,12 +51,13 @@ def without_job(environ: Mapping[str, str]) -> Dict[str, str]:
     return {k: v for k, v in environ.items() if k not in OWN_VARIABLES}
 
 
-def job_environment(
-    environ: Dict[str, str], project: str, job: str, run: Running,
+def environment(
+    environ: Dict[str, str], home: str, project: str, worker: str,
 ) -> Dict[str, str]:
+    """What all jobs of a worker have."""
     return {
-        **dict.fromkeys(THREADS, "1"), **environ, "FJD_PROJECT": project,
-        "FJD_JOB": job, "FJD_ATTEMPT": run.attempt, "FJD_WORKER": run.worker,
+        **dict.fromkeys(THREADS, "1"), **environ, "FJD_DIR": home,
+        "FJD_PROJECT": project, "FJD_WORKER": worker,
     }
 
 

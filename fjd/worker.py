@@ -22,7 +22,7 @@ from fjd.liveness import BEAT
 from fjd.names import (
     Announcement, Attempt, given_order, host_of, new_token, Running, Stamps,
 )
-from fjd.process import Ending, job_environment, without_job
+from fjd.process import Ending, environment, without_job
 from fjd.project import NOW, Project
 from fjd.terminal import Terminal
 
@@ -59,12 +59,15 @@ class Worker:
     ) -> None:
         self.project = project
         self.id = worker
+        self.host = host_of(worker)
         self.neighbours = neighbours
         self.processes = processes
         self.say = say
         self.clock = clock
-        self.environ = without_job(os.environ)
-        self.environ["FJD_DIR"] = os.path.dirname(project.root)
+        self.environ = environment(
+            without_job(os.environ), os.path.dirname(project.root),
+            project.name, worker,
+        )
         self.interval = interval
         self.backoff = Backoff(interval)
         self.stamps = Stamps(new_token(clock.time()))
@@ -99,7 +102,9 @@ class Worker:
     def act(self) -> float:
         self.heed_orders_if_due()
         if self.task:
-            return self.attend(self.task)
+            wait = self.attend(self.task)
+            if self.task:
+                return wait
         if not self.given:
             self.look_in_pod()
         if self.has_left:
@@ -254,9 +259,11 @@ class Worker:
         return self.fail(task, bad) if bad else self.spawn(task)
 
     def spawn(self, task: Task) -> float:
-        job, name = task.job, task.attempt.job
-        environ = job_environment(
-            self.environ, self.project.name, name, task.run)
+        job = task.job
+        environ = dict(
+            self.environ, FJD_JOB=task.attempt.job,
+            FJD_ATTEMPT=task.run.attempt,
+        )
         log = self.log.open()
         try:
             self.processes.start(job, environ, log)
@@ -270,7 +277,7 @@ class Worker:
         return self.while_running(task)
 
     def attend(self, task: Task) -> float:
-        """See whether the job has ended; if so, commit its end."""
+        """Commit the end of the job, if it has ended."""
         if not task.entry:
             self.log.echo()
             ending = self.processes.poll()
@@ -314,7 +321,7 @@ class Worker:
 
     def entry(self, task: Task, event: str, **more: Any) -> Entry:
         return Entry(
-            event, task.attempt.job, task.run.attempt, host_of(self.id),
+            event, task.attempt.job, task.run.attempt, self.host,
             self.id, task.start, self.clock.time(), command=task.job.command,
             **more,
         )

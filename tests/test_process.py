@@ -9,9 +9,16 @@ import pytest
 from fjd.job import Job
 from fjd.liveness import start_time
 from fjd.names import Running
-from fjd.process import Processes, job_environment, without_job
+from fjd.process import environment, Processes, without_job
 
 RUN = Running("job1~1.0123456789abcdef0-1", "lab_1.000000-1")
+
+
+def environ_of(run, environ=os.environ, project="default"):
+    return dict(
+        environment(environ, "/home", project, run.worker),
+        FJD_JOB="job1", FJD_ATTEMPT=run.attempt,
+    )
 
 
 @pytest.fixture
@@ -20,7 +27,7 @@ def started(tmp_path):
     processes = Processes()
 
     def started(script):
-        environ = job_environment(os.environ, "default", "job1", RUN)
+        environ = environ_of(RUN)
         log = os.open(str(tmp_path / "log"), os.O_RDWR | os.O_CREAT)
         processes.start(Job(["/bin/sh", "-c", script], script), environ, log)
         os.close(log)
@@ -114,7 +121,7 @@ def test_ending_tells_status_or_signal(started, script, status, text):
 
 
 def test_environment_of_a_job_is_no_workers_environment():
-    environ = job_environment({"A": "b"}, "p", "job1", RUN)
+    environ = environ_of(RUN, {"A": "b"}, "p")
     assert environ["FJD_ATTEMPT"] == RUN.attempt
     assert environ["OMP_NUM_THREADS"] == "1"
     inner = without_job(environ)
@@ -136,7 +143,7 @@ grep SigIgn /proc/self/status
 def what_it_sees(processes, tmp_path, directory):
     """The lines of a job that tells what it was started with."""
     log = os.open(str(tmp_path / "log"), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-    environ = job_environment(os.environ, "default", "job1", RUN)
+    environ = environ_of(RUN)
     job = Job(["/bin/sh", "-c", SEEN], SEEN, directory=directory)
     processes.start(job, environ, log)
     os.waitpid(processes.child, 0)
