@@ -91,9 +91,11 @@ def at_work(lab, name, **workers):
     dispatcher = lab.start(
         "node1", "fjd-dispatcher", "--project", name, "--keep-running")
     pid = wait_until(lambda: project.members("dispatchers"))[0].split("-")[-1]
-    yield project
-    lab.run("node1", "kill", "-INT", pid)
-    finish(dispatcher)
+    try:
+        yield project
+    finally:
+        lab.run("node1", "kill", "-INT", pid)
+        finish(dispatcher)
     lab.ok("node1", "fjd-recruiter", "--project", name, "fire")
 
 
