@@ -6,7 +6,7 @@ SEEDS ?= 10000
 HERE = $(dir $(lastword $(MAKEFILE_LIST)))
 
 .PHONY: help install uninstall example example-remote sweep test simulate \
-	chaos bench lint dist clean
+	chaos bench bench-lab lint dist clean
 
 help:  ## say what there is to make (this)
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' "$(HERE)Makefile" | expand -t 20
@@ -40,6 +40,9 @@ chaos:  ## kill workers and dispatchers while 2,000 jobs run (JOBS=, SEED=)
 
 bench:  ## measure fjd beside xargs, GNU parallel and others (ten minutes)
 	@"$(PYTHON)" "$(HERE)tests/bench"
+
+bench-lab:  ## measure fjd beside ssh xargs and GNU parallel on the FJD_LAB
+	@"$(HERE)tests/run" "$(PYTHON)" tests/bench-lab
 
 lint:  ## look at the code with flake8 and, where it is there, shellcheck
 	@"$(HERE)tests/lint" "$(PYTHON)"

@@ -1,8 +1,10 @@
 """Several machines: over ssh, with a home on NFS, and what befalls them."""
+import json
 import os
 import random
 import statistics
 import time
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
@@ -81,25 +83,28 @@ def test_hosts_of_remote_conf_are_hired_work_and_are_fired(lab):
     assert project.names("workers") == project.pods() == []
 
 
-@pytest.fixture
-def idle(lab):
-    """A project with a dispatcher on node1, and workers on the others."""
-    project = lab.project("idle", {"node2": 2, "node3": 2}, {})
-    lab.ok("node1", "fjd-recruiter", "--project", "idle", "hire")
+@contextmanager
+def at_work(lab, name, **workers):
+    """A project with workers there, and a dispatcher on node1."""
+    project = lab.project(name, workers, {})
+    lab.ok("node1", "fjd-recruiter", "--project", name, "hire")
     dispatcher = lab.start(
-        "node1", "fjd-dispatcher", "--project", "idle", "--keep-running")
+        "node1", "fjd-dispatcher", "--project", name, "--keep-running")
     pid = wait_until(lambda: project.members("dispatchers"))[0].split("-")[-1]
-    yield project
-    lab.run("node1", "kill", "-INT", pid)
-    finish(dispatcher)
-    lab.ok("node1", "fjd-recruiter", "--project", "idle", "fire")
+    try:
+        yield project
+    finally:
+        lab.run("node1", "kill", "-INT", pid)
+        finish(dispatcher)
+    lab.ok("node1", "fjd-recruiter", "--project", name, "fire")
 
 
-def test_a_job_starts_within_a_second_of_being_put(lab, idle):
+def test_a_job_starts_within_a_second_of_being_put(lab):
     """It is put on one host, given out by another, and run by a third."""
-    put = [PUT, idle.path("jobqueue"), str(PUTS), JOB]
-    lab.run("node3", "python3", "-c", *put, timeout=200)
-    wait_until(lambda: len(idle.names("done")) == PUTS)
+    with at_work(lab, "idle", node2=2, node3=2) as idle:
+        put = [PUT, idle.path("jobqueue"), str(PUTS), JOB]
+        lab.run("node3", "python3", "-c", *put, timeout=200)
+        wait_until(lambda: len(idle.names("done")) == PUTS)
     started = lab.started()
     waited = sorted(
         started[name] - os.stat(idle.path("done", name)).st_mtime
@@ -108,6 +113,30 @@ def test_a_job_starts_within_a_second_of_being_put(lab, idle):
     print("seconds:", *(f"{seconds:.2f}" for seconds in waited))
     assert 0 < statistics.median(waited) <= 1
     assert waited[PUTS * 19 // 20 - 1] <= 2
+
+
+def test_who_asks_on_another_host_is_told_and_obeyed(lab):
+    with at_work(lab, "asked", node2=1) as project:
+        def fjd(verb, *words):
+            return lab.ok("node3", "fjd", verb, "--project", "asked", *words)
+
+        fjd("put", "--name", "long", "echo begun; sleep 99")
+        wait_until(project.running)
+        log = lab.start(
+            "node3", "fjd", "log", "--project", "asked", "-f", "long")
+        assert log.stdout.readline() == "begun\n"
+        fjd("put", "--name", "later", "echo at last")
+        assert fjd("hold", "later") == ["Held: later"]
+        assert fjd("why", "later") == [
+            "later is held (fjd release lets it go)"]
+        assert fjd("cancel", "long")[0] == "Cancelled: long"
+        assert finish(log) == "" and log.returncode == 3
+        assert fjd("release", "later") == ["Released: later"]
+        wait_until(lambda: jobs_in(project, "done") == ["later"])
+        result = wait_until(lambda: fjd("results", "--json"))
+        assert [json.loads(line)["host"] for line in result] == ["node2"]
+        first, *_, last = fjd("why", "later")
+        assert (first, last) == ("later is done", "    at last")
 
 
 class Disaster(NamedTuple):
