@@ -14,7 +14,7 @@ from fjd.terminal import Terminal
 MOST_SHOWN = 65536  # bytes at a time
 
 
-def unless_removed(call: Callable, *arguments: str) -> None:
+def unless_removed(call: Callable, *arguments: object) -> None:
     """NFS: who took us for dead has removed the log, which is no harm.
 
     Then fstat(2) says ESTALE, and ENOENT on sshfs (measured).
@@ -49,6 +49,11 @@ class JobLog:
         self.shown = 0
         self.descriptor = self.project.files.open_log(self.draft)
         return self.descriptor
+
+    def flush(self) -> None:
+        """NFS: to ask how long it is brings what it holds to the server."""
+        if self.descriptor is not None:
+            unless_removed(self.project.files.length, self.descriptor)
 
     def echo(self) -> None:
         """Show on the terminal what has come since the last time."""

@@ -153,6 +153,8 @@ class Ledger:
             self.descriptor = self.project.files.open_own(self.path)
         line = os.fsencode(text if self.has_header else HEADER + text)
         self.project.files.append(self.path, self.descriptor, line)
+        # NFS: to ask brings the line to the server, before the job's end is.
+        self.project.files.length(self.descriptor)
         self.has_header = True
         self.is_synced = False
 

@@ -298,6 +298,7 @@ class Worker:
             ending = self.end_processes(task)
             self.ended(task, ending, f"timeout after {task.job.timeout:g} s")
             return 0.0
+        self.log.flush()
         longest = ECHO if self.log.terminal.is_open else LONGEST
         return min(longest, self.interval, left)
 

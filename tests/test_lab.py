@@ -87,7 +87,8 @@ def test_hosts_of_remote_conf_are_hired_work_and_are_fired(lab):
 def at_work(lab, name, **workers):
     """A project with workers there, and a dispatcher on node1."""
     project = lab.project(name, workers, {})
-    lab.ok("node1", "fjd-recruiter", "--project", name, "hire")
+    lab.ok("node1", "fjd-recruiter", "--project", name, "hire",
+           "--session", "process")
     dispatcher = lab.start(
         "node1", "fjd-dispatcher", "--project", name, "--keep-running")
     pid = wait_until(lambda: project.members("dispatchers"))[0].split("-")[-1]
@@ -120,11 +121,13 @@ def test_who_asks_on_another_host_is_told_and_obeyed(lab):
         def fjd(verb, *words):
             return lab.ok("node3", "fjd", verb, "--project", "asked", *words)
 
-        fjd("put", "--name", "long", "echo begun; sleep 99")
+        began = time.monotonic()
+        fjd("put", "--name", "long", "echo begun; exec sleep 99")
         wait_until(project.running)
         log = lab.start(
             "node3", "fjd", "log", "--project", "asked", "-f", "long")
         assert log.stdout.readline() == "begun\n"
+        assert time.monotonic() - began < 10  # NFS alone: half a minute
         fjd("put", "--name", "later", "echo at last")
         assert fjd("hold", "later") == ["Held: later"]
         assert fjd("why", "later") == [
@@ -133,7 +136,7 @@ def test_who_asks_on_another_host_is_told_and_obeyed(lab):
         assert finish(log) == "" and log.returncode == 3
         assert fjd("release", "later") == ["Released: later"]
         wait_until(lambda: jobs_in(project, "done") == ["later"])
-        result = wait_until(lambda: fjd("results", "--json"))
+        result = fjd("results", "--json")
         assert [json.loads(line)["host"] for line in result] == ["node2"]
         first, *_, last = fjd("why", "later")
         assert (first, last) == ("later is done", "    at last")
