@@ -74,9 +74,13 @@ class JobLog:
                 return
             self.open()
         unless_removed(self.finish, attempt, note)
+        self.close()
+
+    def close(self) -> None:
         descriptor, self.descriptor = self.descriptor, None
         try:
-            self.project.files.close(descriptor)
+            if descriptor is not None:
+                self.project.files.close(descriptor)
         except OSError:
             pass  # NFS: there was no room; the log is short, the end counts.
 
@@ -92,4 +96,5 @@ class JobLog:
         if files.length(self.descriptor):
             files.move(self.draft, self.project.job_log(attempt))
         else:
+            self.close()  # NFS: an open file would only be renamed.
             files.remove(self.draft)

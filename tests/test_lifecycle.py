@@ -685,7 +685,7 @@ def test_fire_drain_lets_jobs_end(project, put, tmp_path):
 def test_worker_that_does_not_leave_is_ended_and_its_job_given_back(
     project, put, kind, monkeypatch,
 ):
-    """Stopped, it hears of nothing; ended, it gives its job back."""
+    """It is not left the time to; ended, it gives its job back."""
     from fjd import recruiter
     from fjd.project import NOW
     from fjd.reclaim import new_reclaimer
@@ -696,7 +696,7 @@ def test_worker_that_does_not_leave_is_ended_and_its_job_given_back(
     worker = wait_until(lambda: project.running())[0].worker
     pid = int(records(project)[worker]["pid"])
     os.kill(pid, signal.SIGSTOP)
-    monkeypatch.setattr(recruiter, "PATIENCE", 0.1)
+    monkeypatch.setattr(recruiter, "PATIENCE", 0)
     said = []
     hand = recruiter.Recruiter(
         project, new_reclaimer(project, said.append, 3), said.append,
