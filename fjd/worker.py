@@ -283,6 +283,7 @@ class Worker:
             self.log.echo()
             ending = self.processes.poll()
             if not ending:
+                self.log.flush()
                 return self.while_running(task)
             self.ended(task, ending)
         self.commit(task)
@@ -298,7 +299,6 @@ class Worker:
             ending = self.end_processes(task)
             self.ended(task, ending, f"timeout after {task.job.timeout:g} s")
             return 0.0
-        self.log.flush()
         longest = ECHO if self.log.terminal.is_open else LONGEST
         return min(longest, self.interval, left)
 
