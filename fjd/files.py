@@ -24,11 +24,11 @@ STALE = (errno.ESTALE, getattr(errno, "EREMOTEIO", errno.ESTALE))
 TRIES = 4
 
 
-def by_path(path: str, call: Callable[[], Any]) -> Any:
+def by_path(call: Callable, path: str, *arguments: Any) -> Any:
     """The answer of call, asked again while the server calls it stale."""
     for _ in range(TRIES):
         try:
-            return call()
+            return call(path, *arguments)
         except OSError as error:
             # NFS: another host replaced the file between two calls.
             if error.errno not in STALE:
@@ -57,11 +57,11 @@ def drafts(directory: str, start: str) -> List[str]:
 
 def listing(directory: str) -> List[str]:
     """All names, as the server has them now."""
-    if by_path(directory, lambda: is_fuse(directory)):
+    if by_path(is_fuse, directory):
         # sshfs would show what it has listed some seconds ago, but not of a
         # directory that was just changed from here (measured).
-        by_path(directory, lambda: os.utime(directory))
-    return by_path(directory, lambda: os.listdir(directory))
+        by_path(os.utime, directory)
+    return by_path(os.listdir, directory)
 
 
 @lru_cache(1024)
@@ -87,7 +87,7 @@ def move(source: str, target: str) -> bool:
     caller takes it for more than a hint; target is a name never used before.
     """
     try:
-        by_path(source, lambda: os.rename(source, target))
+        by_path(os.rename, source, target)
     except FileNotFoundError:
         # RACE: another process moved it, or removed the directory.
         return False
@@ -102,7 +102,7 @@ def read(
     NFS: open and fstat ask the server, stat and exists may answer from a
     cache (nfs(5), "Data and metadata coherence").
     """
-    return by_path(path, lambda: read_once(path, limit, offset))
+    return by_path(read_once, path, limit, offset)
 
 
 def read_once(
@@ -134,7 +134,7 @@ def is_there(path: str) -> bool:
 
 def is_link(path: str) -> bool:
     try:
-        return stat.S_ISLNK(by_path(path, lambda: os.lstat(path)).st_mode)
+        return stat.S_ISLNK(by_path(os.lstat, path).st_mode)
     except FileNotFoundError:
         return False
 
@@ -145,7 +145,7 @@ def create(
     """Make a file that nobody has made before; False if it is there."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
-        descriptor = by_path(path, lambda: os.open(path, flags, mode))
+        descriptor = by_path(os.open, path, flags, mode)
     except FileExistsError:
         return False
     try:
@@ -165,7 +165,7 @@ def touch(path: str) -> None:
     NFS: by writing its last byte anew, a newline; utime(None) would set the
     client's clock on sshfs (measured).
     """
-    descriptor = by_path(path, lambda: os.open(path, os.O_WRONLY))
+    descriptor = by_path(os.open, path, os.O_WRONLY)
     try:
         last = max(0, length(descriptor) - 1)
         named(path, os.pwrite, descriptor, b"\n", last)
@@ -189,7 +189,7 @@ def status(path: str) -> os.stat_result:
 def remove(path: str) -> bool:
     """Unlink; False if it is gone."""
     try:
-        by_path(path, lambda: os.unlink(path))
+        by_path(os.unlink, path)
     except FileNotFoundError:
         return False  # RACE: who buries a worker removes its files, too.
     return True
@@ -202,7 +202,7 @@ def is_directory(path: str) -> bool:
 def make_directory(path: str) -> bool:
     """Make a directory for this user only; False if it is there."""
     try:
-        by_path(path, lambda: os.mkdir(path, 0o700))
+        by_path(os.mkdir, path, 0o700)
     except FileExistsError:
         return False
     return True
@@ -211,7 +211,7 @@ def make_directory(path: str) -> bool:
 def remove_directory(path: str) -> bool:
     """Remove an empty directory; False if it is not empty.  Never a tree."""
     try:
-        by_path(path, lambda: os.rmdir(path))
+        by_path(os.rmdir, path)
     except FileNotFoundError:
         pass  # RACE: somebody else was first, or our first try did it.
     except OSError as error:
@@ -224,13 +224,13 @@ def remove_directory(path: str) -> bool:
 def open_log(path: str) -> int:
     """A new file to append to and to read back, as a descriptor."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
-    return by_path(path, lambda: os.open(path, flags, 0o600))
+    return by_path(os.open, path, flags, 0o600)
 
 
 def open_own(path: str) -> int:
     """The file that only this process appends to, as a descriptor."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    return by_path(path, lambda: os.open(path, flags, 0o600))
+    return by_path(os.open, path, flags, 0o600)
 
 
 def length(descriptor: int) -> int:

@@ -28,7 +28,7 @@ from fjd.terminal import Terminal
 
 HANDFUL = 0.25  # seconds that a handful of short jobs should last
 LARGEST_HANDFUL = 256
-SMOOTH = 0.3    # how much the last job counts in the average
+SMOOTH = 0.5    # how much the last job counts in the average
 LOOKS = 5       # into the pod, for one at the orders
 ECHO = 0.1      # seconds between two looks at what a job prints
 KILLED = Ending(-signal.SIGKILL)
