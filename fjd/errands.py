@@ -71,8 +71,12 @@ class Errands:
         name = Attempt(job.attempt.job, n, self.stamps.new()).name
         target = self.project.path(ERRANDS[verb][1], name)
         is_ours = self.project.commit(job.path(self.project), target)
-        # If it runs, its worker finds it gone, and ends it.
-        return is_ours and (verb != "cancel" or self.project.discard(target))
+        if verb != "cancel" or not is_ours:
+            return is_ours
+        is_removed = self.project.discard(target)
+        if job.place == "running":  # Its worker finds it gone, and ends it.
+            self.project.wake_workers(self.stamps.new())
+        return is_removed
 
     def all_fit(self, verb: str) -> List[str]:
         """The attempts that this can be done to, but for what is done."""

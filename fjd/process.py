@@ -11,12 +11,12 @@ import signal
 import subprocess
 import time
 from typing import (
-    Any, Callable, Dict, Iterable, Iterator, Mapping, NamedTuple, Optional,
-    Set,
+    Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple,
+    Optional, Set,
 )
 
 from fjd.job import Job, NICENESS
-from fjd.liveness import stat_of
+from fjd.liveness import start_time, stat_of
 
 GRACE = 5.0  # seconds between TERM and KILL
 SESSION = "FJD_SESSION_NAME"  # what a recruiter tells a worker
@@ -125,9 +125,9 @@ class Processes:
             if not pids or waited > 2 * grace:
                 break
             if waited > grace:
-                kill(pids, signal.SIGKILL)
+                kill(oldest_first(pids), signal.SIGKILL)
             else:
-                kill(pids - told, signal.SIGTERM)
+                kill(oldest_first(pids - told), signal.SIGTERM)
                 told |= pids
             time.sleep(0.02)
 
@@ -226,6 +226,11 @@ def stdout_of(pid: int) -> str:
         return os.readlink(f"/proc/{pid}/fd/1")
     except OSError:
         return ""
+
+
+def oldest_first(pids: Iterable[int]) -> List[int]:
+    """Parents before their children, at whose end a shell would go on."""
+    return sorted(pids, key=lambda pid: (int(start_time(pid) or 0), pid))
 
 
 def kill(pids: Iterable[int], number: int) -> None:

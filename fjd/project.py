@@ -242,6 +242,12 @@ class Project:
         except IsADirectoryError:
             return bool(self.files.remove_directory(path))
 
+    def wake_workers(self, stamp: str) -> None:
+        """Let those of this host look at once, for they watch orders/."""
+        draft = self.path("orders", f".{stamp}")
+        self.files.create(draft)
+        self.files.remove(draft)
+
     def first_in_queue(self) -> bytes:
         """What queueorder says.
 

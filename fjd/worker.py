@@ -165,8 +165,10 @@ class Worker:
     # Orders
 
     def look_soon(self) -> None:
-        """Something has come; perhaps it is an order."""
+        """Something has come: perhaps an order, or a job was cancelled."""
         self.next_orders = 0.0
+        if self.task:
+            self.next_beat = 0.0
 
     def heed_orders_if_due(self) -> None:
         now = self.clock.monotonic()

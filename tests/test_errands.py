@@ -59,10 +59,10 @@ def errands(project):
     return Errands(project, myself())
 
 
-def refused(*arguments):
+def refused(*arguments, status=3):
     """The lines on stderr of a verb that could not do all."""
     result = fjd("fjd", *arguments)
-    assert result.returncode == 3
+    assert result.returncode == status
     return result.stderr.splitlines()
 
 
@@ -102,7 +102,11 @@ def test_a_job_with_the_name_that_its_user_gave_is_held(project, put):
 def test_a_dispatcher_ends_beside_what_is_held(project, put):
     put("job1", "x")
     ok("fjd", "hold", "job1")
-    assert "0 done, 0 failed" in ok("fjd-dispatcher")[-1]
+    assert ok("fjd-dispatcher")[-2:] == [
+        "[fjd-dispatcher] 0 done, 0 failed",
+        "[fjd-dispatcher] 1 job(s) are held: fjd release --all lets them wait"
+        " again.",
+    ]
     assert len(project.names("held")) == 1
 
 
@@ -133,7 +137,7 @@ def test_job_that_nobody_knows_is_named_and_the_others_are_done(
 ):
     place = {"release": "held", "retry": "failed"}.get(verb, "jobqueue")
     lay(place)
-    assert refused(verb, "é\n", "job1") == [
+    assert refused(verb, "é\n", "job1", status=2) == [
         f"fjd: error: {verb} \u00e9\\n: there is no such job"]
     assert find(project, "job1") == [] or \
         find(project, "job1")[0].place != place
@@ -409,3 +413,16 @@ def test_persons_change_their_minds_while_all_runs(project):
     ok("fjd-recruiter", "fire")
     assert ": 0 not accounted for" in ok("fjd", "audit")[-1]
     assert len(jobs_in(project, "done")) <= 30
+
+
+def test_job_that_is_cancelled_on_this_host_is_ended_at_once(project):
+    ok("fjd", "put", "--name", "job1", "sleep 1234")
+    ok("fjd-recruiter", "--session", "process", "hire", "1")
+    ok("fjd-dispatcher", "--once")
+    wait_until(project.running)
+    begun = time.monotonic()  # Its worker beats in some 10 seconds.
+    ok("fjd", "cancel", "job1")
+    wait_until(lambda: any(
+        row["event"] == "superseded" for row in ledger(project)))
+    assert time.monotonic() - begun < BEAT / 2
+    ok("fjd-recruiter", "fire")

@@ -55,6 +55,15 @@ def test_tree_is_ended_with_one_term_for_each(started):
         assert file.read() == "term\n"
 
 
+def test_shell_does_not_go_on_when_its_child_is_ended(started):
+    for _ in range(20):
+        processes = started(
+            "sh -c 'touch ready; sleep 1234; touch after'; touch after")
+        processes.end_trees({RUN.attempt})
+        os.unlink("ready")
+        assert not os.path.exists("after")
+
+
 def test_what_does_not_heed_term_is_killed(started):
     processes = started(
         "trap '' TERM; echo $$ > pids; touch ready; while :; do :; done",

@@ -122,7 +122,9 @@ def test_failed_jobs_are_status_3_and_named_to_the_quiet(home):
         assert log.read().startswith("7\n[fjd-worker] 2-")
 
 
-@pytest.mark.parametrize("words", [["echo {2}", ":::", "a"], ["a", "::::"]])
+@pytest.mark.parametrize("words", [
+    ["echo {2}", ":::", "a"], ["a", "::::"], ["-0", "echo", ":::", "a"],
+])
 def test_wrong_usage_makes_nothing(home, words):
     status, out, said = run_fjd("run", *words)
     assert (status, out, said.count("\n")) in [(2, "", 1), (2, "", 2)]
