@@ -31,7 +31,6 @@ from typing import (
     Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple,
 )
 
-from fjd.names import printable
 from fjd.project import Project
 
 DONE, FAILED, LOST = "done", "failed", "lost"
@@ -54,10 +53,6 @@ class Entry(NamedTuple):
     peak: int = 0
     command: str = ""
     reason: str = ""
-
-    @property
-    def told(self) -> str:
-        return f"{printable(self.job)} ({printable(self.how)})"
 
     @property
     def how(self) -> str:
