@@ -5,6 +5,7 @@ notification") when a file comes or goes in a directory that is watched, from
 this host.  It saves time and decides nothing: where there is no such thing,
 who waits looks again after a while, as it does for what other hosts do.
 """
+import atexit
 import fcntl
 import os
 import select
@@ -45,6 +46,8 @@ class Alarm:
         """Catch the signals from now on, but none that nohup(1) ignores."""
         if self.reader >= 0:
             return
+        # In its last milliseconds Python heeds no signal, which would end it.
+        atexit.register(signal.signal, signal.SIGIO, signal.SIG_IGN)
         self.reader, writer = os.pipe()
         os.set_blocking(self.reader, False)
         os.set_blocking(writer, False)

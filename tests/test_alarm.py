@@ -2,9 +2,13 @@
 import fcntl
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
+
+from helpers import ROOT
 
 from fjd.alarm import Alarm
 
@@ -18,6 +22,8 @@ def alarm():
     alarm = Alarm([signal.SIGUSR1])
     alarm.set()
     yield alarm
+    for descriptor in alarm.watched.values():
+        os.close(descriptor)
     signal.set_wakeup_fd(-1)
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -61,3 +67,26 @@ def test_nothing_depends_on_it(alarm, tmp_path, monkeypatch):
     alarm.watch(str(tmp_path))
     (tmp_path / "a").touch()
     assert alarm.wait(0.01) == set()
+
+
+LATE = """
+import os, sys
+from fjd.alarm import Alarm
+
+class Last:
+    def __del__(self, mkdir=os.mkdir):
+        mkdir("late")
+
+last = Last()
+alarm = Alarm()
+alarm.set()
+alarm.watch(os.getcwd())
+"""
+
+
+def test_what_comes_while_python_ends_does_not_end_it(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-c", LATE], cwd=str(tmp_path),
+        env=dict(os.environ, PYTHONPATH=ROOT))
+    assert (tmp_path / "late").is_dir()
+    assert ended.returncode == 0
