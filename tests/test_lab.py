@@ -139,7 +139,8 @@ def test_who_asks_on_another_host_is_told_and_obeyed(lab):
         result = fjd("results", "--json")
         assert [json.loads(line)["host"] for line in result] == ["node2"]
         first, *_, last = fjd("why", "later")
-        assert (first, last) == ("later is done", "    at last")
+        assert first.startswith("later is done")
+        assert last == "    at last"
 
 
 class Disaster(NamedTuple):
