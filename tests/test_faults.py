@@ -40,7 +40,7 @@ LITTER = {
     # It is a draft, which no listing shows.
     "server_time": r"dispatchers/\..*",
     # A draft is nothing.
-    "wake_workers": r"orders/\..*",
+    "move": r"orders/\..*",
     # The next time that somebody cleans it goes.
     "cleans": r"joblogs/old~.*",
 }
