@@ -85,13 +85,17 @@ def shared(*words: str, **how: Any) -> Option:
 PROJECT = shared(
     "--project", metavar="P",
     help="the project's name (default: $FJD_PROJECT, else default)")
-INTERVAL = shared(
-    "--interval", metavar="S", type=seconds, help="look for something to do at"
-    " least every S seconds (default: 1; a dispatcher's: 0.25)")
 MAX_LOSSES = shared(
     "--max-losses", metavar="N", type=positive, help="give up a job when N"
     f" workers have died while they ran it (default: {MOST_LOSSES})")
 QUIET = flag("--quiet", help="print only a line for each job that failed")
+
+
+def interval(default: float) -> Option:
+    return option(
+        "--interval", metavar="S", type=seconds, default=default, help="look"
+        f" for something to do at least every S seconds (default: {default:g})"
+    )
 
 
 def new_parser(description: str, *options: Option) -> Parser:
@@ -139,8 +143,7 @@ def parsed(
     parser: Parser, words: Optional[List[str]] = None, **defaults: Any,
 ) -> argparse.Namespace:
     """The command line; what is not given there, is as here."""
-    known = {"project": default_project(), "interval": LONGEST,
-             "max_losses": MOST_LOSSES}
+    known = {"project": default_project(), "max_losses": MOST_LOSSES}
     return parser.parse_args(
         words, argparse.Namespace(**{**known, **defaults}))
 
@@ -225,7 +228,11 @@ def beside(name: str) -> str:
 
 def cpus() -> int:
     """How many workers this machine should have when nobody says."""
-    return max(1, len(os.sched_getaffinity(0)) - 1)
+    try:
+        available = len(os.sched_getaffinity(0))
+    except AttributeError:  # No Linux.
+        available = os.cpu_count() or 1
+    return max(1, available - 1)
 
 
 def close_to_others(root: str, say: Callable[[str], None]) -> None:

@@ -92,7 +92,10 @@ def look_at_python() -> Findings:
 
 
 def look_at_load() -> Findings:
-    load, cpus = os.getloadavg()[0], os.cpu_count() or 1
+    try:
+        load, cpus = os.getloadavg()[0], os.cpu_count() or 1
+    except (AttributeError, OSError):
+        return  # This system does not tell.
     yield judged(
         load <= cpus, f"{load:.1f} on {cpus} CPUs", "try: fewer workers")
 

@@ -57,6 +57,8 @@ class Here(Identity):
         """Whether a process of our host is alive; None: of another host."""
         if other[:3] != self[:3]:
             return None
+        if not other.start:
+            return is_pid(other.pid)
         return self.state_of(other) not in "ZX"
 
     def is_awake(self, other: Identity) -> bool:
@@ -83,9 +85,12 @@ class Here(Identity):
 def myself() -> Here:
     """The identity of this process."""
     pid = os.getpid()
-    with open("/proc/sys/kernel/random/boot_id") as boot_id:
-        boot = boot_id.read().strip()
-    pidns = str(os.stat("/proc/self/ns/pid").st_ino)
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as boot_id:
+            boot = boot_id.read().strip()
+        pidns = str(os.stat("/proc/self/ns/pid").st_ino)
+    except OSError:
+        boot = pidns = ""  # No Linux: the host's name has to do.
     host = safe_host(os.uname().nodename)
     return Here(host, boot, pidns, pid, start_time(pid))
 
@@ -171,6 +176,16 @@ def stat_of(pid: int) -> List[str]:
 def fields_of(stat: bytes) -> List[str]:
     # The name, in parentheses, may hold anything.
     return stat.rpartition(b")")[2].decode().split()
+
+
+def is_pid(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # Somebody else's: it lives.
+    return True
 
 
 def is_late(now: float, due: float) -> bool:

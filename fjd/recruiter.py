@@ -154,12 +154,14 @@ class Recruiter:
     def wait_until_left(self, dismissal: Dismissal, seconds: float) -> None:
         backoff = Backoff(0.5)
         deadline = self.clock.monotonic() + seconds
-        self.reclaimer.sweep()
-        self.watch(self.project.path("jobpods"))
-        while dismissal.remaining() and self.clock.monotonic() < deadline:
+        while self.look_for(dismissal) and self.clock.monotonic() < deadline:
             self.wait(backoff.longer())
-            self.watch(self.project.path("jobpods"))
-            self.reclaimer.sweep()
+
+    def look_for(self, dismissal: Dismissal) -> List[str]:
+        """The workers that have not left yet; the dead are buried."""
+        self.watch(self.project.path("jobpods"))
+        self.reclaimer.sweep()
+        return dismissal.remaining()
 
     def end(self, workers: List[str], sessions: Any, number: int) -> None:
         """End those of them that live here, with their sessions."""
