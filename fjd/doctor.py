@@ -29,7 +29,11 @@ LITTLE, FEW = 10**8, 10**4  # bytes, and files
 TIDY = "try: remove what you no longer need from done, failed and joblogs"
 ELSEWHERE = "try: set FJD_DIR to a place on another file system"
 CACHES = "try: mount with acdirmax=3 (nfs), or dcache_timeout=3 (sshfs)"
-KEYS = "try: ssh {}, which should ask nothing (~/.ssh/authorized_keys)"
+CURES = {  # of what is said through ssh
+    "Permission denied (": ", or put a key into ~/.ssh/authorized_keys",
+    "no Python": ", or name one in remote.conf, python: /path/to/python3",
+    "": "",
+}
 
 
 class Finding(NamedTuple):
@@ -218,4 +222,5 @@ def findings_in(answer: Answer) -> Findings:
         yield from (Finding(**keys) for keys in json.loads(found.group()))
         return
     why = re.sub("^ssh: ", "", answer.why or "no answer").rstrip(".")
-    yield Finding(FAIL, why, KEYS.format(answer.host.name), SSH)
+    cure = next(CURES[text] for text in CURES if text in why)
+    yield Finding(FAIL, why, f"try: ssh {answer.host.name}{cure}", SSH)
