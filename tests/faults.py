@@ -14,6 +14,7 @@ calls).  PLAN is a JSON object:
     full    the first point that ends so finds the disk full
     remove  [point, pattern]: the first point that ends so removes files
     beat    seconds between two heartbeats
+    deaf    true: no notice of the kernel comes, as when another host acts
 """
 import ast
 import errno
@@ -109,11 +110,13 @@ def main():
     plan = json.loads(sys.argv[1])
     sys.argv = sys.argv[2:]
     sys.path.insert(0, ROOT)
-    from fjd import files, liveness
+    from fjd import alarm, files, liveness
     faults = Faults(plan)
     for name in operations():
         setattr(files, name, faults.watched(name, getattr(files, name)))
     liveness.BEAT = plan.get("beat", liveness.BEAT)
+    if plan.get("deaf"):
+        alarm.Alarm.watch = lambda self, *directories: None
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 

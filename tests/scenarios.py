@@ -146,7 +146,7 @@ def is_buried(stage):
 
 def is_buried_and_its_job_ends(stage):
     """It finds out when it commits the end of its job."""
-    bury(stage, holds_jobs(stage), stage.release)
+    bury(stage, holds_jobs(stage, deaf=True), stage.release)
 
 
 def bury(stage, worker, then=lambda: None):

@@ -319,6 +319,7 @@ def test_a_signal_while_hiring_leaves_nobody(home, delay):
     starting = (1,) * ("KeyboardInterrupt" in said and "cli.py" not in said)
     assert process.returncode in (130, -signal.SIGINT) + starting
     for project in projects(home):
+        project.make_directories()  # Perhaps it came in the midst of these.
         assert nobody_lives(project)
         assert not [name for name in project.names("screenlogs")
                     if name.endswith(".err")]
