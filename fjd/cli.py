@@ -46,11 +46,6 @@ def default_project() -> str:
     return os.environ.get("FJD_PROJECT") or "default"
 
 
-def missed_beats(seconds: float) -> int:
-    """How many heartbeats fit into that; one may always be late."""
-    return max(2, math.ceil(seconds / BEAT))
-
-
 def positive(text: str) -> int:
     if not re.fullmatch("[1-9][0-9]{0,8}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
@@ -67,6 +62,15 @@ def seconds(text: str) -> float:
             f"{text!r} is no number of seconds above 0, at most 3600",
         )
     return value
+
+
+def missed_beats(text: str) -> int:
+    """How many heartbeats fit into so many seconds."""
+    value = seconds(text)
+    if value < 2 * BEAT:  # One may always be late.
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of seconds from {2 * BEAT:g} to 3600")
+    return math.ceil(value / BEAT)
 
 
 def option(*words: str, **how: Any) -> Option:
@@ -161,7 +165,9 @@ def named_project(name: str) -> Project:
 def find_project(name: str, say: Callable[[str], None]) -> Project:
     """The project of that name, if there is one."""
     root = named_project(name).root
-    if not os.path.isdir(root):
+    try:
+        os.stat(root)
+    except (FileNotFoundError, NotADirectoryError):
         raise BadUsage(f"{root}: there is no such project")
     return open_project(name, say)
 
@@ -173,12 +179,11 @@ def open_project(name: str, say: Callable[[str], None]) -> Project:
         make_home()
         if files.make_directory(project.root) and name != default_project():
             say(f'Made project "{name}".')
+        check_place(project.root)
         close_to_others(project.root, say)
         project.make_directories()
     except PermissionError as error:
         raise NotYours(f"{error.filename}: {error.strerror}")
-    except (FileExistsError, NotADirectoryError):
-        raise FjdError(f"{project.root}: not a directory")
     return project
 
 
@@ -198,8 +203,17 @@ def home() -> str:
 
 
 def make_home() -> str:
-    os.makedirs(home(), mode=0o700, exist_ok=True)
+    try:
+        os.makedirs(home(), mode=0o700, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        check_place(home())
     return home()
+
+
+def check_place(path: str) -> None:
+    """A file may be there, or a link that leads nowhere."""
+    if not os.path.isdir(path):
+        raise BadUsage(f"{path}: not a directory")
 
 
 def current_directory() -> str:

@@ -15,7 +15,7 @@ A host is called as the file has it, this one always localhost.
 """
 import os
 import re
-from typing import Any, Iterable, List, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional
 
 from fjd.config import Error, parse
 from fjd.errors import BadConfig, BadUsage
@@ -59,8 +59,10 @@ class Host(NamedTuple):
         return self._replace(name=LOCALHOST) if is_here else self
 
 
-def parse_hosts(texts: Iterable[str], here: str) -> List[Host]:
+def parse_hosts(texts: List[str], here: str) -> List[Host]:
     """What `4`, `node2` and `node2:4` on the command line mean."""
+    if sum(map(str.isdigit, texts)) > 1:
+        raise BadUsage("hire: one number, for this machine; HOST:N for others")
     hosts: List[Host] = []
     for text in texts:
         name, _, number = text.partition(":")

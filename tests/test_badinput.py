@@ -175,6 +175,15 @@ def test_only_what_may_be_half_written_was_given_back(project):
     assert given_back <= set(REASONS)
 
 
+def test_a_project_that_may_not_be_looked_at_is_not_said_to_be_none(user):
+    closed = os.path.join(user.directory, "closed")
+    os.makedirs(os.path.join(closed, "default"))
+    os.chmod(closed, 0)
+    result = user.run("fjd", "status", FJD_DIR=closed)
+    assert (result.returncode, result.stderr) == (
+        77, f"fjd: error: {closed}/default: Permission denied\n")
+
+
 def test_commands_say_when_the_home_may_not_be_written(user):
     os.mkdir(os.path.join(user.directory, "locked"), 0o555)
     result = user.run(

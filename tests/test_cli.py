@@ -37,8 +37,12 @@ def test_help_and_version_are_there(name):
     (["fjd-dispatcher", "more"], "unrecognized arguments: more"),
     (["fjd-dispatcher", "--once", "--standby"],
      "--once: not with --keep-running or --standby"),
+    (["fjd-dispatcher", "--dead-after", "5"], "argument --dead-after: '5' is"
+     " no number of seconds from 20 to 3600"),
     (["fjd-dispatcher", "--max-losses", "0"],
      "argument --max-losses: '0' is no number above 0"),
+    (["fjd-recruiter", "hire", "1", "2"],
+     "hire: one number, for this machine; HOST:N for others"),
     (["fjd-recruiter", "hire", "-3"], "hire -3: '-3' is no host"),
     (["fjd-recruiter", "hire", "100000"], "hire 100000: '100000' is neither"
      " a number from 0 to 1000 nor auto"),
@@ -151,11 +155,41 @@ def test_project_of_another_user_is_refused(home, name):
     assert os.listdir(str(root)) == []
 
 
-def test_file_in_the_place_of_the_project_is_said(home):
+@pytest.mark.parametrize("arguments", [
+    ["fjd-dispatcher"], ["fjd", "put", "--name", "a", "true"],
+    ["fjd", "run", "--project", "default", "true", ":::", "a"],
+])
+@pytest.mark.parametrize("place", [".fjd", ".fjd/default"])
+@pytest.mark.parametrize("is_link", [False, True])
+def test_what_is_no_directory_is_said_and_stays(
+    home, arguments, place, is_link,
+):
+    path = home / place
+    path.parent.mkdir(exist_ok=True)
+    if is_link:
+        path.symlink_to("nowhere")
+    else:
+        path.write_text("")
+        path.chmod(0o644)
+    before = path.lstat().st_ctime
+    result = fjd(*arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"{arguments[0]}: error: {path}: not a directory\n"
+    assert path.lstat().st_ctime == before
+
+
+def test_run_says_that_its_projects_cannot_be_anywhere(home):
+    result = fjd("fjd", "run", "true", ":::", "a",
+                 env=dict(os.environ, FJD_DIR="/etc/passwd/x"))
+    assert (result.returncode, result.stderr) == (
+        2, "fjd: error: /etc/passwd/x: not a directory\n")
+
+
+def test_asking_in_a_place_that_is_no_directory_finds_no_project(home):
     (home / ".fjd").write_text("")
-    result = fjd("fjd-dispatcher")
-    assert result.returncode == 1
-    assert result.stderr.endswith("/.fjd/default: not a directory\n")
+    result = fjd("fjd", "status")
+    assert (result.returncode, result.stderr) == (
+        2, f"fjd: error: {home}/.fjd/default: there is no such project\n")
 
 
 def test_directory_that_is_gone_is_said(home):

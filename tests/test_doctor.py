@@ -90,7 +90,7 @@ def test_file_in_the_place_of_the_project_fails(home):
     (home / ".fjd").write_text("")
     status, lines = lines_of()
     assert (status, lines[1:]) == (
-        1, [f"FAIL  home: {home}/.fjd/default: not a directory"],
+        1, [f"FAIL  home: {home}/.fjd: not a directory"],
     )
 
 
