@@ -288,7 +288,14 @@ class Worker:
                 self.log.flush()
                 return self.while_running(task)
             self.ended(task, ending)
-        self.commit(task)
+        try:
+            self.commit(task)
+        except OSError as error:
+            if self.order != NOW:
+                raise
+            # As if it were killed here: its job is run again.
+            self.say(f"Leaving, and cannot record an end: {error.strerror}.")
+            self.has_left = True
         return 0.0
 
     def while_running(self, task: Task) -> float:

@@ -64,6 +64,36 @@ def test_all_goes_on_when_there_is_room_again(project, put, disk):
     assert ok("fjd", "audit")[-1].endswith(": 0 not accounted for")
 
 
+def test_worker_leaves_on_a_signal_also_if_it_cannot_record_an_end(
+    project, put, disk,
+):
+    gate = disk / "gate"
+    os.mkfifo(str(gate))
+    put("job1", f"[control]\nexecutable: cat '{gate}' #\n")
+    worker = start("fjd-worker")
+    dispatcher = start("fjd-dispatcher", "--keep-running")
+    wait_until(lambda: project.running())
+    fill(disk)
+    gate.write_text("")
+    wait_until(lambda: worker.stdout.readline().endswith(
+        "No space left on device; trying again.\n"))
+    worker.terminate()
+    assert finish(worker).endswith(
+        "Leaving, and cannot record an end: No space left on device.\n")
+    assert worker.returncode == 0
+    (disk / "filler").unlink()
+    wait_until(lambda: project.waiting())
+    dispatcher.terminate()
+    finish(dispatcher)
+    gate.unlink()
+    gate.write_text("")
+    start_again = start("fjd-worker")
+    ok("fjd-dispatcher")
+    finish(start_again)
+    assert jobs_in(project, "done") == ["job1"]
+    assert ok("fjd", "audit")[-1].endswith(": 0 not accounted for")
+
+
 def test_dispatcher_and_hire_say_that_the_disk_is_full(project, put, disk):
     put("job1", "[control]\nexecutable: true\n")
     fill(disk)

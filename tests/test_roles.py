@@ -438,6 +438,28 @@ def test_fired_worker_gives_its_job_back_also_without_room(
     assert project.running() == []
 
 
+def test_fired_worker_leaves_a_job_whose_end_finds_no_room(
+    project, begun, new_worker, new_dispatcher, monkeypatch,
+):
+    """It is run again, and for nothing: the worker does as if it died."""
+    worker, dispatcher = begun(TRUE)
+    monkeypatch.setattr(worker.ledger, "write", full)
+    with pytest.raises(OSError):
+        work(worker, lambda: False)
+    project.order(Order(worker.id, dispatcher.stamps.new(), "now"))
+    worker.next_orders = 0.0
+    worker.step()
+    assert worker.has_left and not worker.was_buried
+    assert [run.worker for run in project.running()] == [worker.id]
+    dispatcher.reclaimer.bury([worker.id])
+    assert [Attempt.parse(n).n for n in project.waiting()] == [1]
+    other = new_worker()
+    new_dispatcher().step()
+    work(other, lambda: jobs_in(project, "done") == ["job1"])
+    events = [row["event"] for row in ledger(project)]
+    assert sorted(events) == ["done", "lost"]
+
+
 def test_end_that_has_to_be_tried_again_keeps_the_log(
     project, begun, monkeypatch,
 ):
