@@ -11,7 +11,7 @@ from fjd import cli
 from fjd.alarm import Backoff
 from fjd.errors import BadJob, BadUsage
 from fjd.ledger import Entry
-from fjd.names import host_of, new_token, printable, Stamps
+from fjd.names import host_of, new_token, Stamps
 
 
 class Job(NamedTuple):
@@ -64,12 +64,14 @@ class Project:
         """
         # Late, as all below: every command imports this module.
         from fjd.jobfile import checked_name, of_command
+        if not isinstance(command, str):
+            raise TypeError(f"a command is a str, not {command!r}")
         place = os.path.abspath(directory or os.curdir)
         try:
             job = checked_name(name or f"job{self.stamps.new()}")
             file = of_command(command, place)
-        except BadJob as error:
-            raise BadUsage(f'"{printable(name or command)}": {error}')
+        except (BadJob, UnicodeEncodeError) as error:
+            raise BadUsage(f"{name or command!r}: {error}")
         file.put(self.project, job, self.stamps.new())
         return job
 

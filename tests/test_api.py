@@ -56,8 +56,23 @@ def test_the_directory_is_the_current_one_unless_it_is_given(home):
     ]
 
 
+@pytest.mark.parametrize("command", ["echo a\0b", "\ud800", " "])
+def test_what_no_shell_can_be_given_is_an_error(home, command):
+    project = fjd.Project("p")
+    with pytest.raises(BadUsage):
+        project.put(command)
+    assert project.jobs() == []
+
+
+@pytest.mark.parametrize("command", [None, b"true", ["true"]])
+def test_a_command_is_text(home, command):
+    with pytest.raises(TypeError) as error:
+        fjd.Project("p").put(command)
+    assert repr(command) in str(error.value)
+
+
 @pytest.mark.parametrize("job", [
-    "-x", "a\nb", "x" * 101, ".x", "x~", "a/b", "../x",
+    "\ud800", "-x", "a\nb", "x" * 101, ".x", "x~", "a/b", "../x",
 ])
 def test_bad_name_is_an_error(home, job):
     project = fjd.Project("p")
