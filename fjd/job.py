@@ -108,7 +108,9 @@ def parse(mode: int, data: bytes, path: str) -> Job:
     if not stat.S_ISREG(mode):
         raise BadJob(f"it is {kind_of_file(mode)}, not a file")
     if data.startswith(PROGRAM) and mode & 0o111:
-        return with_keys(Job([path], first_line(data)), keys_in(data))
+        keys = keys_in(data)
+        shown = keys.get("command") or first_line(data)
+        return with_keys(Job([path], shown), keys)
     if data.startswith(b"#!"):
         raise BadJob("it begins with #! but may not be executed (chmod +x)")
     return parse_job(data, path)

@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple, Optional
 
 from fjd import files
+from fjd.config import BLANKS
 from fjd.errors import BadJob, BadUsage
 from fjd.job import (
     Job, parse, PROGRAM, read_job, SECTIONS, whole_lines, WRITE_BUFFER,
@@ -23,6 +24,9 @@ SCRIPT = re.compile(
     rb"|sed|tclsh|wish|expect|julia|g?make|octave|gnuplot)[0-9.]*"
     rb"(?:[ \t].*)?(?<!\\)\n(?:#.*(?<!\\)\n)*",
 )
+# What a shell ignores at the ends of a line.
+OUTER_BLANKS = re.compile(r"^[ \t]+|(?<![\\ \t])[ \t]+$")
+LONGEST_SHOWN = 500  # characters, within the part that a worker reads
 SECTION = (  # the line of its header, and how far the next key is indented
     rb"^(?:\xef\xbb\xbf)?[ \t]*\[%s\].*?(\r?\n)"
     rb"(?=(?:[ \t]*(?:[#;].*)?\r?\n)*([ \t]*))"
@@ -50,14 +54,19 @@ def of_command(command: str, directory: str) -> JobFile:
     """
     if not command.strip():
         raise BadJob("the command is empty")
+    if "\0" in command:
+        raise BadJob("it holds a NUL byte")
     if CONTROL.search(directory):
         raise BadUsage(f"{printable(directory)}: a directory whose name has a"
                        " control character cannot be recorded")
-    if CONTROL.search(command) or command != command.strip():
-        text = f"#!/bin/sh\n# fjd: directory={directory}\n{command}\n"
+    line = OUTER_BLANKS.sub("", command)
+    if CONTROL.search(line) or BLANKS.search(line) or line != line.strip():
+        shown = printable(command)[:LONGEST_SHOWN]
+        text = f"#!/bin/sh\n# fjd: directory={directory}\n" \
+            f"# fjd: command={shown}\n{command}\n"
         return JobFile(os.fsencode(text), is_program=True)
     return JobFile(os.fsencode(
-        f"[control]\nexecutable: {command}\nargument: no\n"
+        f"[control]\nexecutable: {line}\nargument: no\n"
         f"directory: {directory}\n"
     ))
 
@@ -107,8 +116,10 @@ def with_directory(data: bytes, directory: bytes) -> bytes:
 def checked_name(name: str) -> str:
     """The job that a file of that name is to be; BadJob if it cannot."""
     job = Attempt.parse(name).job
+    if not job:
+        raise BadJob("a job has to have a name")
     why = why_bad(job)
-    if not job or job[0] == "." or "/" in job or is_editor_copy(job):
+    if job[0] == "." or "/" in job or is_editor_copy(job):
         why = "only a path, a draft or an editor's copy is called so"
     if why:
         raise BadJob(why)

@@ -254,6 +254,11 @@ def test_keys_of_a_script_are_in_comments():
     )
 
 
+def test_a_script_may_say_what_to_show_for_its_command():
+    script = write(b"#!/bin/sh\n# fjd: command=a\\n b\n", 0o700)
+    assert read_job(files, script) == Job(["job"], "a\\n b")
+
+
 def test_a_bad_key_of_a_script_is_bad():
     script = write(b"#!/bin/sh\n# fjd: retries=x\n", 0o700)
     assert why_bad(script).startswith("retries: a number from 0")

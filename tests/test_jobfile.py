@@ -20,7 +20,9 @@ def put(project, command, directory="/"):
 @pytest.mark.parametrize("command", [
     "echo 'a  b'", "echo %d $((1 + 2)) \\$HOME", "echo; echo b # c",
     "echo a\necho b", "  echo a\t", "echo '\n[x]\n'", "# nothing", "echo é",
-    "x='[fjd]'\necho $x", "; echo", "echo \udcff",
+    "x='[fjd]'\necho $x", "; echo", "echo \udcff", "echo a\tb", " echo a \t",
+    "echo a\\ ", "echo a\\\t", "echo a\\ \t ", f"echo 'é{' ' * 70}b'",
+    "cat <<E\nE \nE",
 ])
 def test_a_command_is_run_as_it_was_given(project, command):
     job = put(project, command)
@@ -31,6 +33,16 @@ def test_a_command_is_run_as_it_was_given(project, command):
                            stderr=subprocess.DEVNULL)
     assert (found.returncode, found.stdout) == (
         given.returncode, given.stdout)
+
+
+@pytest.mark.parametrize("command, shown", [
+    ("false 2 ", "false 2"), ("\t false \t", "false"), ("a\tb", "a\\tb"),
+    ("a\nb\n", "a\\nb\\n"), ("a\\ ", "a\\"),
+    ("b\n" * 9999, "b\\n" * 166 + "b\\"),
+    ("\U0001f600" * 5000 + "\n", "\U0001f600" * 500),
+])
+def test_a_job_shows_its_command(project, command, shown):
+    assert put(project, command).command == shown
 
 
 def test_a_put_job_has_a_name_that_nobody_used_before(project):

@@ -156,6 +156,11 @@ def test_a_command_gets_the_name_that_is_wanted(project):
     assert jobs(project)["j8"].argv == ["echo", "a"]
 
 
+def test_a_job_without_a_name_is_refused(project):
+    assert fjd("fjd", "put", "--name", "", "true").stderr == (
+        'fjd: error: "": not put: a job has to have a name\n')
+
+
 @pytest.mark.parametrize("arguments", [
     ["--name", "a"], ["--name", "a/b", "c"], ["--name", "a~", "c"],
     ["--name", "", "c"], ["--name", ".a", "c"], ["--name", "a", " "],
