@@ -14,10 +14,9 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
 from fjd import files
 from fjd.ledger import Entry
 from fjd.lookup import everything
-from fjd.names import natural, printable
+from fjd.names import LISTED, natural, printable
 from fjd.project import Project
 
-LISTED = re.compile("[0-9]+-[0-9a-f]{16}")
 LONGEST_TITLE = 40
 
 
@@ -42,7 +41,7 @@ def listed(commands: Iterable[str]) -> Iterator[Listed]:
 
 def title_of(entry: Entry) -> str:
     """A job for people: 12: its command line, if it is one of a list."""
-    if not LISTED.fullmatch(entry.job):
+    if not (entry.command and LISTED.fullmatch(entry.job)):
         return printable(entry.job)
     command = printable(entry.command)
     if len(command) > LONGEST_TITLE:

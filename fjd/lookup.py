@@ -2,7 +2,7 @@
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
 from fjd.errors import BadUsage
-from fjd.names import Attempt, host_of, printable
+from fjd.names import Attempt, host_of, LISTED, printable
 from fjd.project import ENDED, Project
 
 PLACES = {  # from what is old to what is new
@@ -79,15 +79,22 @@ def find(project: Project, wanted: str) -> List[Found]:
 def find_all(
     project: Project, wanted: Iterable[str], start: str = "",
 ) -> Dict[str, List[Found]]:
-    """The same for several, all of whose names begin so, with one look."""
+    """The same for several, all of whose names begin so, with one look.
+
+    What fjd run calls 2-ce2f772fccba8d1a is also 2, if no job is.
+    """
     matches: Dict[str, List[Found]] = {name: [] for name in wanted}
     for found in everything(project, start):
-        for name in {found.attempt.job, found.attempt.name} & matches.keys():
+        job = found.attempt.job
+        number = job.partition("-")[0] if LISTED.fullmatch(job) else job
+        for name in {job, number, found.attempt.name} & matches.keys():
             matches[name].append(found)
-    for files in matches.values():
-        files.sort(key=lambda found: found.age)
+    for name, files in matches.items():
+        same = [found for found in files if found.attempt.job == name]
+        matches[name] = sorted(same or files, key=lambda found: found.age)
     return matches
 
 
 def unknown(wanted: str) -> BadUsage:
-    return BadUsage(f"{printable(wanted)}: there is no such job")
+    name = printable(wanted) or '""'
+    return BadUsage(f"{name}: there is no such job")

@@ -25,6 +25,7 @@ LONGEST_JOB_NAME = 100  # bytes: what fjd adds has to fit into 255
 STAMPED = re.compile(r"(.+)~([1-9][0-9]{0,8})\.([0-9a-f]{17}-[0-9]+)", re.S)
 MEMBER = re.compile(r"[A-Za-z0-9.-]+_[0-9]+\.[0-9]{6}-[0-9]+")
 PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+LISTED = re.compile("[0-9]+-[0-9a-f]{16}")  # a job of fjd run
 DIGITS = re.compile("[0-9]+")
 CONTROL = re.compile("[\0-\x1f\x7f]")
 

@@ -17,7 +17,8 @@ IN_SHELL = 128  # and a signal: how sh tells what ended a program that it ran
 def why(project: Project, here: Here, wanted: str) -> Iterator[str]:
     """Lines for people; FjdError if nothing is known of that job."""
     matches = find(project, wanted)
-    entries = history(project, Attempt.parse(wanted).job)
+    attempt = matches[-1].attempt if matches else Attempt.parse(wanted)
+    entries = history(project, attempt.job)
     if not (matches or entries):
         raise unknown(wanted)
     if not matches:

@@ -143,6 +143,11 @@ def test_job_that_nobody_knows_is_named_and_the_others_are_done(
         find(project, "job1")[0].place != place
 
 
+def test_an_empty_name_is_shown(project):
+    assert refused("hold", "", status=2) == [
+        'fjd: error: hold "": there is no such job']
+
+
 @pytest.mark.parametrize("verb", ["hold", "release", "cancel", "retry"])
 def test_without_a_job_nothing_is_done(project, lay, verb):
     lay("jobqueue")

@@ -253,6 +253,28 @@ def test_what_ended_it_is_told_as_its_worker_knew_it(
     assert told(project)[1].endswith(how)
 
 
+def lay(project, job):
+    name = Attempt(job, 1, f"{STAMP}1").name
+    project.files.create(project.path("failed", name))
+    Ledger(project, "w").write(Entry(FAILED, job, name, status="exit 7"))
+    project.files.create(project.job_log(name), f"This is {job}.\n")
+
+
+def test_a_job_of_a_list_is_found_by_its_number(actor, project):
+    job = "2-" + "e" * 16
+    lay(project, job)
+    lay(project, "12-" + "f" * 16)
+    lay(project, "2-e")
+    assert [found.attempt.job for found in find(project, "2")] == [job]
+    actor.log("2")
+    assert actor.shown == f"This is {job}.\n".encode()
+    lines = told(project, "2")
+    assert lines[0].startswith(f"{job} has failed")
+    assert "exit 7" in lines[1] and lines[-1] == f"    This is {job}."
+    lay(project, "2")
+    assert [found.attempt.job for found in find(project, "2")] == ["2"]
+
+
 def test_two_jobs_of_one_name_are_told_apart(project):
     names = [Attempt("job1", 1, f"{STAMP}{k}").name for k in (1, 2)]
     for name in names:

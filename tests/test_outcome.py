@@ -158,6 +158,13 @@ def test_a_job_of_a_list_is_named_by_its_command(outcome, record):
         f"0 done, 1 failed: 2: make {'x' * 32}... (exit 1)"
 
 
+def test_a_job_of_a_list_without_a_command_is_named_by_its_name(
+    outcome, record,
+):
+    record(FAILED, "2-" + "f" * 16, "-", reason="no")
+    assert summary(outcome)[0] == f"0 done, 1 failed: 2-{'f' * 16} (no)"
+
+
 def test_many_failed_jobs_are_named_in_part(project, outcome, record):
     for k in range(12):
         record(FAILED, f"job{k}", f"exit {k}")
