@@ -22,7 +22,7 @@ def split(words: List[str]) -> Tuple[str, List[List[str]]]:
     parts: List[List[str]] = [[]]
     for word in words:
         if word in UNKNOWN:
-            raise BadUsage(f"{word}: there is only {SEPARATOR}",
+            raise BadUsage(f'"{word}": there is only "{SEPARATOR}"',
                            "try: < FILE, with an argument a line")
         elif word == SEPARATOR:
             parts.append([])

@@ -37,8 +37,8 @@ def test_placeholders_are_those_of_gnu_parallel(words, commands):
 
 @pytest.mark.parametrize("words, message", [
     (["echo {2}", ":::", "a"], "{2}: there is no list number 2"),
-    (["echo", "::::", "file"], "::::: there is only :::"),
-    (["echo", ":::", "a", ":::+", "b"], ":::+: there is only :::"),
+    (["echo", "::::", "file"], '"::::": there is only ":::"'),
+    (["echo", ":::", "a", ":::+", "b"], '":::+": there is only ":::"'),
 ])
 def test_what_parallel_has_and_we_have_not_is_said(words, message):
     with pytest.raises(BadUsage) as error:
