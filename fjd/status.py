@@ -15,6 +15,7 @@ COUNTS = "{waiting} waiting, {held} held, {given} given out, {running}" \
     " running, {done} done, {failed} failed"
 MOST_SHOWN = 10  # of the jobs that run
 SPANS = (("d", 86400), ("h", 3600), ("min", 60))
+ENGAGED = ("waiting", "given", "running", "dispatchers")
 STATES = ("busy", "idle", "silent")
 
 
@@ -118,6 +119,9 @@ def screen(found: Dict[str, Any]) -> Iterator[str]:
         yield f"rate: {60 * found['rate']:.0f} jobs a minute, about" \
             f" {span(found['left'])} left"
     yield from found["troubles"]
+    if found["hosts"] and not any(map(found.get, ENGAGED)):
+        yield "the workers wait for jobs and a dispatcher; to end them:" \
+            f" fjd-recruiter --project {found['project']} fire"
 
 
 def since(begun: Optional[float], now: float) -> str:

@@ -158,6 +158,21 @@ def test_if_all_workers_are_silent_that_is_said(project, put):
                for line in shown(project))
 
 
+def test_how_to_end_workers_that_nobody_needs_is_said(project, put):
+    assert not any("fire" in line for line in shown(project))
+    new_worker(project)
+    assert shown(project)[-1] == (
+        "the workers wait for jobs and a dispatcher; to end them:"
+        " fjd-recruiter --project default fire")
+    put("job1", "")
+    assert not any("fire" in line for line in shown(project))
+
+
+def test_no_worker_is_ended_beside_a_dispatcher(project, dispatcher):
+    new_worker(project)
+    assert not any("fire" in line for line in shown(project))
+
+
 def test_nothing_is_left_behind(project):
     before = sorted(os.walk(project.root))
     shown(project)
