@@ -70,6 +70,26 @@ def new_dispatcher(project, clock, said):
     return new_dispatcher
 
 
+def test_a_dispatcher_says_once_that_the_disk_is_full(
+    project, new_dispatcher, clock, said, monkeypatch,
+):
+    """It could go on, but no worker can."""
+    def create(path, text):
+        raise OSError(28, "No space left on device")
+    dispatcher = new_dispatcher(keep_running=True)
+    for _ in range(2):
+        with monkeypatch.context() as full:
+            full.setattr(project.files, "create", create)
+            for _ in range(3):
+                clock.now += BEAT
+                dispatcher.count_if_due()
+        clock.now += BEAT
+        dispatcher.count_if_due()
+    assert said == 2 * [
+        f"{project.root}: No space left on device; what has ended waits until"
+        " that can be recorded."]
+
+
 def work(worker, until):
     """Step by step; the jobs are real, the worker's clock stands still."""
     deadline = time.monotonic() + 10
