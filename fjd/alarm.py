@@ -10,6 +10,7 @@ import fcntl
 import os
 import select
 import signal
+import time
 from typing import Dict, Iterable, Set
 
 SHORTEST = 0.005  # seconds
@@ -76,3 +77,11 @@ class Alarm:
         """Until a signal or the time has come; the signals that came."""
         came, _, _ = select.select([self.reader], [], [], seconds)
         return set(os.read(self.reader, 4096)) if came else set()
+
+    def doze(self, seconds: float) -> Set[int]:
+        """The same, but what comes in the first 5 ms is heard when these are
+        over.
+        """
+        deaf = min(seconds, SHORTEST)
+        time.sleep(deaf)
+        return self.wait(seconds - deaf)

@@ -7,15 +7,14 @@ hiring a worker and knowing of it.
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import deque
-from typing import Any, Dict, Iterable, List
+from typing import Any, Callable, Dict, Iterable, List
 
 from fjd import cli
 from fjd.alarm import Alarm
 from fjd.errands import Errands
-from fjd.errors import Busy, FjdError, SOME_FAILED
+from fjd.errors import BadUsage, Busy, FjdError, SOME_FAILED
 from fjd.hiring import Hiring
 from fjd.inorder import InOrder
 from fjd.jobfile import of_command
@@ -38,22 +37,35 @@ def run_list(
     options: Any, text: str, commands: Iterable[str], directory: str,
 ) -> int:
     """Run these commands, of what was typed as text; 3 if some failed."""
-    jobs = list(listed(filter(str.strip, commands)))
+    place = os.path.realpath(directory)
+    jobs = list(listed(filter(str.strip, commands), place))
     say = cli.teller("fjd", stream="stderr")
     name = options.project
     if name is None and options.resume:
-        name = latest_project(cli.home(), text, directory)
+        name = latest_project(cli.home(), text, place)
+        if not name:
+            begin_anew(jobs, place, cli.teller("fjd", options.quiet, "stderr"))
     if options.dry_run:
         return print_commands(jobs, name if options.resume else "")
     if not (jobs or options.resume):
         say("Nothing to do.")
         return 0
-    name = name or new_project(cli.make_home(), text, directory)
+    name = name or new_project(cli.make_home(), text, place)
     batch = Batch(cli.open_project(name, say), jobs, directory, options)
     status = batch.run()
     if options.callback:
         call_back(options.callback, name, batch.shift.outcome)
     return status
+
+
+def begin_anew(
+    jobs: List[Listed], place: str, say: Callable[[str], None],
+) -> None:
+    """There is nothing to go on with."""
+    nothing = f"nothing of this command was begun in {printable(place)}"
+    if not jobs:
+        raise BadUsage(f"--resume: {nothing}", "type it with its list")
+    say(f"{nothing.capitalize()}: all of it is run.")
 
 
 def print_commands(jobs: List[Listed], name: str) -> int:
@@ -63,7 +75,7 @@ def print_commands(jobs: List[Listed], name: str) -> int:
         marks = failed.keys() | {job.mark for job in new}
         jobs = [job for job in jobs if job.mark in marks]
     lines = [os.fsencode(job.command) + b"\n" for job in jobs]
-    sys.stdout.buffer.write(b"".join(lines))
+    cli.show_bytes(b"".join(lines))
     return 0
 
 
@@ -103,7 +115,8 @@ class Batch:
         # What has the dispatcher's own is what a worker has given back.
         self.stamps = Stamps(new_token(time.time()))
         self.printer = InOrder(
-            project, [job.mark for job in jobs if options.in_order], progress)
+            project, [job.mark for job in jobs if options.in_order],
+            progress, options.resume)
         todo = jobs
         self.failed: Dict[str, str] = {}
         if options.resume:
@@ -139,7 +152,8 @@ class Batch:
                       f" {self.way_on()}")
             raise
         self.end()
-        is_well = not (self.shift.outcome.failed or self.left())
+        held = self.shift.tell_held(self.say)
+        is_well = not (self.shift.outcome.failed or self.left() or held)
         return 0 if is_well else SOME_FAILED
 
     def hire_arguments(self) -> List[str]:
@@ -188,7 +202,7 @@ class Batch:
         self.wait(seconds)
 
     def wait(self, seconds: float) -> None:
-        if LEAVE & self.shift.alarm.wait(seconds):
+        if LEAVE & self.shift.pause(seconds):
             raise KeyboardInterrupt
 
     def stop(self) -> None:

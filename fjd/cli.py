@@ -298,6 +298,14 @@ def show(line: str, stream: str = "stdout") -> None:
         file.write(line.encode("ascii", "backslashreplace").decode() + "\n")
 
 
+def show_bytes(data: bytes, is_more: bool = False) -> None:
+    """What jobs print, and names, as they are; at once unless more comes."""
+    if sys.stdout:
+        sys.stdout.buffer.write(data)
+    if sys.stdout and not is_more:
+        sys.stdout.buffer.flush()
+
+
 def write_line(line: str, stream: str = "stdout") -> None:
     """The same at once; if the stream is gone, it is no harm."""
     file = getattr(sys, stream)

@@ -86,6 +86,7 @@ class Dispatcher:
         self.is_held: Callable[[], bool] = lambda: False  # it must not end
         self.watch: Callable[..., None] = lambda *directories: None
         self.has_told_alone = False
+        self.trouble = ""
         self.begin_again()
         self.handfuls = 1
         self.given_out = 0
@@ -191,7 +192,15 @@ class Dispatcher:
         self.next_count = now + BEAT
         self.tell_failed()
         note = f"{self.succession.id}.{self.stamps.new()}"
-        self.tally.write_down(note, len(self.queue.names))
+        trouble = ""
+        try:
+            self.tally.write_down(note, len(self.queue.names))
+        except OSError as error:
+            trouble = f"{self.project.root}: {error.strerror};" \
+                " what has ended waits until that can be recorded."
+        if trouble and not self.trouble:
+            self.say(trouble)
+        self.trouble = trouble
 
     # Pairing
 
@@ -308,11 +317,12 @@ class Dispatcher:
         moved = 0
         for worker in idle:
             fullest = max(pods, key=lambda w: len(pods[w]), default="")
-            if not pods.get(fullest):
-                break
-            last = pods[fullest].pop()
-            attempt = Attempt.parse(last)._replace(stamp=self.stamps.new())
-            moved += self.project.reassign(last, fullest, worker, attempt)
+            behind = pods.get(fullest, [])
+            half = len(behind) // 2
+            for name in behind[half:]:
+                attempt = Attempt.parse(name)._replace(stamp=self.stamps.new())
+                moved += self.project.reassign(name, fullest, worker, attempt)
+            del behind[half:]
         return moved
 
     # What there is to say

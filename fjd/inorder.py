@@ -1,10 +1,10 @@
 """What jobs have printed, in the order of their list: fjd run -k."""
 import re
-import sys
 import time
 from collections import deque
-from typing import Dict, Iterable
+from typing import Dict, Iterable, List, Set
 
+from fjd import cli
 from fjd.joblist import mark_of
 from fjd.names import Attempt
 from fjd.progress import Progress
@@ -20,11 +20,16 @@ class InOrder:
 
     def __init__(
         self, project: Project, marks: Iterable[str], progress: Progress,
+        is_resumed: bool,
     ) -> None:
         self.project = project
         self.left = deque(marks)  # of jobs
         self.progress = progress
         self.next = 0.0
+        # A project may have run the same list before.
+        self.earlier: Set[str] = set()
+        if self.left and not is_resumed:
+            self.earlier.update(self.names())
 
     def show_if_due(self, is_last: bool = False) -> None:
         """Print up to the first that has not ended; at last, what is there:
@@ -42,11 +47,14 @@ class InOrder:
 
     def ended(self) -> Dict[str, Attempt]:
         """The attempts that count, by the marks of their jobs."""
-        found = [
-            Attempt.parse(name) for place in reversed(ENDED)  # done wins
-            for name in self.project.names(place)
-        ]
+        found = map(Attempt.parse, self.names())
         return {mark_of(attempt.job): attempt for attempt in found}
+
+    def names(self) -> List[str]:
+        return [
+            name for place in reversed(ENDED)  # done wins
+            for name in self.project.names(place) if name not in self.earlier
+        ]
 
     def show(self, attempt: Attempt) -> None:
         """Its log, byte by byte, but for what fjd has added."""
@@ -57,5 +65,4 @@ class InOrder:
             return  # It has printed nothing.
         job = re.escape(attempt.job).encode()
         self.progress.clear()
-        sys.stdout.buffer.write(re.sub(NOTE % job, b"", data))
-        sys.stdout.flush()
+        cli.show_bytes(re.sub(NOTE % job, b"", data))

@@ -1,9 +1,10 @@
 """A list of commands as jobs, and what is done of it.
 
-A job is called <number>-<mark>, the mark being a hash of its command line and
-of how many like it came before.  So where jobs lie tells what is done of a
-list, also of one that has grown since: nothing else is remembered.  Marks
-alone are compared; 64 bits are enough for lists of a million.
+A job is called <number>-<mark>, the mark being a hash of its directory, of
+its command line and of how many like it came before.  So where jobs lie tells
+what is done of a list, also of one that has grown since: nothing else is
+remembered.  Marks alone are compared; 64 bits are enough for lists of a
+million.
 """
 import hashlib
 import os
@@ -32,11 +33,11 @@ class Listed(NamedTuple):
         return mark_of(self.job)
 
 
-def listed(commands: Iterable[str]) -> Iterator[Listed]:
+def listed(commands: Iterable[str], directory: str) -> Iterator[Listed]:
     before: Dict[str, int] = Counter()
     for number, command in enumerate(commands, 1):
         before[command] += 1
-        mark = hashed(16, command, str(before[command]))
+        mark = hashed(16, directory, command, str(before[command]))
         yield Listed(f"{number}-{mark}", command)
 
 
@@ -99,4 +100,4 @@ def new_project(home: str, text: str, directory: str) -> str:
 
 
 def base_of(text: str, directory: str) -> str:
-    return f"run-{hashed(10, text, os.path.realpath(directory))}"
+    return f"run-{hashed(10, text, directory)}"

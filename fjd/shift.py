@@ -3,7 +3,7 @@
 fjd-dispatcher is one shift; fjd run is one that brings its jobs along.
 """
 import time
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Set
 
 from fjd.alarm import Alarm
 from fjd.cli import patiently
@@ -52,7 +52,7 @@ class Shift:
         """Take one step after another until no job and no worker is left."""
         self.alarm.set()
         self.dispatcher.watch = self.alarm.watch
-        pause = pause or self.alarm.wait
+        pause = pause or self.pause
         turn = patiently(self.step, self.dispatcher.say, self.project)
         while not self.dispatcher.has_ended:
             pause(turn())
@@ -66,6 +66,12 @@ class Shift:
         while not self.dispatcher.is_all_quiet():
             self.dispatcher.begin_again()
             self.work(pause)
+
+    def pause(self, seconds: float) -> Set[int]:
+        """Short jobs end too often for a look at each of these ends."""
+        ours, alarm = self.dispatcher, self.alarm
+        is_tail = not (ours.queue.names or ours.is_ending)
+        return alarm.doze(seconds) if is_tail else alarm.wait(seconds)
 
     def step(self) -> float:
         is_more = self.bring()
@@ -92,6 +98,14 @@ class Shift:
         for line in lines:
             say(line)
         self.leave(self.outcome.offsets, has_hired)
+
+    def tell_held(self, say: Callable[[str], None]) -> int:
+        """Whatever waits for a person, who may have forgotten it."""
+        held = self.project.count("held")
+        if held:
+            say(f"{held} job(s) are held: fjd release --project"
+                f" {self.project.name} --all lets them wait again.")
+        return held
 
     def leave(self, ledgers: Dict[str, int], has_hired: bool) -> None:
         """Tell the next one how far the ledgers have been told, and so on."""

@@ -3,6 +3,7 @@
 What a dispatcher at work has counted is believed (counts.py); without one,
 everything is listed.  All times are the file server's.
 """
+import os
 import time
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -54,12 +55,21 @@ class Look:
     def troubles(self, waiting: int) -> Iterator[str]:
         """What keeps jobs from being run, and what to type."""
         name = f" --project {self.project.name}"
+        if is_full(self.project.root):
+            yield f"{self.project.root}: the disk is full; what has ended" \
+                " waits until that can be recorded"
         if waiting and not self.dispatchers:
             yield f"no dispatcher is at work; one starts: fjd-dispatcher{name}"
         if waiting and not self.workers:
             yield f"there is no worker; some start: fjd-recruiter{name} hire"
         elif waiting and len(self.silent) == len(self.workers):
             yield "no worker shows a sign of life; fjd doctor may know why"
+
+
+def is_full(directory: str) -> bool:
+    """sshfs and others may know nothing of it."""
+    disk = os.statvfs(directory)
+    return disk.f_blocks > 0 == disk.f_bavail
 
 
 def server_time(project: Project, here: Here) -> float:

@@ -110,9 +110,8 @@ def ledger(project):
     rows = []
     for path in project.ledger_files():
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            # Of a file that was just made there is nothing yet.
-            names, *lines = [line[:-1].split("\t") for line in file] or [[]]
-        rows += [dict(zip(names, line)) for line in lines]
+            lines = [line[:-1].split("\t") for line in file]
+        rows += [dict(zip(lines[0], line)) for line in lines[1:]]
     return rows
 
 

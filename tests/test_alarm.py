@@ -10,7 +10,7 @@ import pytest
 
 from helpers import ROOT
 
-from fjd.alarm import Alarm
+from fjd.alarm import Alarm, SHORTEST
 
 LONG = 20  # seconds
 
@@ -61,6 +61,14 @@ def test_file_that_comes_into_a_directory_ends_a_wait(alarm, tmp_path, is_new):
     assert alarm.wait(LONG) == {signal.SIGIO}
 
 
+@pytest.mark.parametrize("seconds", [0.001, LONG])
+def test_who_dozes_hears_what_comes_a_little_later(alarm, seconds):
+    os.kill(os.getpid(), signal.SIGUSR1)
+    begun = time.monotonic()
+    assert alarm.doze(seconds) == {signal.SIGUSR1}
+    assert time.monotonic() - begun >= min(seconds, SHORTEST)
+
+
 def test_nothing_depends_on_it(alarm, tmp_path, monkeypatch):
     alarm.watch(str(tmp_path / "is not there"))
     monkeypatch.delattr(fcntl, "F_NOTIFY")  # as elsewhere than on Linux
@@ -71,7 +79,7 @@ def test_nothing_depends_on_it(alarm, tmp_path, monkeypatch):
 
 LATE = """
 import os, sys
-from fjd.alarm import Alarm
+from fjd.alarm import Alarm, SHORTEST
 
 class Last:
     def __del__(self, mkdir=os.mkdir):

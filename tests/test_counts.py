@@ -119,10 +119,3 @@ def test_newest_counts_are_those_of_who_is_at_work(project):
 def test_what_is_not_whole_or_not_known_is_not_believed(project, text):
     project.leave_note(f"{A}.1{COUNTS}", text, [])
     assert newest_counts(project, [A]) is None
-
-
-def test_a_full_disk_stops_no_dispatcher(project, clock, monkeypatch):
-    def create(path, text):
-        raise OSError(28, "No space left on device")
-    monkeypatch.setattr(project.files, "create", create)
-    Tally(project, Outcome(project, {}), clock).write_down(f"{A}.1", 1)

@@ -104,8 +104,8 @@ def test_a_dispatcher_ends_beside_what_is_held(project, put):
     ok("fjd", "hold", "job1")
     assert ok("fjd-dispatcher")[-2:] == [
         "[fjd-dispatcher] 0 done, 0 failed",
-        "[fjd-dispatcher] 1 job(s) are held: fjd release --all lets them wait"
-        " again.",
+        "[fjd-dispatcher] 1 job(s) are held: fjd release --project default"
+        " --all lets them wait again.",
     ]
     assert len(project.names("held")) == 1
 

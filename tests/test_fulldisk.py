@@ -56,10 +56,14 @@ def test_all_goes_on_when_there_is_room_again(project, put, disk):
     wait_until(lambda: worker.stdout.readline().endswith(
         "No space left on device; trying again.\n"))
     assert len(project.running()) == 1
+    full = f"{project.root}: the disk is full; what has ended waits until" \
+        " that can be recorded"
+    assert full in ok("fjd", "status")
     (disk / "filler").unlink()
     assert "[fjd-dispatcher] 1 done, 1 failed: job2 (exit 4)\n" in finish(
         dispatcher)
     finish(worker)
+    assert full not in ok("fjd", "status")
     assert log_of(project, "job2") == "done\n[fjd-worker] job2: exit 4\n"
     assert ok("fjd", "audit")[-1].endswith(": 0 not accounted for")
 

@@ -12,7 +12,7 @@ from fjd.dispatcher import Dispatcher
 from fjd.liveness import BEAT, MISSED, STANDBY, enrol, myself, start_time
 from fjd.neighbours import Neighbours
 from fjd.names import (
-    Announcement, Attempt, Order, Running, Stamps, new_token,
+    Announcement, Attempt, Order, Running, Stamps, given_order, new_token,
 )
 from fjd.outcome import Outcome
 from fjd.process import Processes
@@ -68,6 +68,26 @@ def new_dispatcher(project, clock, said):
             1.0, clock=clock, **how,
         )
     return new_dispatcher
+
+
+def test_a_dispatcher_says_once_that_the_disk_is_full(
+    project, new_dispatcher, clock, said, monkeypatch,
+):
+    """It could go on, but no worker can."""
+    def create(path, text):
+        raise OSError(28, "No space left on device")
+    dispatcher = new_dispatcher(keep_running=True)
+    for _ in range(2):
+        with monkeypatch.context() as full:
+            full.setattr(project.files, "create", create)
+            for _ in range(3):
+                clock.now += BEAT
+                dispatcher.count_if_due()
+        clock.now += BEAT
+        dispatcher.count_if_due()
+    assert said == 2 * [
+        f"{project.root}: No space left on device; what has ended waits until"
+        " that can be recorded."]
 
 
 def work(worker, until):
@@ -182,17 +202,19 @@ def test_idle_worker_gets_what_waits_behind_a_long_job(
     project, new_dispatcher,
 ):
     stamps = Stamps(new_token(1.0))
-    given = [Attempt(f"job{n}", 1, stamps.new()).name for n in range(3)]
+    given = [Attempt(f"job{n}", 1, stamps.new()).name for n in range(6)]
     for worker in (BUSY, IDLE):
         project.make_pod(worker)
     for name in given:
         open(project.path("jobpods", BUSY, name), "w").close()
     project.begin(Running(given[0], BUSY))
     project.announce(Announcement(IDLE, 1, 1))
-    assert new_dispatcher().pair() == 1
-    assert [Attempt.parse(n).job for n in project.given(IDLE)] == ["job2"]
-    assert project.given(BUSY) == [given[1]]
-    assert project.given(IDLE) != [given[2]]  # A new stamp fences.
+    assert new_dispatcher().pair() == 3
+    moved = sorted(project.given(IDLE), key=given_order)
+    assert [Attempt.parse(name).job for name in moved] == [
+        "job3", "job4", "job5"]
+    assert sorted(project.given(BUSY)) == given[1:3]
+    assert set(moved).isdisjoint(given)  # A new stamp fences.
 
 
 def test_worker_that_asks_while_its_job_runs_is_not_idle(

@@ -229,17 +229,78 @@ def test_another_directory_is_another_list(home, monkeypatch):
     (home / "sub").mkdir()
     monkeypatch.chdir(home / "sub")
     status, _, said = run_fjd("run", "--resume", "true", ":::", "a")
-    assert status == 0 and "Nothing" not in said
+    place = os.path.realpath(os.getcwd())
+    nothing = f"[fjd] Nothing of this command was begun in {place}: all of it"
+    assert status == 0 and said.startswith(f"{nothing} is run.\n")
     assert len(projects(home)) == 2
+
+
+def test_another_directory_is_another_list_also_in_one_project(
+    home, monkeypatch,
+):
+    for name in ("one", "two"):
+        (home / name).mkdir()
+        monkeypatch.chdir(home / name)
+        run_fjd("run", "--resume", "--project", "p", "touch", ":::", "a")
+        assert (home / name / "a").exists()
+
+
+def test_resume_of_nothing_without_a_list_is_wrong_usage(home):
+    for words in (["echo"], []):
+        status, out, said = run_fjd("run", "--resume", *words)
+        assert (status, out) == (2, "")
+        assert "--resume: nothing of this command was begun in " in said
+    assert not (home / ".fjd").exists()
+
+
+def test_in_order_prints_what_this_run_has_printed(home):
+    for text in ("one", "two"):
+        (home / "text").write_text(text)
+        assert run_fjd("run", "-k", "--project", "p", "cat text #", ":::", "a",
+                       "b")[:2] == [0, 2 * text]
+
+
+def test_two_dashes_end_the_options(home):
+    assert run_fjd("run", "-k", "--", "echo", "--", ":::", "a")[:2] == [
+        0, "-- a\n"]
+
+
+def test_a_job_that_is_held_is_left(home, hold):
+    process = begin(HOLD, ":::", "a", "b")
+    wait_until(lambda: (home / "beguna").exists())
+    project, = projects(home)
+    ok("fjd", "hold", "--all", "--project", project.name)
+    hold()
+    said = finish(process)
+    assert process.returncode == 3
+    assert said.splitlines()[-1] == (
+        f"[fjd] 1 job(s) are held: fjd release --project {project.name} --all"
+        " lets them wait again.")
+
+
+@pytest.mark.parametrize("words", [
+    ["run", "-k", "echo", ":::", "a"],
+    ["run", "--dry-run", "echo", ":::", "a"], ["results"], ["log", "job1"],
+])
+def test_a_closed_stdout_is_no_harm(project, put, words):
+    put("job1", "#!/bin/sh\necho hello\n", mode=0o700)
+    ok("fjd-recruiter", "hire", "1")
+    ok("fjd-dispatcher")
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh"]
+    result = run(shell + command("fjd", *words))
+    assert result.returncode == 0
+    assert "Traceback" not in result.stderr
 
 
 def test_only_marks_tell_what_is_done(project):
     """The same as before, wherever it stands; and as often."""
-    jobs = list(listed(["a", "b", "a"]))
+    jobs = list(listed(["a", "b", "a"], "/"))
     assert [job.job.split("-")[0] for job in jobs] == ["1", "2", "3"]
     assert len({job.mark for job in jobs}) == 3
-    grown = list(listed(["b", "x", "a", "a", "a"]))
+    grown = list(listed(["b", "x", "a", "a", "a"], "/"))
     assert {job.mark for job in jobs} < {job.mark for job in grown}
+    elsewhere = list(listed(["b", "x", "a", "a", "a"], "/tmp"))
+    assert {job.mark for job in jobs}.isdisjoint(j.mark for j in elsewhere)
 
 
 def test_number_of_a_new_project_is_above_all_others(tmp_path):
