@@ -104,7 +104,7 @@ def holds_jobs(stage, **plan):
     stage.test("fjd-worker", *OFTEN, **plan)
     worker = stage.worker()
     stage.give(worker)
-    stage.wait(lambda: stage.runs_job("job1"))
+    stage.wait(lambda: stage.has_printed(worker))
     stage.put("job2")
     stage.give(worker)
     return worker
@@ -159,11 +159,11 @@ def bury(stage, worker, then=lambda: None):
 
 
 def is_given_half_a_job(stage):
-    stage.put_half("job1", "failed")
     stage.test("fjd-worker", *OFTEN)
     worker = stage.worker()
+    stage.put_half("job1", "failed")
     stage.give(worker)
-    stage.wait(stage.project.waiting)
+    stage.wait(lambda: stage.still_writes() or stage.project.waiting())
     stage.order(worker, "now")
     stage.wait_for_end()
 

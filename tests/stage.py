@@ -151,6 +151,10 @@ class Stage:
         self.draft.flush()
         self.expected[job] = [place]
 
+    def still_writes(self):
+        """Whoever writes half a job has not left it yet."""
+        os.utime(self.draft.fileno())
+
     def release(self):
         """Jobs that hold may end, and nobody writes a job any more."""
         if os.path.exists(self.path("hold")):
@@ -170,8 +174,9 @@ class Stage:
         """The attempts that have begun, in that order."""
         return self.lines("runs")
 
-    def runs_job(self, job):
-        return job in map(job_of, self.runs())
+    def has_printed(self, worker):
+        """Whether the job that runs has."""
+        return any(map(os.path.getsize, self.project.draft_logs(worker)))
 
     # What dispatchers and workers do
 

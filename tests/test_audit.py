@@ -184,4 +184,4 @@ def test_a_hundred_thousand_jobs_are_looked_at_in_seconds(project, note):
         note(DONE, name)
     begun = time.monotonic()
     assert "100000 done" in ok("fjd", "audit")[-1]
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 30

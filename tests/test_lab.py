@@ -80,7 +80,8 @@ def test_hosts_of_remote_conf_are_hired_work_and_are_fired(lab):
     ]
     ran_on = sorted(row["host"] for row in ledger(project))
     assert ran_on == ["node1", "node2", "node2", "node3", "node3"]
-    assert project.names("workers") == project.pods() == []
+    assert project.pods() == []
+    wait_until(lambda: project.names("workers") == [])
 
 
 @contextmanager

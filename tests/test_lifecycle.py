@@ -13,6 +13,8 @@ from helpers import (
     path_without, run, start, wait_until,
 )
 
+from fjd.liveness import BEAT
+
 pytestmark = pytest.mark.slow
 
 KINDS = ["screen", "tmux", "process"]
@@ -446,15 +448,18 @@ def test_quiet_dispatcher_says_only_what_failed(project, put):
 def test_dispatcher_that_is_killed_is_followed_by_one_that_goes_on(
     project, put,
 ):
+    """While it is there, one job ends, by what is there only once."""
     for number in range(40):
-        put(f"job{number}", "[control]\nexecutable: sleep 0.05 #\n")
+        put(f"job{number}", "#!/bin/sh\nuntil test -e free || rmdir one"
+            " 2>/dev/null; do sleep 0.02; done\n", 0o700)
     ok("fjd-recruiter", "hire", "2")
-    for _ in range(3):
-        ended = len(jobs_in(project, "done"))
+    for ended in range(3):
         dispatcher = start("fjd-dispatcher")
+        os.mkdir("one")
         wait_until(lambda: len(jobs_in(project, "done")) > ended)
         dispatcher.kill()
         finish(dispatcher)
+    os.mkdir("free")
     ok("fjd-dispatcher")
     assert len(jobs_in(project, "done")) == 40
     assert sorted(row["event"] for row in ledger(project)) == ["done"] * 40
@@ -494,7 +499,9 @@ def test_worker_that_is_killed_loses_nothing(
     worker.kill()
     finish(worker)
     (tmp_path / "hold").unlink()
-    if not is_busy:
+    if is_busy:  # Of two who bury it at a time either may say so.
+        wait_until(project.waiting)
+    else:
         dispatcher = start("fjd-dispatcher")
     ok("fjd-recruiter", "hire", "1")
     printed = finish(dispatcher)
@@ -508,13 +515,14 @@ def test_worker_that_is_killed_loses_nothing(
 
 
 def test_worker_that_is_killed_is_missed_by_another_worker(project, put):
-    """No dispatcher has to be there for that."""
+    """No dispatcher has to be there for that, nor a heartbeat to be missed.
+    """
     put("job1", "[control]\nexecutable: sleep 1234 #\n")
     ok("fjd-recruiter", "hire", "2")
     ok("fjd-dispatcher", "--once")
     worker = wait_until(lambda: project.running())[0].worker
     os.kill(int(records(project)[worker]["pid"]), signal.SIGKILL)
-    wait_until(project.waiting, timeout=2)
+    wait_until(project.waiting, timeout=BEAT)
     assert [name[:7] for name in project.waiting()] == ["job1~2."]
     assert [row["event"] for row in ledger(project)] == ["lost"]
     wait_until(lambda: worker not in project.names("workers"))
@@ -524,10 +532,11 @@ def test_job_that_is_removed_while_it_runs_is_ended(
     project, put, monkeypatch,
 ):
     """The next heartbeat notices that it is gone from running/."""
-    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    put("job1", "[control]\nexecutable: touch begun; exec sleep 1234 #\n")
     ok("fjd-recruiter", "hire", "1")
     dispatcher = start("fjd-dispatcher")
-    run_of = wait_until(lambda: project.running())[0]
+    wait_until(lambda: os.path.exists("begun"))
+    run_of, = project.running()
     os.unlink(project.job_file(run_of))
     assert "0 done, 0 failed" in finish(dispatcher)
     assert [row["event"] for row in ledger(project)] == ["superseded"]
@@ -547,7 +556,8 @@ def test_shell_has_not_to_be_there_for_a_plain_command(
     )
     ok("fjd-dispatcher")
     worker.wait()
-    calls = re.findall(r"execve\((.*)\) += 0", trace.read_text())
+    calls = re.findall(r"execve\((.*)", trace.read_text())
+    calls = [call for call in calls if " = -1 " not in call]
     assert len(calls) == 2
     assert calls[1].startswith('"/bin/true", ["/bin/true", "a b", "')
 
@@ -580,7 +590,7 @@ def test_long_job_file_waits_until_it_is_a_second_old(project, put):
     begun = os.stat(project.path("jobqueue", "job1")).st_mtime
     assert "[fjd-dispatcher] 1 done, 0 failed" in ok("fjd-dispatcher")
     done = [row for row in ledger(project) if row["event"] == "done"]
-    assert float(done[0]["start"]) - begun >= 1.0
+    assert float(done[0]["end"]) - begun >= 1.0
 
 
 # More than one dispatcher
@@ -589,7 +599,8 @@ def test_long_job_file_waits_until_it_is_a_second_old(project, put):
 def dispatcher(project):
     """One that is active."""
     dispatcher = start("fjd-dispatcher", "--keep-running")
-    wait_until(lambda: active(project))
+    wait_until(
+        lambda: project.members("dispatchers") == active(project) != [])
     yield dispatcher
     if dispatcher.poll() is None:
         dispatcher.kill()
@@ -617,10 +628,12 @@ def test_standby_takes_over_from_a_dispatcher_that_is_killed(
 ):
     standby = start("fjd-dispatcher", "--standby")
     wait_until(lambda: len(project.members("dispatchers")) == 2)
-    dispatcher.kill()
-    dispatcher.wait()
+    dispatcher.send_signal(signal.SIGSTOP)  # What comes now is left to wait.
+    os.waitid(os.P_PID, dispatcher.pid, os.WSTOPPED)
     put("job1", "[control]\nexecutable: true\n")
     ok("fjd-recruiter", "hire", "1")
+    dispatcher.kill()
+    dispatcher.wait()
     assert finish(standby).splitlines()[1:] == [
         '[fjd-dispatcher] Started on project "default"',
         "[fjd-dispatcher] Found 1 job(s) and 1 worker(s)...",
@@ -642,13 +655,15 @@ def test_who_stands_by_does_not_ask_about_workers(project, dispatcher):
     os.close(theirs)
 
 
-def test_one_pass_is_enough_for_who_has_cron(project, put):
-    put("job1", "[control]\nexecutable: true\n")
+def test_one_pass_is_enough_for_who_has_cron(project, put, tmp_path):
+    put("job1", f"[control]\nexecutable: cat {tmp_path}/gate #\n")
+    os.mkfifo(str(tmp_path / "gate"))
     ok("fjd-recruiter", "hire", "1")
     assert ok("fjd-dispatcher", "--once") == [
         "[fjd-dispatcher] Found 1 job(s) and 1 worker(s)...",
         "[fjd-dispatcher] 0 done, 0 failed",
     ]
+    (tmp_path / "gate").write_text("")
     wait_until(lambda: jobs_in(project, "done") == ["job1"])
     assert len(project.pods()) == 1 and project.members("dispatchers") == []
 

@@ -10,12 +10,12 @@ import threading
 
 import pytest
 
-from helpers import Clock, command, ok
+from helpers import Clock, command, ok, wait_until
 
 from fjd import progress as module
 from fjd.progress import CLEAR, Meter, Progress, hours
 
-SLOW = "[control]\nexecutable: sleep 0.4\nargument: no\n"
+HELD = "while test -e hold{}; do sleep 0.02; done"
 
 
 def terminal_of(columns):
@@ -41,11 +41,19 @@ class Screen:
         except OSError:
             pass  # All have closed it.
 
-    def run(self, *arguments, **how):
+    def run(self, *arguments, held=""):
+        """Of three jobs those that are held end when the bar counts those
+        before them.
+        """
+        for job in held:
+            open(f"hold{job}", "w").close()
         process = subprocess.Popen(
             command(*arguments), stdin=subprocess.DEVNULL, stdout=self.theirs,
-            stderr=self.theirs, **how)
+            stderr=self.theirs)
         self.close()
+        for number, job in enumerate(held, 1):
+            wait_until(lambda: b"%d/3" % number in self.text)
+            os.unlink(f"hold{job}")
         status = process.wait(60)
         self.reader.join(10)
         os.close(self.ours)
@@ -70,7 +78,7 @@ def without_tqdm(tmp_path, monkeypatch):
 @pytest.fixture
 def jobs(project, put):
     for name in "abc":
-        put(name, SLOW)
+        put(name, f"[control]\nexecutable: {HELD.format(name)} #\n")
     ok("fjd-recruiter", "--session", "process", "hire", "1")
 
 
@@ -90,7 +98,7 @@ def is_in_order(wanted, lines):
 
 def test_dispatchers_lines_stay_above_the_bar(jobs, without_tqdm):
     screen = Screen()
-    assert screen.run("fjd-dispatcher") == 0
+    assert screen.run("fjd-dispatcher", held="bc") == 0
     assert is_in_order(LINES, screen.lines())
     assert b"\r\033[K[fjd] 2/3, 0 failed, " in screen.text
     assert screen.text.endswith(b"3 done, 0 failed\r\n")
@@ -99,7 +107,7 @@ def test_dispatchers_lines_stay_above_the_bar(jobs, without_tqdm):
 
 def test_tqdm_writes_the_bar_where_it_is_installed(jobs):
     screen = Screen()
-    assert screen.run("fjd-dispatcher") == 0
+    assert screen.run("fjd-dispatcher", held="bc") == 0
     assert is_in_order(LINES, screen.lines())
     assert b"2/3 [" in screen.text and b"failed=0" in screen.text
     assert screen.text.endswith(b"3 done, 0 failed\r\n")
@@ -107,8 +115,8 @@ def test_tqdm_writes_the_bar_where_it_is_installed(jobs):
 
 def test_fjd_run_has_the_bar_too(home, without_tqdm):
     screen = Screen()
-    assert screen.run("fjd", "run", "-j1", "-k", "sleep .4; echo", ":::",
-                      "a", "b", "c") == 0
+    assert screen.run("fjd", "run", "-j1", "-k", f"{HELD}; echo {{}}", ":::",
+                      "a", "b", "c", held="bc") == 0
     assert b"\r\033[K[fjd] 2/3, 0 failed, " in screen.text
     assert is_in_order(["a", "b", "c", "[fjd] 3 done, 0 failed"],
                        screen.lines())
