@@ -301,13 +301,13 @@ class Story:
         self.world.is_over = True
 
     def leftovers(self):
-        """What dead members have left."""
+        """What dead members have left; a draft of an order is nothing."""
         directories = self.world.server.directories
         return [
             name for place in ("jobpods", "running", "orders", "workerqueue",
                                "workers", "dispatchers")
             for name in directories[f"{ROOT}/{place}"]
-            if not name.endswith(".seen")
+            if not (name.endswith(".seen") or name.startswith("."))
         ]
 
     def of_the_dead(self):
