@@ -1,6 +1,7 @@
 """Many processes on one file: exactly one has it in the end."""
 import multiprocessing
 import os
+import time
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_end_and_reclaim_agree_on_one_place(project):
 @pytest.mark.parametrize("count", [8])
 def test_stamps_of_many_processes_never_agree(count, tmp_path):
     def write(number):
-        stamps = Stamps(new_token(1.0))
+        stamps = Stamps(new_token(time.time()))
         with open(str(tmp_path / str(number)), "w") as file:
             file.writelines(stamps.new() + "\n" for _ in range(1000))
 
