@@ -346,7 +346,8 @@ def runs_a_list(stage):
     run = "fjd", "run", "--project", "default", "-j", "1", "--resume", ":::"
     begin = 'echo "$FJD_ATTEMPT" >> runs; '
     commands = [begin + "test -e good", begin + "echo hello"]
-    old, new = [job.job for job in listed(commands)]
+    place = os.path.realpath(stage.place)
+    old, new = [job.job for job in listed(commands, place)]
     stage.expected = {old: ["done", "failed"], new: ["done", ""]}
     stage.start(*run, commands[0]).wait()
     with open(stage.path("good"), "w"):
