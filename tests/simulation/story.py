@@ -12,7 +12,7 @@ import fjd.names
 from fjd.audit import audit
 
 from simulation import roles
-from simulation.checks import Checks, USER
+from simulation.checks import Checks, may_stay, USER
 from simulation.client import LAGGING, LOCAL, NFS, SSHFS
 from simulation.faults import Faults
 from simulation.server import DIRECTORY, FILE, LINK
@@ -301,13 +301,13 @@ class Story:
         self.world.is_over = True
 
     def leftovers(self):
-        """What dead members have left; a draft of an order is nothing."""
+        """What dead members have left."""
         directories = self.world.server.directories
         return [
             name for place in ("jobpods", "running", "orders", "workerqueue",
                                "workers", "dispatchers")
             for name in directories[f"{ROOT}/{place}"]
-            if not (name.endswith(".seen") or name.startswith("."))
+            if not may_stay(place, name)
         ]
 
     def of_the_dead(self):
