@@ -19,6 +19,7 @@ def call(name: str, *arguments: str, **how: Any) -> str:
         # Python's own descriptors are closed at execve(2) in any case; sh
         # would look for others in /dev/fd, which is not everywhere.
         how["_close_fds"] = False
+        how["_tty_out"] = False  # It would take a terminal, where none may be.
     try:
         command(*arguments, **how)
     except sh.ErrorReturnCode as error:
