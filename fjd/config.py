@@ -1,9 +1,9 @@
 """Which parser reads INI files: the one place that decides.
 
 configparser2 is a backport of the standard library's parser; both read a
-file alike (tests/test_config.py).  Nothing is interpolated, keys without a
-value and keys or sections that come twice (the last counts) are allowed:
-they are the job's own affair.
+file alike (tests/unit).  Nothing is interpolated, keys without a value and
+keys or sections that come twice (the last counts) are allowed: they are the
+job's own affair.
 
 A parser takes 0.14 ms for three lines (measured), an eighth of what it costs
 to start a process.  So plain lines, as most jobs have, are read without one.

@@ -1,6 +1,6 @@
 """Every test has a home of its own, with a space and a link in its path."""
 import os
-import shutil
+import signal
 import sys
 import tempfile
 
@@ -8,11 +8,45 @@ import pytest
 
 pytest.register_assert_rewrite("helpers")
 
-from helpers import BIN, ROOT  # noqa: E402 - after register_assert_rewrite
+import needs  # noqa: E402 - after register_assert_rewrite
+from helpers import BIN, ROOT, remove  # noqa: E402
 
 REAL_PROJECTS = os.path.expanduser("~/.fjd")
 
 sys.path.insert(0, ROOT)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--all-needs", action="store_true",
+        help="let tests fail that are skipped for what is missing here")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """Temporary directories are removed at the end, in whatever state."""
+    if config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix="fjd-", dir="/tmp")
+        config.add_cleanup(lambda: remove(config.option.basetemp))
+
+
+def pytest_sessionstart():
+    """Heed signals as on a terminal, also under nohup(1) or a shell's &."""
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    needs.check(item)
+
+
+def pytest_terminal_summary(terminalreporter):
+    line = needs.told(terminalreporter.stats.get("skipped", []))
+    if line:
+        terminalreporter.section("what this machine lacks")
+        terminalreporter.write_line(line)
 
 
 def listing(directory):
@@ -32,7 +66,7 @@ def sockets():
     """A directory for the sockets of sessions; their paths must be short."""
     directory = tempfile.mkdtemp(prefix="fjd-", dir="/tmp")
     yield directory
-    shutil.rmtree(directory)
+    remove(directory)
 
 
 @pytest.fixture(autouse=True)

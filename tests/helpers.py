@@ -8,6 +8,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.join(ROOT, "bin")
 PIPE = subprocess.PIPE
+LONG = 120  # seconds; whatever takes longer, hangs
 
 
 def command(name, *arguments):
@@ -17,7 +18,7 @@ def command(name, *arguments):
 
 def run(argv, **how):
     """The completed process, its output as text."""
-    how.setdefault("timeout", 60)
+    how.setdefault("timeout", LONG)
     return subprocess.run(
         argv, stdin=subprocess.DEVNULL, stdout=PIPE, stderr=PIPE,
         encoding="utf-8", errors="surrogateescape", **how,
@@ -46,7 +47,7 @@ def start(name, *arguments, **how):
     )
 
 
-def finish(process, timeout=30):
+def finish(process, timeout=LONG):
     """What a command printed by the time it had ended."""
     try:
         return process.communicate(timeout=timeout)[0]
@@ -55,7 +56,7 @@ def finish(process, timeout=30):
         raise
 
 
-def wait_until(condition, timeout=20):
+def wait_until(condition, timeout=LONG):
     """Until condition() is true; raises its last assertion, if it has one."""
     deadline = time.monotonic() + timeout
     while True:
@@ -69,6 +70,14 @@ def wait_until(condition, timeout=20):
         if time.monotonic() > deadline:
             raise error
         time.sleep(0.01)
+
+
+def repeat(step, until):
+    """Take steps until it is true."""
+    deadline = time.monotonic() + LONG
+    while not until():
+        assert time.monotonic() < deadline, "it did not come true"
+        step()
 
 
 def path_without(*programs, directory):
@@ -86,6 +95,12 @@ def path_without(*programs, directory):
             if name not in programs and not os.path.lexists(str(link)):
                 link.symlink_to(os.path.join(place, name))
     return str(directory)
+
+
+def program(path, script):
+    """A program of shell."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
 
 
 def copy_of_project(directory):
@@ -126,57 +141,14 @@ def log_of(project, job):
         return file.read().decode(errors="replace")
 
 
-def is_root():
-    return os.geteuid() == 0
-
-
-def which(program):
-    return shutil.which(program)
-
-
-class PlainUser:
-    """Runs fjd's commands as somebody who is not root.
-
-    Root switches to nobody, for whom the Python under test is mounted at a
-    place that nobody may look into; only the command itself sees the mount.
-    """
-
-    UID = 65534
-    SWITCH = (
-        'mount --bind "$1" "$2" && shift 2 && exec setpriv --reuid 65534'
-        ' --regid 65534 --clear-groups "$@"'
-    )
-
-    def __init__(self, directory):
-        self.directory = directory
-        self.home = os.path.join(directory, "home")
-        self.python = os.path.join(directory, "python")
-        self.clone = os.path.join(directory, "clone")
-        for place in (self.home, self.python):
-            os.mkdir(place)
-        os.chmod(directory, 0o755)
-        copy_of_project(self.clone)
-
-    def own(self):
-        """Give the user everything in the home."""
-        if is_root():
-            run(["chown", "-Rh", f"{self.UID}:{self.UID}", self.home])
-
-    def run(self, name, *arguments, **environ):
-        program = os.path.join(self.clone, "bin", name)
-        python = os.path.realpath(sys.executable)
-        argv = [python, program] + list(arguments)
-        if is_root():
-            prefix = os.path.realpath(sys.base_prefix)
-            inside = os.path.relpath(python, prefix)
-            argv[0] = os.path.join(self.python, inside)
-            argv = ["unshare", "--mount", "sh", "-c", self.SWITCH, "sh",
-                    prefix, self.python] + argv
-        places = [os.path.dirname(argv[-2 - len(arguments)]), "/usr/bin"]
-        return run(argv, cwd=self.home, env={
-            "HOME": self.home, "PATH": ":".join(places + ["/bin"]),
-            "LD_LIBRARY_PATH": os.path.join(self.python, "lib"), **environ,
-        })
+def remove(directory):
+    """All of it, also directories that may not be written or read."""
+    for place, names, _ in os.walk(directory):
+        for name in names:
+            path = os.path.join(place, name)
+            if not os.path.islink(path):
+                os.chmod(path, 0o700)
+    shutil.rmtree(directory)
 
 
 class Clock:

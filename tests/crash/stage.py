@@ -1,0 +1,302 @@
+"""A project of its own, in which one process is tested and others are played.
+
+A scenario plays users, and those roles that are not tested, by what they do
+to files.  In the end everything that had been put must have ended, and
+nothing else may be left.
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import faults
+from helpers import command, LONG, wait_until
+
+from fjd.ledger import read_entries
+from fjd.liveness import enrol, myself, start_time
+from fjd.names import Attempt, Order, Running, Stamps, new_token
+from fjd.project import DIRECTORIES, Project
+
+HANG = LONG
+OFTEN = ("--interval", "0.05")
+TEMPORARY = (
+    "jobqueue", "jobpods", "running", "workerqueue", "orders", "workers",
+    "dispatchers",
+)
+
+
+class Killed(Exception):
+    """The process that is tested has ended before its scenario."""
+
+
+class Stage:
+    """kill: the point where the process that is tested ends (faults.py)."""
+
+    def __init__(self, place, kill=""):
+        self.place = str(place)
+        self.project = Project(os.path.join(self.place, "default"))
+        os.makedirs(self.project.root, mode=0o700)
+        self.project.make_directories()
+        self.plan = {"trace": self.path("trace"), "kill": kill}
+        self.stamps = Stamps(new_token(time.time()))
+        self.environ = {
+            "HOME": self.place, "FJD_DIR": self.place,
+            "PATH": os.environ["PATH"],
+        }
+        self.tested = None
+        self.started = []
+        self.puppets = []
+        self.draft = None
+        self.expected = {}  # job: the places where it may be in the end
+        open(self.path("hold"), "w").close()
+
+    def path(self, name):
+        return os.path.join(self.place, name)
+
+    # Processes
+
+    def start(self, name, *arguments):
+        return self.launch(command(name, *arguments))
+
+    def launch(self, argv):
+        with open(self.path("output"), "a") as output:
+            self.started.append(subprocess.Popen(
+                argv, env=self.environ, cwd=self.place, stdout=output,
+                stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+            ))
+        return self.started[-1]
+
+    def fake(self, name, script):
+        """Put a program on PATH."""
+        path = self.path(name)
+        with open(path, "w") as file:
+            file.write(f"#!/bin/sh\n{script}\n")
+        os.chmod(path, 0o700)
+        self.environ["PATH"] = f"{self.place}:{os.environ['PATH']}"
+
+    def test(self, name, *arguments, **plan):
+        """Start the command that is tested."""
+        self.plan.update(plan)
+        runner = [sys.executable, faults.__file__, json.dumps(self.plan)]
+        self.tested = self.launch(runner + command(name, *arguments)[1:])
+
+    def wait(self, condition):
+        """Until it is true, or the process that is tested has ended."""
+        wait_until(lambda: condition() or self.tested.poll() is not None)
+        if not condition():
+            raise Killed
+
+    def wait_for_end(self):
+        wait_until(lambda: self.tested.poll() is not None)
+
+    def trace(self):
+        """The points that the process that is tested has come to."""
+        return self.lines("trace")
+
+    def is_beyond(self, point):
+        return any(
+            line.startswith("after") and line.endswith(point)
+            for line in self.trace()
+        )
+
+    def processes(self):
+        """All that were started for this stage, and by these, and live."""
+        mark = f"FJD_DIR={self.place}".encode()
+        found = []
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{name}/environ", "rb") as file:
+                    if mark in file.read().split(b"\0"):
+                        found.append(int(name))
+            except OSError:
+                continue
+        return found
+
+    def recruiters(self):
+        """Those that a killed process has left: to have exactly the number
+        of workers that it was told, one may let go the one that we start.
+        """
+        return [pid for pid in self.processes() if is_recruiter(pid)]
+
+    def end_all(self):
+        """Whatever has happened."""
+        self.kill_puppets()
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        for process in self.started:
+            process.wait()
+
+    # What users and jobs do
+
+    def put(self, job, script="", place="done", text=""):
+        """A job that tells that it runs, and does what the script does."""
+        program = f'#!/bin/sh\necho "$FJD_ATTEMPT" >> runs\n{script}\n'
+        draft = self.project.path("jobqueue", ".draft")
+        with open(draft, "w") as file:
+            file.write(text or program)
+        os.chmod(draft, 0o700)
+        os.utime(draft, (1, 1))
+        os.rename(draft, self.project.path("jobqueue", job))
+        self.expected[job] = [place]
+
+    def put_half(self, job, place):
+        """What cannot be run, and may still be written."""
+        self.draft = open(self.project.path("jobqueue", job), "w")
+        self.draft.write("nonsense")
+        self.draft.flush()
+        self.expected[job] = [place]
+
+    def still_writes(self):
+        """Whoever writes half a job has not left it yet."""
+        os.utime(self.draft.fileno())
+
+    def release(self):
+        """Jobs that hold may end, and nobody writes a job any more."""
+        if os.path.exists(self.path("hold")):
+            os.unlink(self.path("hold"))
+        if self.draft:
+            os.utime(self.draft.fileno(), (1, 1))
+            self.draft.close()
+
+    def lines(self, name):
+        try:
+            with open(self.path(name)) as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def runs(self):
+        """The attempts that have begun, in that order."""
+        return self.lines("runs")
+
+    def has_printed(self, worker):
+        """Whether the job that runs has."""
+        return any(map(os.path.getsize, self.project.draft_logs(worker)))
+
+    # What dispatchers and workers do
+
+    def workers_of(self, process):
+        """The ids of a process that ask for jobs."""
+        return [
+            asked.worker for asked in self.project.announcements()
+            if asked.worker.endswith(f"-{process.pid}")
+        ]
+
+    def worker(self):
+        """The id of the worker that is tested, once it asks for jobs."""
+        self.wait(lambda: self.workers_of(self.tested))
+        return self.workers_of(self.tested)[0]
+
+    def give(self, worker):
+        """All that waits."""
+        for job in sorted(self.project.waiting()):
+            attempt = Attempt.parse(job)._replace(stamp=self.stamps.new())
+            self.project.assign(job, worker, attempt)
+
+    def order(self, worker, word):
+        self.project.order(Order(worker, self.stamps.new(), word))
+
+    def puppet(self):
+        """A worker that lives as long as a process which does nothing."""
+        process = subprocess.Popen(["sleep", "1000"])
+        self.puppets.append(process)
+        me = myself()._replace(
+            pid=process.pid, start=start_time(process.pid),
+        )
+        worker = enrol(self.project, "workers", me)
+        self.project.make_pod(worker)
+        return worker
+
+    def begin(self, worker):
+        """What a puppet does first with its first job."""
+        attempt = sorted(self.project.given(worker))[0]
+        self.project.begin(Running(attempt, worker))
+        with open(self.path("runs"), "a") as file:
+            file.write(attempt + "\n")
+
+    def kill_puppets(self):
+        for process in self.puppets:
+            process.kill()
+            process.wait()
+
+    # The end
+
+    def recover(self):
+        """What anybody would do next; nobody cleans up."""
+        self.release()
+        self.kill_puppets()
+        if self.tested.poll() is None:
+            self.tested.send_signal(signal.SIGINT)
+            self.tested.wait(HANG)
+        self.start("fjd", "release", "--all").wait(HANG)
+        wait_until(lambda: not self.recruiters())
+        worker = self.start("fjd-worker", *OFTEN)
+        wait_until(lambda: self.workers_of(worker))
+        self.start("fjd-dispatcher", *OFTEN).wait(HANG)
+        self.start("fjd-recruiter", "fire").wait(HANG)
+        for process in self.started:
+            process.wait(HANG)
+        wait_until(lambda: not self.processes())  # Also those it had hired.
+
+    def ended(self):
+        """{attempt: place} of all that has ended."""
+        return {
+            name: place for place in ("done", "failed")
+            for name in os.listdir(self.project.path(place))
+        }
+
+    def entries(self):
+        """All lines of all ledgers."""
+        return [
+            entry for path in self.project.ledger_files()
+            for entry in read_entries(self.project, path)
+        ]
+
+    def left(self):
+        """What should not be there in the end."""
+        known = {f"{name}.log" for name in self.runs() + list(self.ended())}
+        return sorted(
+            f"{place}/{name}" + self.empty(place, name)
+            for place in DIRECTORIES
+            for name in os.listdir(self.project.path(place))
+            if place in TEMPORARY and not name.endswith(".seen")
+            or name.endswith(".err")
+            or place == "joblogs" and name not in known
+        )
+
+    def empty(self, place, name):
+        size = os.path.getsize(self.project.path(place, name))
+        return "" if size else " (empty)"
+
+    def picture(self):
+        """All files, lines and runs, to be read in a failure."""
+        files = [
+            os.path.relpath(os.path.join(directory, name), self.project.root)
+            for directory, _, names in os.walk(self.project.root)
+            for name in names
+        ]
+        lines = [
+            f"{entry.event} {entry.attempt} {entry.how}"
+            for entry in self.entries()
+        ]
+        return "\n".join(
+            sorted(files) + lines + ["runs:"] + self.runs()
+            + ["output:"] + self.lines("output")
+        )
+
+
+def is_recruiter(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return b"/faults.py" in file.read()  # It has only forked.
+    except OSError:
+        return False
+
+
+def job_of(attempt):
+    return Attempt.parse(attempt).job

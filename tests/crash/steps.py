@@ -1,0 +1,206 @@
+"""The steps of each role that change files, as the code has them.
+
+A step is a function of Project, JobLog or Ledger, or a function of fjd.files
+that a role calls by itself.  It is found by the name it is called on: the
+project of self.project.end(run, place) is a Project.  A role takes a step if
+the function that calls it is mentioned by main() of its script, is made a verb
+there, is mentioned by a table in the modules that this imports, or by a
+function that is mentioned in turn.
+"""
+import ast
+import functools
+import os
+from collections import namedtuple
+
+from faults import LAYERS, ROOT, operations
+
+# They touch no job: their files are in a directory of their own, or letters.
+ASIDE = ("doctor.py", "roundtrip.py")
+OWNERS = {"project": "Project", "log": "JobLog", "ledger": "Ledger"}
+
+# A call in the code, and what it may change: {"create", "create/append"}.
+Step = namedtuple("Step", "role function step place line operations")
+
+
+@functools.lru_cache(maxsize=None)
+def parsed(*path):
+    with open(os.path.join(ROOT, *path)) as file:
+        return ast.parse(file.read())
+
+
+def roles():
+    """What the commands in bin/ are called, without fjd-."""
+    names = os.listdir(os.path.join(ROOT, "bin"))
+    return sorted(name.rpartition("-")[2] for name in names)
+
+
+def is_others(role, place):
+    """Whether a module's steps are tried in another role.
+
+    fjd run is a dispatcher, too; what it does as one is tried there.
+    """
+    return role == "fjd" and place in modules("dispatcher")
+
+
+def script(role):
+    name = "fjd" if role == "fjd" else f"fjd-{role}"
+    return os.path.join("bin", name)
+
+
+def functions(tree):
+    """The functions of a module or class, and those of its classes:
+    {name: [node, ...]}.  What is defined within a function is a part of it.
+    """
+    found = {}
+    for node in tree.body:
+        inner = node.body if isinstance(node, ast.ClassDef) else [node]
+        for function in inner:
+            if isinstance(function, ast.FunctionDef):
+                found.setdefault(function.name, []).append(function)
+    return found
+
+
+def calls(node):
+    """(owner, name, line) of each owner.name(...) in a function, also of one
+    that is handed over to be called.
+    """
+    for call in ast.walk(node):
+        parts = [call.func, *call.args] if isinstance(call, ast.Call) else []
+        for part in parts:
+            if isinstance(part, ast.Attribute):
+                owner = part.value
+                name = getattr(owner, "attr", getattr(owner, "id", ""))
+                yield name, part.attr, call.lineno
+
+
+def operations_of_files():
+    """{("files", "create"): {"create", "create/append"}, ...}"""
+    changing = operations()
+    found = {}
+    for function in changing:
+        node, = functions(parsed("fjd", "files.py"))[function]
+        inner = {getattr(part, "id", "") for part in ast.walk(node)}
+        found["files", function] = {function}.union(
+            f"{function}/{name}" for name in inner & changing)
+    return found
+
+
+def methods():
+    """{("Project", "end"): [("Project", "commit"), ...], ...} of the layers:
+    what each calls.
+    """
+    found = {}
+    for module in LAYERS:
+        for owner in parsed("fjd", module).body:
+            if isinstance(owner, ast.ClassDef):
+                owners = dict(OWNERS, self=owner.name)
+                for name, (node,) in functions(owner).items():
+                    found[owner.name, name] = [
+                        (owners.get(o, o), callee)
+                        for o, callee, _ in calls(node)
+                    ]
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def operations_of_steps():
+    """{("Project", "end"): {"move"}, ...}, without those that only read."""
+    found, inner = operations_of_files(), methods()
+
+    def collect(step):
+        if step not in found:
+            found[step] = set().union(*map(collect, inner.get(step, [])))
+        return found[step]
+
+    for step in inner:
+        collect(step)
+    return {step: changes for step, changes in found.items() if changes}
+
+
+@functools.lru_cache(maxsize=None)
+def imported(tree):
+    """The modules of fjd that a module imports."""
+    return list(imports(tree))
+
+
+def imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            if node.module == "fjd":
+                yield from (f"{alias.name}.py" for alias in node.names)
+            elif node.module.startswith("fjd."):
+                yield f"{node.module[4:]}.py"
+
+
+@functools.lru_cache(maxsize=None)
+def modules(role):
+    """{file name: tree} of a role's script and all that it imports."""
+    path = script(role)
+    found = {os.path.basename(path): parsed(path)}
+    todo = set(imported(found[os.path.basename(path)]))
+    while todo:
+        name = todo.pop()
+        if os.path.exists(os.path.join(ROOT, "fjd", name)):
+            found[name] = parsed("fjd", name)
+            todo |= set(imported(found[name])) - set(found)
+    return found
+
+
+def all_modules():
+    """The paths of all that is fjd's, but for files.py."""
+    return sorted(
+        os.path.join(place, name) for place in ("bin", "fjd")
+        for name in os.listdir(os.path.join(ROOT, place))
+        if name != "files.py" and not name.startswith("__")
+        and not name.endswith(".txt")
+    )
+
+
+def mentioned(node):
+    return {
+        getattr(part, "attr", getattr(part, "id", ""))
+        for part in ast.walk(node)
+        if isinstance(part, (ast.Attribute, ast.Name))
+    }
+
+
+def reached(trees):
+    """[(file name, function)] of what main() of a script comes to."""
+    known = {}
+    for place, tree in trees.items():
+        for name, nodes in functions(tree).items():
+            known.setdefault(name, []).extend((place, n) for n in nodes)
+    tables = [node for tree in trees.values() for node in tree.body
+              if isinstance(node, (ast.Assign, ast.AnnAssign, ast.For))]
+    verbs = {name for name, nodes in known.items() for _, node in nodes
+             if any(isinstance(d, ast.Call) for d in node.decorator_list)}
+    found, done = [], set()
+    todo = {"main", "__init__"}.union(verbs, *map(mentioned, tables))
+    while todo:
+        done |= todo
+        new = [item for name in todo for item in known.get(name, [])]
+        found += new
+        todo = set().union(*(mentioned(node) for _, node in new)) - done
+    return found
+
+
+def steps_of(role):
+    """All steps of a role, in the order of the code."""
+    changing = operations_of_steps()
+    found = []
+    for place, function in reached(modules(role)):
+        if place in LAYERS + ASIDE + ("files.py",) or is_others(role, place):
+            continue
+        for owner, name, line in calls(function):
+            key = (OWNERS.get(owner, owner), name)
+            if key in changing:
+                found.append(Step(
+                    role, function.name, name, place, line,
+                    frozenset(changing[key]),
+                ))
+    return sorted(found)
+
+
+def name_of(step):
+    """worker-commit-end.311"""
+    return f"{step.role}-{step.function}-{step.step}.{step.line}"

@@ -1,0 +1,158 @@
+"""A shorter run of tests/crash/chaos, and that it sees what must not be."""
+import importlib.machinery
+import importlib.util
+import os
+import signal
+import sys
+
+import pytest
+
+from helpers import ROOT, run
+
+CHAOS = os.path.join(ROOT, "tests", "crash", "chaos")
+ATTEMPT = "job1~1.0123456789abcdef0-1"
+NEXT = "job1~2.0123456789abcdef0-2"
+
+
+def load():
+    loader = importlib.machinery.SourceFileLoader("chaos", CHAOS)
+    spec = importlib.util.spec_from_loader("chaos", loader)
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+chaos = load()
+PLAIN = chaos.Job("job1", 0.0, 0, "sleeps", False)
+FAILS = PLAIN._replace(status=1)
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_while_workers_and_dispatchers_are_killed():
+    result = run(
+        [sys.executable, CHAOS, "--jobs", "300", "--seed", "7"], timeout=300,
+    )
+    assert (result.returncode, result.stderr) == (0, ""), result.stdout
+    counted = dict(
+        line.rsplit(None, 1) for line in result.stdout.splitlines()
+        if not line.endswith("seconds")
+    )
+    assert counted["jobs put"] == "300"
+    assert counted["lost (0)"] == counted["accepted twice (0)"] == "0"
+    assert int(counted["SIGKILL worker"]) and int(counted["attempts lost"])
+
+
+@pytest.fixture
+def record(tmp_path):
+    """record({path: text}): a run that left these files, beside job1's."""
+    def record(files, deeds=f"{ATTEMPT} begin\n{ATTEMPT} end\n"):
+        files = {"results/job1": deeds, **files}
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return chaos.Record(str(tmp_path))
+    return record
+
+
+def ledger(*rows):
+    """The file of a ledger with these events, attempts and workers."""
+    lines = ["event\tattempt\tworker"] + ["\t".join(row) for row in rows]
+    return {"fjd/default/ledger/w.tsv": "\n".join(lines) + "\n"}
+
+
+def wrong(record, job=PLAIN):
+    """The numbers that must be 0 and are not."""
+    zeros = record.zeros([job], {"dead"})
+    return [name for name, found in zeros.items() if list(found)]
+
+
+DONE = {
+    f"fjd/default/done/{ATTEMPT}": "", **ledger(("done", ATTEMPT, "w")),
+}
+AGAIN = {
+    f"fjd/default/done/{NEXT}": "",
+    **ledger(("lost", ATTEMPT, "dead"), ("done", NEXT, "w")),
+}
+
+
+def test_a_job_that_was_done_is_well(record):
+    assert wrong(record(DONE)) == []
+
+
+def test_a_ledger_without_a_line_is_no_harm(record):
+    assert wrong(record({**DONE, "fjd/default/ledger/x.tsv": ""})) == []
+
+
+def test_a_job_whose_worker_was_killed_is_well_and_has_run_twice(record):
+    again = record(
+        AGAIN, f"{ATTEMPT} begin\n{NEXT} begin\n{NEXT} end\n",
+    )
+    assert wrong(again) == []
+    assert again.run_twice() == ["job1"]
+
+
+def test_a_job_that_three_workers_died_of_is_given_up(record):
+    attempts = [f"job1~{n}.0123456789abcdef0-{n}" for n in (1, 2, 3, 4)]
+    given_up = record(
+        {
+            f"fjd/default/failed/{attempts[3]}": "",
+            **ledger(*[("lost", name, "dead") for name in attempts[:3]]),
+        },
+        "".join(f"{name} begin\n" for name in attempts[:3]),
+    )
+    assert wrong(given_up) == []
+    assert given_up.given_up() == [attempts[3]]
+
+
+@pytest.mark.parametrize("what, files", [
+    ("lost", ledger(("done", ATTEMPT, "w"))),
+    ("accepted twice", {**DONE, f"fjd/default/failed/{ATTEMPT}": ""}),
+    ("in the wrong place", {f"fjd/default/failed/{ATTEMPT}": ""}),
+    ("attempts without a record", {f"fjd/default/done/{ATTEMPT}": ""}),
+    ("taken from the living", {**DONE, **ledger(("lost", ATTEMPT, "w"))}),
+    ("files left", {**DONE, "fjd/default/running/x@w": ""}),
+    ("files left", {**DONE, "fjd/default/joblogs/.w.1.log": ""}),
+    ("tracebacks", {**DONE, "output": "x\nTraceback (most recent call\n"}),
+])
+def test_it_sees(record, what, files):
+    assert what in wrong(record(files))
+
+
+@pytest.mark.parametrize("what, deeds", [
+    ("in the wrong place", f"{ATTEMPT} begin\n"),
+    ("attempts begun twice", f"{ATTEMPT} begin\n" * 2),
+    ("two attempts at once",
+     f"{ATTEMPT} begin\n{NEXT} begin\n{ATTEMPT} end\n"),
+])
+def test_it_sees_in_what_jobs_did(record, what, deeds):
+    assert what in wrong(record(DONE, deeds))
+
+
+def test_it_sees_that_a_log_is_missing(record):
+    talks = PLAIN._replace(how="talks")
+    assert wrong(record(DONE), talks) == ["without its log"]
+    log = {f"fjd/default/joblogs/{ATTEMPT}.log": "I sleep.\n"}
+    assert wrong(record({**DONE, **log}), talks) == []
+
+
+def test_a_job_that_should_have_failed_is_not_well_in_done(record):
+    assert wrong(record(DONE), FAILS) == ["in the wrong place"]
+
+
+def test_a_seed_repeats_the_choices():
+    blows = [chaos.draw_blows(chaos.random.Random("7")) for _ in range(2)]
+    first, second = ([next(blow) for _ in range(100)] for blow in blows)
+    assert first == second
+    assert {blow.kind for blow in first} == set(chaos.BLOWS)
+
+
+def test_the_processes_of_a_run_are_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("FJD_DIR", str(tmp_path / "fjd"))
+    process = chaos.subprocess.Popen(["sleep", "60"])
+    try:
+        assert chaos.processes_of(str(tmp_path)) == [process.pid]
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert chaos.processes_of(str(tmp_path)) == []

@@ -1,0 +1,246 @@
+"""kill -9 before and after every file operation, in every role.
+
+What is to be tried is taken from the code: steps.py finds each line where a
+role takes a step that changes files.  Scenarios come to all of them; the role
+that is tested is the real command, in a process that kills itself at one
+point (faults.py).  Then a new worker, a new dispatcher and fire have to put
+everything right, within seconds (stage.py).  A step that no scenario comes to
+fails its test here: add it to a scenario, or add a scenario.
+"""
+import re
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import pytest
+
+import faults
+import steps
+from helpers import Clock
+from scenarios import SCENARIOS
+from stage import HANG, Killed, Stage, job_of
+
+from fjd.liveness import BEAT, MISSED
+from fjd.reclaim import new_reclaimer
+
+pytestmark = [
+    pytest.mark.slow, pytest.mark.xdist_group("faults"),  # They share plays.
+]
+
+AT_A_TIME = 4
+TRIES = 5
+NO_END = {"given-back", "lost", "retried", "superseded"}
+CHANGES = {
+    "link", "mkdir", "mkfifo", "remove", "removedirs", "rename", "renames",
+    "replace", "rmdir", "symlink", "truncate", "unlink", "utime",
+}
+# What may be left after a kill in a function, or in the end of a scenario.
+LITTER = {
+    # It goes with some heartbeats of anybody else: see the last test.
+    "enrol": r"(workers|dispatchers)/.* \(empty\)",
+    # A person removes it, or never sees it.
+    "put": r"jobqueue/\..*",
+    # It stays until somebody fires; the next hire takes another number.
+    "free_names": r"screenlogs/.*\.err.*",
+    # It is a draft, which no listing shows.
+    "server_time": r"dispatchers/\..*",
+    # A draft is nothing.
+    "move": r"orders/\..*",
+    # The next time that somebody cleans it goes.
+    "cleans": r"joblogs/old~.*",
+}
+ALL = [(role, play) for role in SCENARIOS for play in SCENARIOS[role]]
+STEPS = [step for role in steps.roles() for step in steps.steps_of(role)]
+
+
+def check(stage, litter):
+    """litter: what may be left."""
+    check_ends(stage)
+    check_runs(stage)
+    left = [name for name in stage.left() if not re.fullmatch(litter, name)]
+    assert left == []
+    assert stage.start("fjd", "audit").wait(HANG) == 0
+
+
+def check_ends(stage):
+    """Each job has ended once, and is recorded once.
+
+    Killed when it gives up a job, a dispatcher may take the record along.
+    """
+    ended = stage.ended()
+    jobs = sorted(map(job_of, ended))
+    assert jobs == sorted(set(jobs))
+    assert sorted(set(jobs).union(removable(stage))) == sorted(stage.expected)
+    lines = [(entry.attempt, entry.event) for entry in stage.entries()]
+    fewest = 0 if killed_in(stage) in ("fail", "settle") else 1
+    for name, place in ended.items():
+        assert place in stage.expected[job_of(name)]
+        assert fewest <= lines.count((name, place)) <= 1
+
+
+def removable(stage):
+    """The jobs that a scenario may have removed."""
+    return [job for job, places in stage.expected.items() if "" in places]
+
+
+def killed_in(stage):
+    """The function that took the step."""
+    return "".join(stage.plan["kill"].split()[2:3])
+
+
+def check_runs(stage):
+    """No attempt has run twice, and no job once it had ended; what ran
+    in vain is recorded, and lost is only what a dead worker had.
+    """
+    runs, ended = stage.runs(), stage.ended()
+    assert sorted(set(runs)) == sorted(runs)
+    last = {job_of(name): name for name in runs}
+    for name in set(runs).intersection(ended):
+        assert last[job_of(name)] == name
+    back = [entry for entry in stage.entries() if entry.event in NO_END]
+    vain = set(runs).difference(ended, {entry.attempt for entry in back})
+    vain = [name for name in vain if job_of(name) not in removable(stage)]
+    assert len(vain) <= int("full" in stage.plan)  # There was no room.
+    dead = [process.pid for process in stage.puppets + [stage.tested]]
+    for entry in back:
+        if entry.event == "lost":
+            assert int(entry.worker.rpartition("-")[2]) in dead
+
+
+class Played(NamedTuple):
+    """The points that a scenario has come to, whether the process was killed
+    at one, and what was wrong after others had put all right.
+    """
+
+    trace: list
+    is_killed: bool
+    failure: str
+
+
+def played(place, play, kill=""):
+    """Play a scenario, with a kill at a point or without."""
+    stage = Stage(place, kill)
+    litter = [LITTER.get(killed_in(stage)), LITTER.get(play.__name__)]
+    failure, is_killed = "", False
+    try:
+        try:
+            play(stage)
+        except Killed:
+            pass
+        stage.recover()
+        is_killed = stage.tested.returncode == -9
+        assert is_killed <= bool(kill)
+        check(stage, "|".join(filter(None, litter)))
+    except Exception as error:  # With what is there it tells more.
+        what = f"{play.__name__}, {kill or 'nobody is killed'}"
+        why = f"{type(error).__name__}: {error}"
+        failure = f"{what}:\n{why}\n{stage.picture()}\n"
+    finally:
+        stage.end_all()
+    return Played(stage.trace(), is_killed, failure)
+
+
+def killed_at(place, point, plays):
+    """What was wrong after a kill at a point, to which some scenarios come by
+    chance only.
+    """
+    for turn in range(TRIES):
+        for play in plays:
+            result = played(place / f"{turn}{play.__name__}", play, point)
+            if result.is_killed or result.failure:
+                return result.failure
+    return f"{point}: no scenario came to it, as one had before"
+
+
+def at_a_time(function, cases):
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        return list(pool.map(lambda case: function(*case), cases))
+
+
+@pytest.fixture(scope="module")
+def plays(tmp_path_factory):
+    """{(role, scenario): what played() says, when nobody is killed}"""
+    place = tmp_path_factory.mktemp("plays")
+    cases = [(place / play.__name__, play) for _, play in ALL]
+    return dict(zip(ALL, at_a_time(played, cases)))
+
+
+def points_of(role, plays):
+    """{point: the scenarios that came to it} of a role."""
+    found = defaultdict(list)
+    for (player, play), result in plays.items():
+        for point in dict.fromkeys(result.trace) if player == role else []:
+            if not steps.is_others(role, point.split()[1].split(":")[0]):
+                found[point].append(play)
+    return found
+
+
+def step_at(role, point):
+    """The step that a point belongs to, as the code has it."""
+    _, caller, function, name, _ = point.split()
+    place, line = caller.split(":")
+    # A call may go over several lines, which count from its first one on.
+    calls = [
+        step for step in STEPS if step.line <= int(line)
+        and (step.role, step.place, step.step) == (role, place, name)
+    ]
+    return max(calls, key=lambda step: step.line, default=None)
+
+
+@pytest.mark.parametrize(
+    "role, play", ALL, ids=[f"{role}-{play.__name__}" for role, play in ALL],
+)
+def test_scenario_ends_well_when_nobody_is_killed(role, play, plays):
+    failure = plays[role, play].failure
+    assert not failure, failure
+
+
+@pytest.mark.parametrize("step", STEPS, ids=map(steps.name_of, STEPS))
+def test_kill_at_any_operation_of_a_step_loses_nothing(step, plays, tmp_path):
+    points = points_of(step.role, plays)
+    cases = [
+        (tmp_path / str(n), point, points[point])
+        for n, point in enumerate(points)
+        if step_at(step.role, point) == step
+    ]
+    assert cases, f"no scenario comes to {step}"
+    failures = "\n".join(filter(None, at_a_time(killed_at, cases)))
+    assert not failures, failures
+
+
+@pytest.mark.parametrize("role", steps.roles())
+def test_scenarios_come_to_all_operations_of_all_steps(role, plays):
+    """Not at each line that takes a step, for some take only a part of it;
+    but each operation of each step.
+    """
+    found = {tuple(p.split()[3:]) for p in points_of(role, plays)}
+    code = {
+        (step.step, operation) for step in STEPS if step.role == role
+        for operation in step.operations
+    }
+    assert code == found
+
+
+@pytest.mark.parametrize("role", steps.roles())
+def test_all_that_scenarios_come_to_is_in_the_list(role, plays):
+    for point in points_of(role, plays):
+        assert step_at(role, point) in STEPS, point
+
+
+@pytest.mark.parametrize("module", steps.all_modules())
+def test_nothing_but_files_py_changes_files(module):
+    """What went past it, would not be in the list."""
+    assert not faults.used_of_os(steps.parsed(module)) & CHANGES
+
+
+def test_empty_record_goes_with_some_heartbeats_of_others(project):
+    """It is left by a kill between open and write of an enrolment."""
+    for kind in ("workers", "dispatchers"):
+        project.enrol(kind, "lab_1.000000-1", "")
+    reclaimer = new_reclaimer(project, lambda text: None, 3)
+    reclaimer.clock = Clock()
+    for _ in range(MISSED + 1):
+        assert project.names("workers") == project.names("dispatchers") != []
+        reclaimer.sweep()
+        reclaimer.clock.now += BEAT
+    assert project.names("workers") == project.names("dispatchers") == []

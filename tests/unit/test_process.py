@@ -1,0 +1,184 @@
+"""Starting and ending the processes of a job."""
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from helpers import wait_until
+
+from fjd.job import Job
+from fjd.liveness import start_time
+from fjd.names import Attempt, new_token, Running, Stamps
+from fjd.process import environment, Processes, without_job
+
+# Of these tests alone: a job's processes are found by the name of the attempt.
+STAMPS = Stamps(new_token(time.time()))
+RUN, OTHER = [
+    Running(Attempt("job1", 1, STAMPS.new()).name, "lab_1.000000-1")
+    for _ in range(2)
+]
+
+
+def environ_of(run, environ=os.environ, project="default"):
+    return dict(
+        environment(environ, "/home", project, run.worker),
+        FJD_JOB="job1", FJD_ATTEMPT=run.attempt,
+    )
+
+
+@pytest.fixture
+def started(tmp_path):
+    """started(script): a job, after it has made the file ready."""
+    processes = Processes()
+
+    def started(script):
+        environ = environ_of(RUN)
+        log = os.open(str(tmp_path / "log"), os.O_RDWR | os.O_CREAT)
+        processes.start(Job(["/bin/sh", "-c", script], script), environ, log)
+        os.close(log)
+        wait_until(lambda: os.path.exists("ready"))
+        return processes
+    yield started
+    processes.end_trees({RUN.attempt}, grace=0.2)
+
+
+def pids(name):
+    with open(name) as file:
+        return [int(line) for line in file]
+
+
+def test_tree_is_ended_with_one_term_for_each(started):
+    """A job's own clean-up must not be interrupted again and again."""
+    processes = started(
+        "trap 'echo term >> terms; sleep 0.3; exit' TERM\n"
+        "touch ready; while :; do sleep 0.01; done",
+    )
+    processes.end_trees({RUN.attempt})
+    with open("terms") as file:
+        assert file.read() == "term\n"
+
+
+def test_shell_does_not_go_on_when_its_child_is_ended(started):
+    for _ in range(20):
+        processes = started(
+            "sh -c 'touch ready; sleep 1234; touch after'; touch after")
+        processes.end_trees({RUN.attempt})
+        os.unlink("ready")
+        assert not os.path.exists("after")
+
+
+def test_what_does_not_heed_term_is_killed(started):
+    processes = started(
+        "trap '' TERM; echo $$ > pids; touch ready; while :; do :; done",
+    )
+    processes.end_trees({RUN.attempt}, grace=0.2)
+    assert start_time(pids("pids")[0]) == ""
+
+
+def test_children_in_sessions_of_their_own_are_ended_too(started):
+    processes = started(
+        "setsid sh -c 'echo $$ >> pids; touch ready; exec sleep 1234' &\n"
+        "echo $$ >> pids; wait",
+    )
+    processes.end_trees({RUN.attempt})
+    assert [start_time(pid) for pid in pids("pids")] == ["", ""]
+
+
+def test_children_that_cleared_their_environment_are_ended_too(started):
+    processes = started(
+        "env -i sh -c 'echo $$ >> pids; touch ready; exec sleep 1234' &\n"
+        "wait",
+    )
+    processes.end_trees({RUN.attempt})
+    assert start_time(pids("pids")[0]) == ""
+
+
+def test_a_job_that_is_only_being_started_is_ended_too(tmp_path):
+    """Until execve(2) it has the environment of its worker."""
+    (tmp_path / "link").symlink_to(tmp_path)
+    log = str(tmp_path / "link" / "log")
+    with open(log, "wb") as file:
+        young = subprocess.Popen(["sleep", "1234"], stdout=file, env={})
+    Processes().end_trees({RUN.attempt}, [log])
+    assert young.wait() == -signal.SIGTERM
+
+
+def test_a_program_that_may_not_be_read_is_ended_too(started, monkeypatch):
+    """Its environment may not be read either."""
+    from fjd import process
+    monkeypatch.setattr(process, "environ_of", lambda pid: set())
+    processes = started("echo $$ > pids; touch ready; exec sleep 1234")
+    processes.end_trees({RUN.attempt})
+    assert start_time(pids("pids")[0]) == ""
+
+
+def test_processes_of_others_are_left_alone(started):
+    processes = started("echo $$ > pids; touch ready; exec sleep 1234")
+    Processes().end_trees({OTHER.attempt})
+    assert processes.poll() is None
+
+
+@pytest.mark.parametrize("script, status, text", [
+    ("exit 0", 0, "exit 0"), ("exit 7", 7, "exit 7"),
+    ("kill -9 $$", -9, "signal 9"),
+])
+def test_ending_tells_status_or_signal(started, script, status, text):
+    processes = started(f"touch ready; {script}")
+    ending = None
+    while ending is None:
+        ending = processes.poll()
+    assert (ending.status, ending.text) == (status, text)
+    assert ending.peak > 0
+
+
+def test_environment_of_a_job_is_no_workers_environment():
+    environ = environ_of(RUN, {"A": "b"}, "p")
+    assert environ["FJD_ATTEMPT"] == RUN.attempt
+    assert environ["OMP_NUM_THREADS"] == "1"
+    inner = without_job(environ)
+    assert inner["A"] == "b" and inner["FJD_PROJECT"] == "p"
+    assert not {"FJD_JOB", "FJD_ATTEMPT", "FJD_WORKER"} & set(inner)
+
+
+STRAY = 77
+SEEN = r"""
+cd -P . && pwd
+readlink /proc/self/fd/0
+echo $(ls /proc/self/fd)
+read -r pid name state parent group session rest </proc/$$/stat
+test "$session" = $$ && echo leads a session
+echo $FJD_JOB
+grep SigIgn /proc/self/status
+"""
+
+
+def what_it_sees(processes, tmp_path, directory):
+    """The lines of a job that tells what it was started with."""
+    log = os.open(str(tmp_path / "log"), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    environ = environ_of(RUN)
+    job = Job(["/bin/sh", "-c", SEEN], SEEN, directory=directory)
+    processes.start(job, environ, log)
+    os.waitpid(processes.child, 0)
+    text = os.pread(log, 4096, 0).decode()
+    os.close(log)
+    *lines, ignored = text.splitlines()
+    # What glibc's posix_spawn ignores besides, are its own (32 and 33).
+    return lines + [int(ignored.split()[1], 16) & (1 << 31) - 1]
+
+
+def test_job_starts_alike_however_it_is_started(tmp_path, monkeypatch):
+    """With posix_spawn(3), and, in a directory or without it, with fork."""
+    os.dup2(0, STRAY)
+    processes = Processes()
+    processes.prepare()
+    here = os.getcwd()
+    seen = what_it_sees(processes, tmp_path, "")
+    assert seen == [
+        here, "/dev/null", "0 1 2 3", "leads a session", "job1", 0,
+    ]
+    assert what_it_sees(processes, tmp_path, here) == seen
+    monkeypatch.delattr(os, "posix_spawnp", raising=False)
+    assert what_it_sees(processes, tmp_path, "") == seen
+    os.close(STRAY)

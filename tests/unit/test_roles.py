@@ -1,0 +1,866 @@
+"""Worker, dispatcher and burial, step by step in one process."""
+import os
+import time
+
+import pytest
+
+from helpers import Clock, jobs_in, ledger, log_of, repeat, wait_until
+
+from fjd.alarm import LONGEST
+from fjd.cli import patiently
+from fjd.dispatcher import Dispatcher
+from fjd.liveness import BEAT, MISSED, STANDBY, enrol, myself, start_time
+from fjd.neighbours import Neighbours
+from fjd.names import (
+    Announcement, Attempt, Order, Running, Stamps, given_order, new_token,
+)
+from fjd.outcome import Outcome
+from fjd.process import Processes
+from fjd.reclaim import Reclaimer
+from fjd.succession import Succession
+from fjd.terminal import Terminal
+from fjd.worker import Worker
+
+BUSY, IDLE, GONE = "a_1.000000-1", "b_1.000000-1", "c_1.000000-1"
+TRUE = "[control]\nexecutable: true\n"
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def new_worker(project, clock, said):
+    def new_worker():
+        name = enrol(project, "workers", myself())
+        reclaimer = Reclaimer(
+            project, f"{name}0", myself(), Stamps(new_token(time.time())),
+            Processes(), said.append, 3, clock,
+        )
+        neighbours = Neighbours(project, name, reclaimer, clock)
+        worker = Worker(
+            project, name, Processes(), neighbours, Terminal(),
+            lambda text: None, 1.0, clock,
+        )
+        worker.start()
+        return worker
+    return new_worker
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def new_dispatcher(project, clock, said):
+    def new_dispatcher(here=None, **how):
+        here = here or myself()
+        succession = Succession(project, here)
+        succession.take_over()
+        reclaimer = Reclaimer(
+            project, succession.id, here, Stamps(new_token(time.time())),
+            Processes(), said.append, 3, clock,
+        )
+        return Dispatcher(
+            project, succession, reclaimer, Outcome(project, {}), said.append,
+            1.0, clock=clock, **how,
+        )
+    return new_dispatcher
+
+
+def test_a_dispatcher_says_once_that_the_disk_is_full(
+    project, new_dispatcher, clock, said, monkeypatch,
+):
+    """It could go on, but no worker can."""
+    def create(path, text):
+        raise OSError(28, "No space left on device")
+    dispatcher = new_dispatcher(keep_running=True)
+    for _ in range(2):
+        with monkeypatch.context() as full:
+            full.setattr(project.files, "create", create)
+            for _ in range(3):
+                clock.now += BEAT
+                dispatcher.count_if_due()
+        clock.now += BEAT
+        dispatcher.count_if_due()
+    assert said == 2 * [
+        f"{project.root}: No space left on device; what has ended waits until"
+        " that can be recorded."]
+
+
+def work(worker, until):
+    """Step by step; the jobs are real, the worker's clock stands still."""
+    repeat(worker.step, until)
+
+
+@pytest.fixture
+def begun(put, new_worker, new_dispatcher):
+    """begun(text): a worker that has begun that job, and its dispatcher."""
+    def begun(text):
+        put("job1", text)
+        worker, dispatcher = new_worker(), new_dispatcher()
+        dispatcher.step()
+        work(worker, lambda: worker.task)
+        return worker, dispatcher
+    return begun
+
+
+def test_worker_asks_for_one_job_until_it_knows_how_long_they_take(
+    project, put, new_worker, new_dispatcher, clock,
+):
+    for number in range(40):
+        put(f"job{number}", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    wants = []
+    while len(jobs_in(project, "done")) < 40:
+        wants += [asked.want for asked in project.announcements()]
+        dispatcher.step()
+        work(worker, lambda: not (worker.task or worker.given))
+        worker.step()
+    assert wants[0] == 1 and wants == sorted(wants) and wants[-1] > 4
+
+
+def test_heartbeat_does_not_depend_on_the_interval(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    worker, dispatcher = new_worker(), new_dispatcher(keep_running=True)
+    worker.interval = dispatcher.backoff.longest = 1000.0
+    dispatcher.step()
+    work(worker, lambda: worker.task)
+    assert 0 < worker.step() <= BEAT
+    dispatcher.backoff.next = 1000.0
+    assert 0 < dispatcher.step() <= BEAT
+    worker.processes.end_trees({worker.task.run.attempt})
+
+
+def test_announcement_that_failed_is_made_again(
+    project, new_worker, monkeypatch,
+):
+    worker = new_worker()
+    worker.withdraw()
+
+    def full(announcement):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(project, "announce", full)
+    with pytest.raises(OSError):
+        worker.step()
+    monkeypatch.undo()
+    worker.step()
+    assert [a.worker for a in project.announcements()] == [worker.id]
+
+
+def test_jobs_begin_in_the_natural_order_first_attempts_first(
+    project, put, new_worker, new_dispatcher,
+):
+    again = Attempt("job1", 2, Stamps(new_token(1.0)).new())
+    for name in ("job10", "job2", "other", again.name):
+        put(name, TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    while len(jobs_in(project, "done")) < 4:
+        dispatcher.step()
+        work(worker, lambda: not (worker.task or worker.given))
+        worker.step()
+    assert [row["job"] for row in ledger(project)] == [
+        "job2", "job10", "other", "job1",
+    ]
+
+
+def test_worker_begins_in_the_order_in_which_it_was_given_jobs(
+    project, put, new_worker, new_dispatcher,
+):
+    for number in range(12):
+        put(f"job{number}", TRUE)
+    project.put_first("job7\njob11\njob3\n", "x")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.queue.look()
+    dispatcher.fill(worker.id, 12)
+    worker.look_in_pod()
+    begun = [Attempt.parse(name).job for name in reversed(worker.given)]
+    assert begun[:5] == ["job7", "job11", "job3", "job0", "job1"]
+
+
+def test_last_jobs_go_to_many_workers(project, put, new_dispatcher):
+    for number in range(8):
+        put(f"job{number}", TRUE)
+    workers = [f"lab_{n}.000000-1" for n in range(4)]
+    for worker in workers:
+        project.make_pod(worker)
+        project.announce(Announcement(worker, 1, 100))
+    dispatcher = new_dispatcher()
+    dispatcher.pair()
+    assert [len(project.given(worker)) for worker in workers] == [2, 2, 2, 2]
+
+
+def test_idle_worker_gets_what_waits_behind_a_long_job(
+    project, new_dispatcher,
+):
+    stamps = Stamps(new_token(1.0))
+    given = [Attempt(f"job{n}", 1, stamps.new()).name for n in range(6)]
+    for worker in (BUSY, IDLE):
+        project.make_pod(worker)
+    for name in given:
+        open(project.path("jobpods", BUSY, name), "w").close()
+    project.begin(Running(given[0], BUSY))
+    project.announce(Announcement(IDLE, 1, 1))
+    assert new_dispatcher().pair() == 3
+    moved = sorted(project.given(IDLE), key=given_order)
+    assert [Attempt.parse(name).job for name in moved] == [
+        "job3", "job4", "job5"]
+    assert sorted(project.given(BUSY)) == given[1:3]
+    assert set(moved).isdisjoint(given)  # A new stamp fences.
+
+
+def test_worker_that_asks_while_its_job_runs_is_not_idle(
+    project, new_dispatcher,
+):
+    """It announced early; what is in its pod may still go to others."""
+    stamps = Stamps(new_token(1.0))
+    for worker in (BUSY, IDLE):
+        project.make_pod(worker)
+        project.announce(Announcement(worker, 1, 3))
+    for number in range(3):
+        name = Attempt(f"job{number}", 1, stamps.new()).name
+        open(project.path("jobpods", BUSY, name), "w").close()
+    project.begin(Running(project.given(BUSY)[0], BUSY))
+    dispatcher = new_dispatcher()
+    assert dispatcher.pair() == 1
+    assert len(project.given(IDLE)) == len(project.given(BUSY)) == 1
+    assert dispatcher.pair() == 0
+
+
+def test_pod_that_is_gone_takes_no_job_with_it(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", TRUE)
+    project.announce(Announcement(GONE, 1, 1))
+    dispatcher = new_dispatcher()
+    assert dispatcher.fill(GONE, 1) == 0
+    assert project.waiting() == ["job1"]
+
+
+def test_found_is_said_when_numbers_change_at_most_once_a_second(
+    project, put, new_worker, new_dispatcher, clock, said,
+):
+    for number in range(3):
+        put(f"job{number}", TRUE)
+    dispatcher = new_dispatcher()
+    for _ in range(3):
+        new_worker()
+        dispatcher.step()
+        clock.now += 0.4
+    assert said == [
+        "Found 3 job(s) and 1 worker(s)...",
+    ]
+    put("job9", TRUE)
+    new_worker()
+    dispatcher.step()
+    assert said[1:] == ["Found 1 job(s) and 1 worker(s)..."]
+
+
+def test_long_queue_is_not_listed_for_every_pass(project, put, clock):
+    from fjd.dispatcher import Queue
+    put("job1", TRUE)
+    put("job2", TRUE)
+    queue = Queue(project, Stamps(new_token(0.0)), clock)
+    slow = project.waiting
+
+    def slow_waiting():
+        clock.now += 0.5
+        return slow()
+
+    project.waiting = slow_waiting
+    queue.look()
+    put("job0", TRUE)
+    queue.look()
+    assert queue.names == ["job2", "job1"]
+    clock.now += 10.0
+    queue.look()
+    assert queue.names == ["job2", "job1", "job0"]
+
+
+def test_worker_whose_pod_is_gone_ends_and_its_job_with_it(
+    project, begun, clock,
+):
+    """It was taken for dead, and its job given to somebody else."""
+    worker, dispatcher = begun("[control]\nexecutable: sleep 1234 #\n")
+    dispatcher.reclaimer.bury([worker.id])
+    clock.now += BEAT
+    worker.step()
+    assert worker.has_left and worker.was_buried
+    assert not worker.processes.child
+    events = sorted(row["event"] for row in ledger(project))
+    assert events == ["lost", "superseded"]
+    assert [Attempt.parse(n).n for n in project.waiting()] == [2]
+
+
+def test_late_end_of_a_lost_job_is_superseded(project, begun):
+    """The worker was only stopped: one attempt's result counts."""
+    worker, dispatcher = begun(TRUE)
+    dispatcher.reclaimer.processes.end_trees = lambda attempts: None
+    dispatcher.reclaimer.bury([worker.id])
+    work(worker, lambda: not worker.task)
+    assert jobs_in(project, "done") == []
+    events = [row["event"] for row in ledger(project)]
+    assert sorted(events) == ["done", "lost", "superseded"]
+
+
+def test_job_that_was_begun_unseen_is_adopted(
+    project, put, new_worker, new_dispatcher, clock,
+):
+    """NFS: a rename may happen after it was said to have failed."""
+    put("job1", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    worker.beat_if_due()
+    dispatcher.step()
+    project.begin(Running(project.given(worker.id)[0], worker.id))
+    clock.now += BEAT
+    work(worker, lambda: jobs_in(project, "done") == ["job1"])
+
+
+def silence(worker):
+    """Make a worker one of another host, that beats no more."""
+    path = worker.project.path("workers", worker.id)
+    with open(path) as file:
+        text = file.read().replace("boot: ", "boot: x")
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def test_silent_worker_of_another_host_loses_its_job_after_some_beats(
+    project, put, new_worker, new_dispatcher, clock,
+):
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    worker, dispatcher = new_worker(), new_dispatcher(keep_running=True)
+    silence(worker)
+    dispatcher.step()
+    work(worker, lambda: worker.task)
+    for _ in range(MISSED):
+        dispatcher.step()
+        clock.now += BEAT
+    assert len(project.running()) == 1
+    for _ in range(2):
+        dispatcher.step()
+        clock.now += BEAT
+    assert project.running() == project.pods() == []
+    assert [Attempt.parse(n).n for n in project.waiting()] == [2]
+    worker.processes.end_trees({worker.task.run.attempt})
+
+
+def test_observer_that_was_late_itself_buries_nobody(
+    project, new_worker, new_dispatcher, clock,
+):
+    """A server that froze made all heartbeats old."""
+    worker, dispatcher = new_worker(), new_dispatcher(keep_running=True)
+    silence(worker)
+    for _ in range(3 * MISSED):
+        dispatcher.step()
+        clock.now += 2 * BEAT
+    assert project.pods() == [worker.id]
+
+
+def test_dispatcher_that_keeps_running_tells_of_failures(
+    project, put, new_worker, new_dispatcher, clock, said,
+):
+    put("job1", "[control]\nexecutable: false\n")
+    worker, dispatcher = new_worker(), new_dispatcher(keep_running=True)
+    dispatcher.step()
+    work(worker, lambda: jobs_in(project, "failed"))
+    clock.now += BEAT
+    dispatcher.step()
+    clock.now += BEAT
+    dispatcher.step()
+    assert said[1:] == ["Failed: job1 (exit 1)"]
+
+
+def test_job_that_lost_three_workers_is_given_up(
+    project, put, new_dispatcher, said,
+):
+    put("job1", TRUE)
+    dispatcher = new_dispatcher()
+    for number in range(3):
+        lose_worker(project, dispatcher, number)
+    assert jobs_in(project, "failed") == ["job1"]
+    failed = Attempt.parse(os.listdir(project.path("failed"))[0])
+    assert failed.n == 4
+    with open(project.job_log(failed.name)) as log:
+        assert log.read() == (
+            "[fjd] job1: given up after 3 attempt(s):"
+            " worker gone_2.000000-1 died\n"
+        )
+    events = sorted(row["event"] for row in ledger(project))
+    assert events == ["failed", "lost", "lost", "lost"]
+
+
+def test_burial_leaves_a_pod_that_a_job_came_into(
+    project, new_dispatcher, monkeypatch,
+):
+    """RACE: a dispatcher gives a job to a worker that is being buried."""
+    project.make_pod(GONE)
+    reclaimer = new_dispatcher().reclaimer
+    late = project.path("jobpods", GONE, "job1~1." + "0" * 17 + "-1")
+    real = project.remove_pod
+
+    def remove_pod(worker):
+        open(late, "w").close()
+        return real(worker)
+
+    monkeypatch.setattr(project, "remove_pod", remove_pod)
+    reclaimer.sweep()
+    assert os.path.exists(late)
+    monkeypatch.undo()
+    reclaimer.sweep()
+    assert project.pods() == []
+    assert [name.split("~")[0] for name in project.waiting()] == ["job1"]
+
+
+def test_what_a_dead_worker_printed_is_kept(project, begun):
+    worker, dispatcher = begun(
+        "[control]\nexecutable: echo hello; exec sleep 1234 #\n",
+    )
+    attempt = worker.task.run.attempt
+    draft = project.draft_log(worker.id, 1)
+    wait_until(lambda: os.path.getsize(draft))
+    dispatcher.reclaimer.bury([worker.id])
+    with open(project.job_log(attempt)) as log:
+        assert log.read() == "hello\n"
+    worker.processes.end_trees({attempt})
+
+
+def test_empty_log_of_a_dead_worker_is_removed(project, begun):
+    worker, dispatcher = begun("[control]\nexecutable: sleep 1234 #\n")
+    dispatcher.reclaimer.bury([worker.id])
+    assert os.listdir(project.path("joblogs")) == []
+    worker.processes.end_trees({worker.task.run.attempt})
+
+
+def full(*arguments):
+    raise OSError(28, "No space left on device")
+
+
+def test_fired_worker_gives_its_job_back_also_without_room(
+    project, begun, monkeypatch,
+):
+    """It counts for nothing: the worker did not die."""
+    worker, dispatcher = begun("[control]\nexecutable: sleep 1234 #\n")
+    monkeypatch.setattr(worker.ledger, "write", full)
+    worker.order = "now"
+    with pytest.raises(OSError):
+        worker.step()
+    work(worker, lambda: worker.has_left)
+    assert [Attempt.parse(n).n for n in project.waiting()] == [1]
+    assert project.running() == []
+
+
+def test_fired_worker_leaves_a_job_whose_end_finds_no_room(
+    project, begun, new_worker, new_dispatcher, monkeypatch,
+):
+    """It is run again, and for nothing: the worker does as if it died."""
+    worker, dispatcher = begun(TRUE)
+    monkeypatch.setattr(worker.ledger, "write", full)
+    with pytest.raises(OSError):
+        work(worker, lambda: False)
+    project.order(Order(worker.id, dispatcher.stamps.new(), "now"))
+    worker.next_orders = 0.0
+    worker.step()
+    assert worker.has_left and not worker.was_buried
+    assert [run.worker for run in project.running()] == [worker.id]
+    dispatcher.reclaimer.bury([worker.id])
+    assert [Attempt.parse(n).n for n in project.waiting()] == [1]
+    other = new_worker()
+    new_dispatcher().step()
+    work(other, lambda: jobs_in(project, "done") == ["job1"])
+    events = [row["event"] for row in ledger(project)]
+    assert sorted(events) == ["done", "lost"]
+
+
+def test_end_that_has_to_be_tried_again_keeps_the_log(
+    project, begun, monkeypatch,
+):
+    worker, dispatcher = begun("[control]\nexecutable: echo hello; exit 4 #\n")
+    monkeypatch.setattr(project, "end", full)
+    with pytest.raises(OSError):
+        work(worker, lambda: False)
+    monkeypatch.undo()
+    work(worker, lambda: not worker.task)
+    assert log_of(project, "job1") == "hello\n[fjd-worker] job1: exit 4\n"
+    assert [row["event"] for row in ledger(project)] == ["failed"]
+
+
+def test_reason_begins_a_line_of_its_own(project, begun):
+    worker, dispatcher = begun(
+        "[control]\nexecutable: printf hello; exit 4 #\n")
+    work(worker, lambda: not worker.task)
+    assert log_of(project, "job1") == "hello\n[fjd-worker] job1: exit 4\n"
+
+
+def test_orders_do_not_wait_for_the_interval(
+    project, put, new_worker, new_dispatcher, clock,
+):
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    worker.interval = 600.0
+    dispatcher.step()
+    work(worker, lambda: worker.task)
+    assert worker.step() <= LONGEST
+    worker.order = "now"
+    work(worker, lambda: worker.has_left)
+
+
+def test_new_job_during_the_farewell_is_counted_as_left(
+    project, put, new_dispatcher, clock,
+):
+    dispatcher = new_dispatcher()
+    while not dispatcher.has_ended:
+        clock.now += dispatcher.step()
+    put("job1", TRUE)
+    assert dispatcher.left() == 1
+
+
+@pytest.mark.parametrize("place", [
+    "jobpods", "workerqueue", "running", "orders", "workers", "dispatchers",
+])
+def test_strange_file_in_a_directory_of_ours_stops_nothing(
+    project, put, new_worker, new_dispatcher, clock, place,
+):
+    for name in ("stray", "stray@", "@", "a.b", "a.1.1"):
+        open(project.path(place, name), "w").close()
+    put("job1", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+
+    def step():
+        if not dispatcher.has_ended:
+            dispatcher.step()
+        if not worker.has_left:
+            worker.step()
+        clock.now += 1.0
+
+    repeat(step, lambda: worker.has_left and dispatcher.has_ended)
+    assert jobs_in(project, "done") == ["job1"]
+
+
+# Keys of a job
+
+def work_off(worker, dispatcher, count):
+    """Until so many attempts have ended, one way or another."""
+    def step():
+        dispatcher.step()
+        worker.step()
+
+    repeat(step, lambda: len(ledger(worker.project)) >= count)
+
+
+def test_failed_job_is_tried_again_behind_the_others(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", "[control]\nexecutable: echo no; exit 4 #\nretries: 2\n")
+    put("job2", TRUE)
+    put("job3", TRUE)
+    work_off(new_worker(), new_dispatcher(), 5)
+    rows = ledger(project)
+    assert [(row["event"], row["job"]) for row in rows] == [
+        ("retried", "job1"), ("done", "job2"), ("done", "job3"),
+        ("retried", "job1"), ("failed", "job1"),
+    ]
+    attempts = [Attempt.parse(row["attempt"]) for row in rows]
+    assert [a.n for a in attempts if a.job == "job1"] == [1, 2, 3]
+    assert jobs_in(project, "failed") == ["job1"]
+    for row in rows:
+        if row["job"] == "job1":
+            with open(project.job_log(row["attempt"])) as log:
+                assert log.read() == "no\n[fjd-worker] job1: exit 4\n"
+
+
+def test_job_that_cannot_be_started_is_tried_again_too(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", "[control]\nexecutable: ./late\nretries: 1\n")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    work_off(worker, dispatcher, 1)
+    with open("late", "w") as script:
+        script.write("#!/bin/sh\n")
+    os.chmod("late", 0o700)
+    work_off(worker, dispatcher, 2)
+    assert jobs_in(project, "done") == ["job1"]
+
+
+def test_job_that_takes_too_long_is_ended_and_failed(
+    project, begun, clock,
+):
+    worker, dispatcher = begun(
+        "[control]\nexecutable: trap 'exit 0' TERM; touch ready;"
+        " while :; do :; done #\ntimeout: 5m\n",
+    )
+    wait_until(lambda: os.path.exists("ready"))
+    clock.now += 299.0
+    assert 0 < worker.step() <= 1.0
+    assert worker.task and not worker.task.entry
+    clock.now += 1.0
+    work(worker, lambda: not worker.task)
+    row = ledger(project)[0]
+    assert (row["event"], row["status"], row["reason"]) == (
+        "failed", "exit 0", "timeout after 300 s",
+    )
+    assert log_of(project, "job1") == (
+        "[fjd-worker] job1: timeout after 300 s\n"
+    )
+
+
+def test_worker_looks_again_when_a_timeout_comes(begun, clock):
+    worker, dispatcher = begun(
+        "[control]\nexecutable: sleep 1234 #\ntimeout: 0.25\n",
+    )
+    assert worker.step() == 0.25
+    clock.now += 1
+    work(worker, lambda: not worker.task)
+
+
+def test_directory_of_a_job(project, put, new_worker, new_dispatcher, home):
+    (home / "a place").mkdir()
+    put("job1", "[control]\nexecutable: pwd -P #\ndirectory: a place\n")
+    work_off(new_worker(), new_dispatcher(), 1)
+    assert log_of(project, "job1") == f"{os.path.realpath('a place')}\n"
+
+
+# Losses
+
+def lose_worker(project, dispatcher, number, order=""):
+    """A worker takes the only job that waits, and dies."""
+    worker = f"gone_{number}.000000-1"
+    project.make_pod(worker)
+    name = project.waiting()[0]
+    attempt = Attempt.parse(name)._replace(stamp=dispatcher.stamps.new())
+    project.assign(name, worker, attempt)
+    project.begin(Running(attempt.name, worker))
+    if order:
+        project.order(Order(worker, dispatcher.stamps.new(), order))
+    dispatcher.reclaimer.sweep()
+
+
+def test_job_with_retries_may_lose_as_many_workers(
+    project, put, new_dispatcher,
+):
+    put("job1", TRUE + "retries: 4\n")
+    dispatcher = new_dispatcher()
+    for number in range(4):
+        lose_worker(project, dispatcher, number)
+    assert [Attempt.parse(n).n for n in project.waiting()] == [5]
+    lose_worker(project, dispatcher, 4)
+    assert jobs_in(project, "failed") == ["job1"]
+
+
+def test_most_losses_can_be_set(project, put, new_dispatcher):
+    put("job1", TRUE)
+    dispatcher = new_dispatcher()
+    dispatcher.reclaimer.most_losses = 1
+    lose_worker(project, dispatcher, 1)
+    assert jobs_in(project, "failed") == ["job1"]
+
+
+def test_loss_of_a_fired_worker_counts_for_nothing(
+    project, put, new_dispatcher,
+):
+    put("job1", TRUE)
+    dispatcher = new_dispatcher()
+    for number in range(5):
+        lose_worker(project, dispatcher, number, "now")
+    assert [Attempt.parse(n).n for n in project.waiting()] == [1]
+    lose_worker(project, dispatcher, 5, "drain")
+    assert [Attempt.parse(n).n for n in project.waiting()] == [2]
+
+
+def test_giving_up_without_room_is_done_later_and_recorded_once(
+    project, put, new_dispatcher, monkeypatch,
+):
+    put("job1", TRUE)
+    dispatcher = new_dispatcher()
+    reclaimer = dispatcher.reclaimer
+    reclaimer.most_losses = 1
+    monkeypatch.setattr(project, "fail", full)
+    with pytest.raises(OSError):
+        lose_worker(project, dispatcher, 1)
+    assert os.listdir(project.path("joblogs")) == []
+    monkeypatch.undo()
+    real = reclaimer.ledger.write
+
+    def write(entry):
+        if entry.event == "failed":
+            full()
+        real(entry)
+
+    monkeypatch.setattr(reclaimer.ledger, "write", write)
+    with pytest.raises(OSError):
+        reclaimer.sweep()
+    monkeypatch.undo()
+    reclaimer.sweep()
+    events = [row["event"] for row in ledger(project)]
+    assert events == ["lost", "lost", "failed"]
+    assert jobs_in(project, "failed") == ["job1"]
+
+
+# Names used again, and jobs taken away
+
+def test_namesake_of_a_running_job_is_a_job_of_its_own(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", "[control]\nexecutable: echo first; sleep 0.2 #\n")
+    workers = [new_worker(), new_worker()]
+    dispatcher = new_dispatcher()
+
+    def step():
+        dispatcher.step()
+        workers[0].step()
+        workers[1].step()
+
+    repeat(step, project.running)
+    put("job1", "[control]\nexecutable: echo second; exit 1 #\n")
+    repeat(step, lambda: len(ledger(project)) == 2 and not project.running())
+    assert jobs_in(project, "done") == jobs_in(project, "failed") == ["job1"]
+    assert sorted(row["event"] for row in ledger(project)) == [
+        "done", "failed",
+    ]
+
+
+def test_job_removed_while_it_waits_is_cancelled(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", TRUE)
+    put("job2", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.queue.look()
+    os.unlink(project.path("jobqueue", "job1"))
+    work_off(worker, dispatcher, 1)
+    assert [row["job"] for row in ledger(project)] == ["job2"]
+
+
+def test_job_removed_from_a_pod_is_cancelled(
+    project, put, new_worker, new_dispatcher,
+):
+    for number in range(3):
+        put(f"job{number}", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    worker.pace = 0.01
+    worker.withdraw()
+    worker.announce()
+    dispatcher.step()
+    given = sorted(project.given(worker.id))
+    assert len(given) == 3
+    worker.look_in_pod()
+    os.unlink(project.given_job(worker.id, given[1]))
+    work(worker, lambda: len(jobs_in(project, "done")) == 2)
+    worker.step()
+    assert jobs_in(project, "done") == ["job0", "job2"]
+    assert [row["job"] for row in ledger(project)] == ["job0", "job2"]
+
+
+# Several dispatchers
+
+def test_standby_takes_over_when_the_other_has_gone(
+    project, put, new_worker, new_dispatcher, clock, said,
+):
+    put("job1", TRUE)
+    new_worker()
+    first = new_dispatcher()
+    second = new_dispatcher()
+    second.succession.role = STANDBY
+    second.step()
+    assert project.waiting() == ["job1"]
+    first.succession.leave()
+    clock.now += second.step()
+    assert second.succession.role != STANDBY
+    second.step()
+    assert project.waiting() == []
+
+
+def test_one_pass_gives_out_what_there_is_and_leaves_the_workers(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", TRUE)
+    put("job2", TRUE)
+    lost = Attempt("job3", 1, Stamps(new_token(1.0)).new()).name
+    open(project.path("running", f"{lost}@{GONE}"), "w").close()
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.give_out_once()
+    jobs = [Attempt.parse(n).job for n in project.given(worker.id)]
+    assert jobs == ["job1", "job2"]  # A minute's work.
+    assert len(project.waiting()) == 1  # Its file was just written.
+    assert project.running() == project.orders() == []
+
+
+# What users remove, or put where it does not belong
+
+def take_turns(project, worker, until):
+    """Steps as bin/fjd-worker takes them."""
+    turn = patiently(worker.step, lambda text: None, project)
+    repeat(turn, until)
+
+
+@pytest.mark.parametrize("place", ["done", "joblogs", "running", "jobqueue"])
+def test_directory_that_its_user_removes_is_made_anew(
+    project, put, new_worker, new_dispatcher, place,
+):
+    put("job1", "[control]\nexecutable: echo hello #\n")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    dispatcher.step()
+    os.rmdir(project.path(place))
+    take_turns(project, worker, lambda: os.path.isdir(project.path("done"))
+               and jobs_in(project, "done") == ["job1"])
+    assert [row["event"] for row in ledger(project)] == ["done"]
+    assert log_of(project, "job1") == "hello\n"
+
+
+def test_removed_queue_is_made_anew_when_a_job_goes_back(project, begun):
+    worker, dispatcher = begun("[control]\nexecutable: sleep 1234 #\n")
+    os.rmdir(project.path("jobqueue"))
+    worker.order = "now"
+    take_turns(project, worker, lambda: worker.has_left)
+    assert [Attempt.parse(n).n for n in project.waiting()] == [1]
+
+
+def test_home_that_may_not_be_read_for_a_while_was_not_removed(
+    project, monkeypatch,
+):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(project.files, "names", refuse)
+    assert not project.is_gone()
+    monkeypatch.undo()
+    assert not project.is_gone()
+    project.root += "/nothing"
+    assert project.is_gone()
+
+
+def test_what_an_editor_leaves_in_a_pod_keeps_nobody(project, new_worker):
+    worker = new_worker()
+    open(project.given_job(worker.id, ".job1.swp"), "w").close()
+    worker.order = "drain"
+    work(worker, lambda: worker.has_left)
+    assert os.listdir(project.path("jobpods")) == []
+
+
+def test_child_in_a_session_of_its_own_ends_with_a_timeout(
+    project, begun, clock, home,
+):
+    worker, dispatcher = begun(
+        "[control]\nexecutable: env -i setsid sh -c 'echo $$ > pid; exec sleep"
+        " 1234' & sleep 1234 #\ntimeout: 1\n",
+    )
+    wait_until(lambda: (home / "pid").read_text())
+    clock.now += 2.0
+    work(worker, lambda: not worker.task)
+    assert start_time(int((home / "pid").read_text())) == ""
+
+
+def test_workers_are_left_to_another_dispatcher_that_is_active(
+    project, new_worker, new_dispatcher,
+):
+    worker = new_worker()
+    busy, other = new_dispatcher(keep_running=True), new_dispatcher()
+    while not other.has_ended:
+        other.step()
+    busy.step()
+    assert project.orders() == [] and project.pods() == [worker.id]
