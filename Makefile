@@ -5,8 +5,8 @@ DESTDIR ?=
 SEEDS ?= 10000
 HERE = $(dir $(lastword $(MAKEFILE_LIST)))
 
-.PHONY: help install uninstall example example-remote sweep test simulate \
-	chaos bench bench-lab lint dist clean
+.PHONY: help install uninstall example example-remote sweep test \
+	test-all simulate chaos bench bench-lab lint dist clean
 
 help:  ## say what there is to make (this)
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' "$(HERE)Makefile" | expand -t 20
@@ -28,14 +28,18 @@ sweep:  ## fit a curve twelve times, in the project sweep
 	@"$(HERE)example/run-sweep.sh" sweep
 	@"$(HERE)tests/missing"
 
-test:  ## run all tests on PYTHON, which get what they need into .test/
-	@"$(HERE)tests/run" "$(PYTHON)"
+test:  ## run the tests of a minute on PYTHON; what they need goes to .test/
+	@"$(HERE)tests/run" "$(PYTHON)" -n 2 -m "not slow and not alone"
+
+test-all:  ## run all tests (15 minutes), also those of labs, as root
+	@"$(HERE)tests/run" "$(PYTHON)" -n 4 --dist loadgroup -m "not alone"
+	@"$(HERE)tests/run" "$(PYTHON)" -m alone
 
 simulate:  ## simulate SEEDS clusters, and see that no job is ever lost
 	@"$(HERE)tests/run" "$(PYTHON)" tests/simulate --seeds "$(SEEDS)"
 
 chaos:  ## kill workers and dispatchers while 2,000 jobs run (JOBS=, SEED=)
-	@"$(PYTHON)" "$(HERE)tests/chaos" $(if $(JOBS),--jobs "$(JOBS)") \
+	@"$(PYTHON)" "$(HERE)tests/crash/chaos" $(if $(JOBS),--jobs "$(JOBS)") \
 		$(if $(SEED),--seed "$(SEED)")
 
 bench:  ## measure fjd beside xargs, GNU parallel and others (ten minutes)
