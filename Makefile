@@ -32,8 +32,9 @@ test:  ## run the tests of a minute on PYTHON; what they need goes to .test/
 	@"$(HERE)tests/run" "$(PYTHON)" -n 2 -m "not slow and not alone"
 
 test-all:  ## run all tests (15 minutes), also those of labs, as root
-	@"$(HERE)tests/run" "$(PYTHON)" -n 4 --dist loadgroup -m "not alone"
-	@"$(HERE)tests/run" "$(PYTHON)" -m alone
+	@status=0; \
+	"$(HERE)tests/run" "$(PYTHON)" -n 4 --dist loadgroup -m "not alone" || status=1; \
+	"$(HERE)tests/run" "$(PYTHON)" -m alone || status=1; exit $$status
 
 simulate:  ## simulate SEEDS clusters, and see that no job is ever lost
 	@"$(HERE)tests/run" "$(PYTHON)" tests/simulate --seeds "$(SEEDS)"
