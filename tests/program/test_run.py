@@ -381,7 +381,7 @@ def test_a_signal_while_hiring_leaves_nobody(home, delay):
     said = finish(process)
     for timer in timers:
         timer.cancel()
-    # While Python itself starts, it has a traceback of its own, or aborts (3.6).
+    # While Python itself starts, it has its own traceback, or aborts (3.6).
     is_starting = "KeyboardInterrupt" in said and "cli.py" not in said \
         or "Fatal Python error" in said
     starting = (1, -signal.SIGABRT) * is_starting
