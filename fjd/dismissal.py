@@ -39,6 +39,9 @@ class Dismissal:
         self.project.order(Order(worker, self.stamps.new(), self.word))
         self.told.add(worker)
 
+    def told_on(self, host: str) -> List[str]:
+        return [w for w in self.told if is_same_host(host, host_of(w))]
+
     def summary(self, here: str) -> List[str]:
         """How many were told, in a line for each host, that of here first."""
         counts = collections.Counter(map(host_of, self.told))

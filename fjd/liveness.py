@@ -1,12 +1,12 @@
 """Who is alive: by process on its own host, by heartbeat from anywhere.
 
-A member's record in workers/ or dispatchers/ is lines `key: value`: host,
-boot (boot id), pidns (inode of its pid namespace), pid, start (its start
-time in clock ticks, proc(5)), beat (seconds between two heartbeats) and
-session (the kind and name of a worker's session, or none; of a dispatcher:
-standby, hiring or none).  Another boot id
-or pid namespace is another host: a pid is looked up only where it means
-something.
+A member's record in workers/ or dispatchers/ is lines `key: value`: host
+(its name, for people), boot (boot id), pidns (inode of its pid namespace),
+pid, start (its start time in clock ticks, proc(5)), beat (seconds between two
+heartbeats) and session (the kind and name of a worker's session, or none; of
+a dispatcher: standby, hiring or none).  Boot id and pid namespace are what a
+host is: a pid is looked up only where it means something.  Where either of
+them is unknown, so is the host, and the heartbeat decides.
 
 Heartbeats are told by the file server's clock alone, and counted, not timed:
 dead is whose mtime did not change while the observer itself beat in time
@@ -37,6 +37,11 @@ class Identity(NamedTuple):
     pid: int
     start: str
 
+    @property
+    def place(self) -> Tuple[str, str]:
+        """What tells hosts apart; "" is what could not be found out."""
+        return self.boot, self.pidns
+
     def record(self, session: str) -> str:
         lines = [f"{key}: {value}" for key, value in self._asdict().items()]
         lines += [f"session: {session}", f"beat: {BEAT:g}", ""]
@@ -54,12 +59,22 @@ class Here(Identity):
     in_sight: Dict[Identity, int] = {}
 
     def sees(self, other: Identity) -> Optional[bool]:
-        """Whether a process of our host is alive; None: of another host."""
-        if other[:3] != self[:3]:
+        """Whether a process of our host is alive; None: of another host, or
+        of one that is not known.
+        """
+        if other.place != self.place or "" in self.place:
             return None
         if not other.start:
             return is_pid(other.pid)
         return self.state_of(other) not in "ZX"
+
+    def is_home_of(self, other: Identity) -> bool:
+        """Whether a process lives on our host: by the name and the record
+        alone where we do not know what our host is.
+        """
+        if "" in self.place:
+            return other[:3] == self[:3]
+        return bool(self.sees(other))
 
     def is_awake(self, other: Identity) -> bool:
         """Whether a process of our host is alive, and not stopped."""
@@ -85,14 +100,25 @@ class Here(Identity):
 def myself() -> Here:
     """The identity of this process."""
     pid = os.getpid()
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as boot_id:
-            boot = boot_id.read().strip()
-        pidns = str(os.stat("/proc/self/ns/pid").st_ino)
-    except OSError:
-        boot = pidns = ""  # No Linux: the host's name has to do.
     host = safe_host(os.uname().nodename)
-    return Here(host, boot, pidns, pid, start_time(pid))
+    return Here(host, boot_id(), pid_namespace(), pid, start_time(pid))
+
+
+def boot_id() -> str:
+    """That of the running kernel; "" if it is not told."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""  # /proc may be mounted with subset=pid.
+
+
+def pid_namespace() -> str:
+    """Its inode; "" if it is not told."""
+    try:
+        return str(os.stat("/proc/self/ns/pid").st_ino)
+    except OSError:
+        return ""
 
 
 def enrol(

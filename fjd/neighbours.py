@@ -5,10 +5,9 @@ eldest worker of a host lists the others and looks at all of them; each of
 those looks at the eldest only, and one is the next eldest when it has died.
 """
 import time
-from typing import Any, Dict
+from typing import Any, Dict, Optional, Set
 
 from fjd.liveness import Identity, identity_in, keys_of
-from fjd.names import host_of
 from fjd.project import Project
 from fjd.reclaim import Reclaimer
 
@@ -28,6 +27,7 @@ class Neighbours:
         self.here = reclaimer.here
         self.clock = clock
         self.known: Dict[str, Identity] = {}
+        self.elsewhere: Set[str] = set()
         self.next_look = 0.0
 
     def look_if_due(self) -> None:
@@ -48,12 +48,21 @@ class Neighbours:
         ])
 
     def meet(self) -> None:
-        """Learn who is here now."""
+        """Learn who is here now; each record is read once."""
         names = self.project.names("workers")
         known, self.known = self.known, {}
+        self.elsewhere.intersection_update(names)
         for name in names:
-            if host_of(name) == self.here.host:
-                identity = known.get(name) or identity_in(
-                    keys_of(self.project, "workers", name))
-                if self.here.sees(identity) is not None:
-                    self.known[name] = identity
+            if name not in self.elsewhere:
+                self.meet_one(name, known.get(name))
+
+    def meet_one(self, name: str, identity: Optional[Identity]) -> None:
+        if not identity:
+            keys = keys_of(self.project, "workers", name)
+            if not keys:
+                return  # RACE: it is just being written.
+            identity = identity_in(keys)
+        if self.here.sees(identity) is None:
+            self.elsewhere.add(name)
+        else:
+            self.known[name] = identity

@@ -29,6 +29,7 @@ THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
     "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )
+MOST_OPEN = 1024  # descriptors, where nothing lists them
 PYTHONS = (signal.SIGPIPE, signal.SIGXFSZ)  # which it ignores
 
 
@@ -133,16 +134,16 @@ class Processes:
 
 
 def keep_descriptors() -> None:
-    """Let no job have what was open when we were started."""
+    """Let no child have what was open when we were started."""
     try:
         descriptors = list(map(int, os.listdir("/proc/self/fd")))
     except OSError:
-        return  # No Linux.
+        descriptors = list(range(MOST_OPEN))  # No Linux.
     for descriptor in descriptors:
         try:
             os.set_inheritable(descriptor, descriptor <= 2)
         except OSError:
-            pass  # That of the listing.
+            pass  # That of the listing, or not open.
 
 
 def spawn(job: Job, environ: Dict[str, str], log: int) -> int:

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from fjd.errors import Unavailable
+from fjd.process import keep_descriptors
 
 
 def call(name: str, *arguments: str, **how: Any) -> str:
@@ -15,9 +16,8 @@ def call(name: str, *arguments: str, **how: Any) -> str:
     """
     command = program(name)
     import sh
+    keep_descriptors()  # What sh would do by /dev/fd, which may not be there.
     if "_fg" not in how:
-        # Python's own descriptors are closed at execve(2) in any case; sh
-        # would look for others in /dev/fd, which is not everywhere.
         how["_close_fds"] = False
         how["_tty_out"] = False  # It would take a terminal, where none may be.
     try:

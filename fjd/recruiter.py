@@ -45,9 +45,19 @@ class Recruiter:
         found = {}
         for worker in self.project.names("workers"):
             keys = keys_of(self.project, "workers", worker)
-            if self.here.sees(identity_in(keys)):
+            if self.here.is_home_of(identity_in(keys)):
                 found[worker] = keys
         return found
+
+    def host_names(self) -> List[str]:
+        """Names of this host: its own, and those in the ids of its workers,
+        which are others if it was renamed.
+        """
+        return sorted({self.here.host, *map(host_of, self.records())})
+
+    def names_of(self, host: str) -> List[str]:
+        is_here = is_same_host(host, self.here.host)
+        return self.host_names() if is_here else [host]
 
     def staying(self) -> List[str]:
         """Those of them whom no order tells to leave, the oldest first."""
@@ -125,7 +135,9 @@ class Recruiter:
 
         Who should leave now and does not, is ended, if it lives here.
         """
-        dismissal = Dismissal(self.project, self.stamps, word, hosts)
+        names = {host: self.names_of(host) for host in hosts}
+        dismissal = Dismissal(
+            self.project, self.stamps, word, sum(names.values(), []))
         self.wait_until_left(dismissal, PATIENCE if word == NOW else inf)
         for number in (signal.SIGTERM, signal.SIGKILL):
             self.end(dismissal.remaining(), sessions, number)
@@ -133,8 +145,8 @@ class Recruiter:
         self.wait_until_left(dismissal, FAREWELL)
         if not hosts:
             self.project.forget_sessions()
-        for host in hosts:
-            if not any(is_same_host(host, host_of(w)) for w in dismissal.told):
+        for host in names:
+            if not any(dismissal.told_on(name) for name in names[host]):
                 self.say(f"No worker was on {printable(host)}.")
         if dismissal.remaining():
             workers = ", ".join(dismissal.remaining())
@@ -165,12 +177,11 @@ class Recruiter:
 
     def end(self, workers: List[str], sessions: Any, number: int) -> None:
         """End those of them that live here, with their sessions."""
-        records = self.records()
         name = signal.Signals(number).name
         for worker in workers:
-            if worker in records:
+            keys = keys_of(self.project, "workers", worker)
+            if self.here.sees(identity_in(keys)):
                 self.say(f"{worker} does not leave: sending {name}.")
-                keys = records[worker]
                 sessions.end(keys["session"], identity_in(keys).pid, number)
             elif number == signal.SIGTERM:
                 self.say(f"{worker} does not leave: waiting until it does, or"

@@ -5,6 +5,7 @@ would keep a session alive without its worker.
 """
 import signal
 import subprocess
+import sys
 from typing import Any, Callable, Dict, List
 
 from fjd.errors import Unavailable
@@ -29,6 +30,21 @@ STARTS = {
     TMUX: ("-f", "/dev/null", "-L", "{0}", "new-session", "-d", "-s", "{0}",
            "-c", "{1}", "--", "env"),
 }
+# Like `exec "$@" 2>>"$0"`, but no shell: sh(1) may drop variables whose names
+# are not its own, such as those that bash(1) exports functions in.
+INTO_LOG = """\
+import sys
+sys.path = list(filter(None, sys.path))  # not the current directory
+import os, signal
+log, program = sys.argv[1:3]
+os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), 2)
+for number in signal.SIGPIPE, signal.SIGXFSZ:
+    signal.signal(number, signal.SIG_DFL)
+try:
+    os.execvp(program, sys.argv[2:])
+except OSError as error:
+    sys.exit(f"{program}: {error.strerror}")
+"""
 ENDS = {
     SCREEN: ("-S", "{0}", "-X", "quit"), TMUX: ("-L", "{0}", "kill-server"),
 }
@@ -50,7 +66,7 @@ class Sessions:
 
         What argv itself says on stderr, say why it cannot start, goes to log.
         """
-        argv = ["/bin/sh", "-c", 'exec "$@" 2>>"$0"', log] + argv
+        argv = [sys.executable, "-S", "-c", INTO_LOG, log, *argv]
         while True:
             kind = self.kinds[0]
             known = {**without_job(environ), SESSION: f"{kind} {name}"}

@@ -15,7 +15,7 @@ from greenlet import getcurrent, greenlet, GreenletExit
 
 from fjd import files
 from fjd.errors import FjdError
-from fjd.liveness import Identity
+from fjd.liveness import Here
 from fjd.process import Ending
 from fjd.project import Project
 
@@ -139,19 +139,14 @@ class Host:
         self.come_up()
 
 
-class Here(Identity):
-    """The identity of a simulated process; sees() looks at its own host."""
+class SimHere(Here):
+    """The identity of a simulated process, and its view of its own host."""
 
-    def sees(self, other):
-        if other[:3] != self[:3]:
-            return None
+    def state_of(self, other):
         process = self.processes.get(other.pid)
-        return process is not None and not process.is_dead
-
-    def is_awake(self, other):
-        process = self.processes.get(other.pid)
-        return bool(self.sees(other)) \
-            and process.stopped_until <= process.world.now
+        if process is None or process.is_dead:
+            return "X"
+        return "T" if process.stopped_until > process.world.now else "S"
 
 
 class Clock:
@@ -183,8 +178,9 @@ class Process:
         self.signals = set()
         self.is_waiting = False
         self.clock = Clock(self)
-        self.here = Here(
-            host.name, f"boot{host.boots}", "1", self.pid, str(self.pid))
+        self.here = SimHere(
+            host.name, f"{host.name}.{host.boots}", "1", self.pid,
+            str(self.pid))
         self.here.processes = host.processes
         self.project = Project(ROOT, self.new_files())
         self.program = lambda: program(self, *arguments)

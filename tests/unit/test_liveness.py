@@ -2,13 +2,16 @@
 import os
 import signal
 import subprocess
+import sys
 
 import pytest
 
-from helpers import wait_until
+from helpers import ROOT, run, wait_until
 
+from fjd import liveness
 from fjd.liveness import (
-    BEAT, enrol, identity_in, MISSED, myself, parse_record, start_time, Watch,
+    BEAT, enrol, identity_in, MISSED, myself, parse_record, seems_dead,
+    start_time, Watch,
 )
 from fjd.names import host_of, safe_host
 
@@ -68,9 +71,58 @@ def test_a_pid_that_is_used_again_is_another_process():
     assert myself().sees(myself()._replace(start="1")) is False
 
 
-@pytest.mark.parametrize("key", ["host", "boot", "pidns"])
-def test_another_host_boot_or_namespace_is_elsewhere(key):
-    assert myself().sees(myself()._replace(**{key: "other"})) is None
+@pytest.mark.parametrize("key", ["boot", "pidns"])
+def test_another_boot_or_namespace_is_elsewhere(key):
+    other = myself()._replace(**{key: "other"})
+    assert myself().sees(other) is None
+    assert not myself().is_home_of(other)
+
+
+@pytest.mark.parametrize("is_alive, start", [
+    (True, {}), (False, {"start": "1"})])
+def test_a_host_is_the_same_after_it_was_renamed(is_alive, start):
+    before = myself()._replace(host="dhcp-17", **start)
+    assert myself().sees(before) is is_alive
+    assert myself().is_home_of(before) is is_alive
+
+
+@pytest.fixture(params=["boot_id", "pid_namespace"])
+def unknown(request, monkeypatch):
+    """What is not told, as where /proc is mounted with subset=pid."""
+    monkeypatch.setattr(liveness, request.param, lambda: "")
+
+
+def test_what_cannot_be_found_out_is_unknown_by_itself(unknown):
+    assert sorted(map(bool, myself().place)) == [False, True]
+
+
+@pytest.mark.parametrize("start", [None, "", "1"])
+def test_whose_host_is_unknown_is_elsewhere(unknown, start):
+    """A pid could be that of a process in another namespace."""
+    me = myself()
+    other = me if start is None else me._replace(start=start, pid=2 ** 22)
+    assert me.sees(other) is None and not me.is_awake(other)
+    assert me.is_home_of(other)
+    assert not me.is_home_of(other._replace(host="lab7"))
+    record = other.record("none")
+    assert not seems_dead((1000.0, record), 1000.0, me, MISSED)
+    assert seems_dead((1000.0, record), 1000.1 + MISSED * BEAT, me, MISSED)
+
+
+@pytest.mark.parametrize("lacking", ["boot", "pidns"])
+def test_who_knows_its_host_takes_one_that_does_not_for_another(lacking):
+    other = myself()._replace(start="1", **{lacking: ""})
+    assert myself().sees(other) is None and not myself().is_home_of(other)
+
+
+@pytest.mark.needs("mount")
+def test_boot_id_that_is_hidden_is_unknown():
+    """As in a container; the pid namespace is told all the same."""
+    show = f"import sys; sys.path[:0] = [{ROOT!r}]\n" \
+        "from fjd.liveness import myself; print(myself().place)"
+    result = run(["unshare", "--mount", "sh", "-c", 'mount -t tmpfs x'
+                  ' /proc/sys && exec "$0" -c "$1"', sys.executable, show])
+    assert result.stdout == f"('', '{myself().pidns}')\n"
 
 
 def test_a_record_says_who_wrote_it():

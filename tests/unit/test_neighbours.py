@@ -111,6 +111,30 @@ def test_workers_of_other_hosts_are_left_to_others(hire, here, burials):
     assert burials == [] and list(worker.known) == [worker.worker]
 
 
+def test_workers_from_before_a_host_was_renamed_are_missed(
+    project, hire, here, burials,
+):
+    worker = hire(2)
+    older = new_id("dhcp-17", 1001.0, 1)
+    identity = myself()._replace(host="lab7", pid=1)
+    project.enrol("workers", older, identity.record("none"))
+    worker.look()
+    here.dead = {1}
+    worker.look()
+    assert burials == [older]
+
+
+def test_each_record_is_read_once(project, hire, monkeypatch):
+    hire(1, host="lab8"), hire(2, host="lab8"), hire(3)
+    worker, read = hire(4), []
+    real = project.record
+    monkeypatch.setattr(
+        project, "record", lambda *names: read.append(names) or real(*names))
+    worker.meet()
+    worker.meet()
+    assert sorted(read) == [("workers", n) for n in project.names("workers")]
+
+
 def test_a_record_that_is_being_written_is_read_again(
     project, hire, here, burials,
 ):
