@@ -10,6 +10,7 @@ import pytest
 from helpers import Clock, jobs_in, ledger, log_of, repeat, wait_until
 
 from fjd.alarm import LONGEST
+from fjd.audit import audit
 from fjd.cli import patiently
 from fjd.dispatcher import Dispatcher
 from fjd.interruption import GIVEN_UP, INTERRUPTED, MOST, SIGNALLED, SOON
@@ -741,6 +742,23 @@ def test_job_removed_while_it_waits_is_cancelled(
     os.unlink(project.path("jobqueue", "job1"))
     work_off(worker, dispatcher, 1)
     assert [row["job"] for row in ledger(project)] == ["job2"]
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_job_removed_while_it_runs_is_not_accounted_for(
+    project, begun, is_late,
+):
+    """Its worker finds out by a heartbeat, or when it commits the end."""
+    worker, dispatcher = begun("[control]\nexecutable: exec sleep 1234 #\n")
+    run = worker.task.run
+    os.unlink(project.job_file(run))
+    if is_late:
+        os.kill(worker.processes.child, signal.SIGKILL)
+    else:
+        worker.next_beat = 0.0
+    work(worker, lambda: not worker.task)
+    found, = audit(project, myself())[1]
+    assert found.startswith(f"{run.attempt}: ")
 
 
 def test_job_removed_from_a_pod_is_cancelled(
