@@ -7,13 +7,15 @@ missing, and says nothing that a second look does not find again.
 from collections import defaultdict
 from typing import Dict, Iterator, List, Set, Tuple
 
-from fjd.ledger import CLEANED, LOST, read_entries, RETRIED, SUPERSEDED
+from fjd.ledger import (
+    CLEANED, GIVEN_BACK, LOST, read_entries, RETRIED, SUPERSEDED,
+)
 from fjd.liveness import Here, MISSED, seems_dead
 from fjd.lookup import files_in, Found
-from fjd.names import printable
+from fjd.names import Attempt, printable
 from fjd.project import ENDED, Project
 
-EXCUSES = (SUPERSEDED, LOST, RETRIED, CLEANED)
+EXCUSES = (LOST, RETRIED, GIVEN_BACK, CLEANED)
 
 
 class Look:
@@ -24,7 +26,9 @@ class Look:
         self.counts: Dict[str, int] = defaultdict(int)
         self.found: Dict[str, List[Found]] = defaultdict(list)  # attempts
         self.lines: Dict[str, List[str]] = defaultdict(list)
+        self.jobs: Set[str] = set()  # of all these files
         self.excused: Set[str] = set()
+        self.superseded: Set[str] = set()
         for place in ENDED:
             self.add(place)
         self.read_ledgers()
@@ -34,6 +38,7 @@ class Look:
     def add(self, place: str) -> None:
         for found in files_in(self.project, place):
             self.counts[place] += 1
+            self.jobs.add(found.attempt.job)
             if found.attempt.stamp:
                 self.found[found.attempt.name].append(found)
 
@@ -44,6 +49,8 @@ class Look:
                     self.lines[entry.attempt].append(entry.event)
                 elif entry.event in EXCUSES:
                     self.excused.add(entry.attempt)
+                elif entry.event == SUPERSEDED:
+                    self.superseded.add(entry.attempt)
 
     def lost_records(self) -> List[str]:
         """The paths of attempts that ended, and no ledger says so."""
@@ -63,6 +70,18 @@ class Look:
                     " dead"
         for name, events in self.lines.items():
             yield from self.wrong_lines(name, events)
+        for name in self.superseded.difference(self.found, self.lines):
+            if not self.is_explained(name):
+                yield name, "superseded, the ledger says, but no other attempt" \
+                    " of it is known"
+
+    def is_explained(self, name: str) -> bool:
+        """Whether it is known why an attempt that had begun is nowhere.
+
+        A superseded one may also have another attempt of its job instead.
+        """
+        return name in self.excused or name in self.superseded \
+            and Attempt.parse(name).job in self.jobs
 
     def is_there(self, found: Found) -> bool:
         """Listings may be old (sshfs); open() tells the truth."""
@@ -73,7 +92,7 @@ class Look:
     ) -> Iterator[Tuple[str, str]]:
         places = places_of(self.found.get(name, []))
         # Its worker died before the rename, or it is told why that was not.
-        is_explained = "running" in places or name in self.excused
+        is_explained = "running" in places or self.is_explained(name)
         if len(events) > 1:
             yield name, f"{len(events)} lines in the ledgers say that it ended"
         elif events[0] not in places and not is_explained:

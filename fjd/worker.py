@@ -13,6 +13,7 @@ from typing import Any, Callable, List, Optional
 from fjd.alarm import Backoff, LONGEST
 from fjd.errors import BadJob
 from fjd.files import PASSING
+from fjd.interruption import GIVEN_UP, INTERRUPTED, is_last, SIGNALLED, SOON
 from fjd.job import Job, read_job, why_not_started
 from fjd.joblog import JobLog
 from fjd.ledger import (
@@ -32,20 +33,28 @@ SMOOTH = 0.5    # how much the last job counts in the average
 LOOKS = 5       # into the pod, for one at the orders
 ECHO = 0.1      # seconds between two looks at what a job prints
 KILLED = Ending(-signal.SIGKILL)
+LEAVE = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}  # a worker must go
+# Exit statuses of a job that was sent one of these, alone or in a shell.
+SENT_LEAVE = {code for number in LEAVE for code in (-number, 128 + number)}
+DOUBT = 0.3     # seconds until such an end counts
 
 
 class Task:
-    """The job that is running; entry tells its end, once it has ended.
+    """The job that is running.
 
-    start is by the host's clock, limit by its monotonic one.
+    ending is set when its process has ended, entry when that counts.  start
+    and end are by the host's clock; begun, limit and certain (when the ending
+    counts) by its monotonic one.
     """
 
     def __init__(self, run: Running, start: float) -> None:
         self.run = run
         self.attempt = Attempt.parse(run.attempt)
         self.start = start
+        self.end = self.begun = self.certain = 0.0
         self.job = Job([], "")
         self.limit = inf
+        self.ending: Optional[Ending] = None
         self.entry: Optional[Entry] = None
         self.is_recorded = self.is_logged = False
 
@@ -81,8 +90,9 @@ class Worker:
         self.pace = HANDFUL                        # mean seconds of a job
         self.order = ""
         self.next_beat = self.next_orders = 0.0
-        self.has_left = self.was_buried = False
+        self.is_signalled = self.has_left = self.was_buried = False
         self.watch: Callable[..., None] = lambda *directories: None
+        self.listen: Callable[[], None] = lambda: None  # for signals
 
     def start(self) -> None:
         """Become a member, and ask for work."""
@@ -169,6 +179,10 @@ class Worker:
         self.next_orders = 0.0
         if self.task:
             self.next_beat = 0.0
+
+    def heed_signal(self) -> None:
+        """Leave now; perhaps the job was sent the same signal."""
+        self.order, self.is_signalled = NOW, True
 
     def heed_orders_if_due(self) -> None:
         now = self.clock.monotonic()
@@ -275,19 +289,17 @@ class Worker:
                 self.give_back(task, str(error.strerror))
                 return self.interval
             return self.fail(task, why_not_started(error, job))
-        task.limit = self.clock.monotonic() + (job.timeout or inf)
+        task.begun = self.clock.monotonic()
+        task.limit = task.begun + (job.timeout or inf)
         self.task = task
         return self.while_running(task)
 
     def attend(self, task: Task) -> float:
-        """Commit the end of the job, if it has ended."""
+        """Commit the end of the job, if it has ended and that counts."""
         if not task.entry:
-            self.log.echo()
-            ending = self.processes.poll()
-            if not ending:
-                self.log.flush()
-                return self.while_running(task)
-            self.ended(task, ending)
+            wait = self.look_at(task)
+            if not task.entry:
+                return wait
         try:
             self.commit(task)
         except OSError as error:
@@ -298,12 +310,29 @@ class Worker:
             self.has_left = True
         return 0.0
 
+    def look_at(self, task: Task) -> float:
+        """Find out how the job ended; seconds until the next look."""
+        if not task.ending:
+            self.log.echo()
+            task.ending = self.processes.poll()
+            if not task.ending:
+                self.log.flush()
+                return self.while_running(task)
+            task.end = self.clock.time()
+            is_doubtful = task.ending.status in SENT_LEAVE
+            task.certain = self.clock.monotonic() + DOUBT * is_doubtful
+        left = task.certain - self.clock.monotonic()
+        self.listen()  # RACE: the signal that ended the job may be ours, too.
+        if self.is_signalled:
+            return self.interrupt(task)
+        if left <= 0:
+            self.ended(task, task.ending)
+        return max(left, 0.0)
+
     def while_running(self, task: Task) -> float:
         left = task.limit - self.clock.monotonic()
         if self.order == NOW:
-            self.end_processes(task)
-            self.task = None
-            return self.give_back(task, "its worker was told to leave")
+            return self.interrupt(task)
         if left <= 0:
             ending = self.end_processes(task)
             self.ended(task, ending, f"timeout after {task.job.timeout:g} s")
@@ -311,12 +340,27 @@ class Worker:
         longest = ECHO if self.log.terminal.is_open else LONGEST
         return min(longest, self.interval, left)
 
+    def interrupt(self, task: Task) -> float:
+        """Give back the job, as we have to leave; or it fails, if this has
+        happened too often.
+        """
+        self.end_processes(task)
+        reason = "its worker was told to leave"
+        if self.is_signalled:
+            is_soon = self.clock.monotonic() < task.begun + SOON
+            if is_soon and is_last(self.project, task.run):
+                return self.fail(task, GIVEN_UP)
+            reason = INTERRUPTED if is_soon else SIGNALLED
+        self.task = None
+        return self.give_back(task, reason)
+
     # How a job ends
 
     def end_processes(self, task: Task) -> Ending:
         """End all that the job began; what cannot be killed is left."""
         self.processes.end_trees({task.run.attempt}, [self.log.draft])
-        return self.processes.poll() or KILLED
+        task.ending = task.ending or self.processes.poll() or KILLED
+        return task.ending
 
     def ended(self, task: Task, ending: Ending, reason: str = "") -> None:
         is_well = not (ending.status or reason)
@@ -333,8 +377,8 @@ class Worker:
     def entry(self, task: Task, event: str, **more: Any) -> Entry:
         return Entry(
             event, task.attempt.job, task.run.attempt, self.host,
-            self.id, task.start, self.clock.time(), command=task.job.command,
-            **more,
+            self.id, task.start, task.end or self.clock.time(),
+            command=task.job.command, **more,
         )
 
     def fail(self, task: Task, reason: str) -> float:

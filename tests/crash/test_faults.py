@@ -59,7 +59,8 @@ def check(stage, litter):
     check_runs(stage)
     left = [name for name in stage.left() if not re.fullmatch(litter, name)]
     assert left == []
-    assert stage.start("fjd", "audit").wait(HANG) == 0
+    # It names a job whose user removed it while it ran.
+    assert stage.start("fjd", "audit").wait(HANG) <= bool(removable(stage))
 
 
 def check_ends(stage):

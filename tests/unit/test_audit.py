@@ -8,7 +8,8 @@ from helpers import fjd, ok
 
 from fjd.audit import audit
 from fjd.ledger import (
-    CLEANED, DONE, Entry, FAILED, Ledger, LOST, RETRIED, SUPERSEDED,
+    CLEANED, DONE, Entry, FAILED, GIVEN_BACK, Ledger, LOST, RETRIED,
+    SUPERSEDED,
 )
 from fjd.liveness import BEAT, enrol, MISSED, myself
 from fjd.names import Attempt, Running, Stamps, new_token
@@ -105,13 +106,61 @@ def test_a_line_whose_attempt_is_nowhere_is_named(lay, note, findings):
     ]
 
 
-@pytest.mark.parametrize("event", [SUPERSEDED, LOST, RETRIED, CLEANED])
+@pytest.mark.parametrize("event", [LOST, RETRIED, GIVEN_BACK, CLEANED])
 def test_a_second_line_explains_why_it_is_nowhere(
     lay, note, findings, event,
 ):
     name = lay()
     note(DONE, name)
     note(event, name)
+    assert findings() == []
+
+
+@pytest.mark.parametrize("events, text", [
+    ((), "superseded, the ledger says, but no other attempt of it is known"),
+    ((DONE,), "done, the ledger says, but it is nowhere"),
+    ((FAILED,), "failed, the ledger says, but it is nowhere"),
+])
+def test_superseded_alone_does_not_say_who_has_the_job(
+    put, lay, note, findings, events, text,
+):
+    """Somebody has removed it from running/; job8 is another one."""
+    put("job8", "x")
+    name = lay()
+    for event in events + (SUPERSEDED,):
+        note(event, name)
+    assert findings() == [f"{name}: {text}"]
+    result = fjd("fjd", "audit")
+    assert result.returncode == 1
+    assert result.stdout.endswith(": 1 not accounted for\n")
+
+
+@pytest.mark.parametrize("event", [LOST, RETRIED, GIVEN_BACK, CLEANED])
+def test_superseded_is_right_beside_a_line_that_explains_it(
+    lay, note, findings, event,
+):
+    name = lay()
+    for each in (DONE, event, SUPERSEDED):
+        note(each, name)
+    assert findings() == []
+
+
+@pytest.mark.parametrize("place", [
+    "jobqueue", "held", "running", "failed", "bare",
+])
+def test_superseded_is_right_beside_another_attempt(
+    put, lay, note, findings, place,
+):
+    """Also if a person has put the file back by hand."""
+    name = lay()
+    note(DONE, name)
+    note(SUPERSEDED, name)
+    if place == "bare":
+        put("job7", "x")
+    else:
+        other = lay(place)
+        if place == "failed":
+            note(FAILED, other)
     assert findings() == []
 
 

@@ -1,5 +1,8 @@
 """Worker, dispatcher and burial, step by step in one process."""
 import os
+import shlex
+import signal
+import sys
 import time
 
 import pytest
@@ -7,9 +10,13 @@ import pytest
 from helpers import Clock, jobs_in, ledger, log_of, repeat, wait_until
 
 from fjd.alarm import LONGEST
+from fjd.audit import audit
 from fjd.cli import patiently
 from fjd.dispatcher import Dispatcher
-from fjd.liveness import BEAT, MISSED, STANDBY, enrol, myself, start_time
+from fjd.interruption import GIVEN_UP, INTERRUPTED, MOST, SIGNALLED, SOON
+from fjd.liveness import (
+    BEAT, MISSED, STANDBY, enrol, myself, start_time, stat_of,
+)
 from fjd.neighbours import Neighbours
 from fjd.names import (
     Announcement, Attempt, Order, Running, Stamps, given_order, new_token,
@@ -19,7 +26,8 @@ from fjd.process import Processes
 from fjd.reclaim import Reclaimer
 from fjd.succession import Succession
 from fjd.terminal import Terminal
-from fjd.worker import Worker
+from fjd.why import why
+from fjd.worker import DOUBT, Worker
 
 BUSY, IDLE, GONE = "a_1.000000-1", "b_1.000000-1", "c_1.000000-1"
 TRUE = "[control]\nexecutable: true\n"
@@ -736,6 +744,23 @@ def test_job_removed_while_it_waits_is_cancelled(
     assert [row["job"] for row in ledger(project)] == ["job2"]
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_job_removed_while_it_runs_is_not_accounted_for(
+    project, begun, is_late,
+):
+    """Its worker finds out by a heartbeat, or when it commits the end."""
+    worker, dispatcher = begun("[control]\nexecutable: exec sleep 1234 #\n")
+    run = worker.task.run
+    os.unlink(project.job_file(run))
+    if is_late:
+        os.kill(worker.processes.child, signal.SIGKILL)
+    else:
+        worker.next_beat = 0.0
+    work(worker, lambda: not worker.task)
+    found, = audit(project, myself())[1]
+    assert found.startswith(f"{run.attempt}: ")
+
+
 def test_job_removed_from_a_pod_is_cancelled(
     project, put, new_worker, new_dispatcher,
 ):
@@ -864,3 +889,303 @@ def test_workers_are_left_to_another_dispatcher_that_is_active(
         other.step()
     busy.step()
     assert project.orders() == [] and project.pods() == [worker.id]
+
+
+# Signals to a worker, and to its job in the same moment
+
+TRAP = "trap 'exit 0' TERM; touch ready; while :; do sleep 0.01; done #"
+HANDLER = f"{shlex.quote(sys.executable)} -c " + shlex.quote(
+    "import signal, sys, time;"
+    " signal.signal(signal.SIGTERM, lambda *_: sys.exit(0));"
+    " open('ready', 'w'); time.sleep(1234)") + " #"
+SLEEP = "touch ready; exec sleep 1234 #"
+
+
+def end_unseen(worker, number=signal.SIGTERM):
+    """Signal the job, once it is ready, until it has ended: the worker has
+    not looked yet.
+    """
+    wait_until(lambda: os.path.exists("ready"))
+    child = worker.processes.child
+    os.kill(child, number)
+    wait_until(lambda: stat_of(child)[0] == "Z")
+
+
+def events(project):
+    return [row["event"] for row in ledger(project)]
+
+
+@pytest.mark.parametrize("command", [SLEEP, TRAP, HANDLER, "exec true #"])
+@pytest.mark.parametrize("is_early", [True, False])
+def test_job_that_ended_when_its_worker_was_signalled_waits_again(
+    project, begun, command, is_early,
+):
+    """Also if the signal comes while the worker looks at the end."""
+    worker, dispatcher = begun(f"[control]\nexecutable: {command}\n")
+    if "true" in command:
+        wait_until(lambda: stat_of(worker.processes.child)[0] == "Z")
+    else:
+        end_unseen(worker)
+    if is_early:
+        worker.heed_signal()
+    else:
+        worker.listen = worker.heed_signal
+    work(worker, lambda: worker.has_left)
+    assert [Attempt.parse(n).n for n in project.waiting()] == [1]
+    assert [(row["event"], row["reason"]) for row in ledger(project)] == [
+        ("given-back", INTERRUPTED)]
+    assert project.running() == []
+
+
+@pytest.mark.parametrize("number", [
+    signal.SIGTERM, signal.SIGHUP, signal.SIGINT,
+])
+def test_end_by_such_a_signal_may_yet_be_an_interruption(
+    project, begun, clock, number,
+):
+    worker, dispatcher = begun(f"[control]\nexecutable: {SLEEP}\n")
+    end_unseen(worker, number)
+    assert 0 < worker.step() <= DOUBT
+    clock.now += 0.2
+    assert 0 < worker.step() <= 0.11
+    assert events(project) == []
+    worker.listen = worker.heed_signal
+    clock.now += 5.0  # The worker was held up, and the signal was not.
+    work(worker, lambda: worker.has_left)
+    assert events(project) == ["given-back"]
+    assert len(project.waiting()) == 1
+
+
+@pytest.mark.parametrize("command, status", [
+    ("kill -TERM $$", "signal 15"), ("kill -HUP $$", "signal 1"),
+    ("kill -INT $$", "signal 2"),
+    ("exit 143", "exit 143"), ("exit 129", "exit 129"),
+    ("exit 130", "exit 130"),
+])
+def test_end_by_such_a_signal_counts_after_a_moment(
+    project, begun, clock, command, status,
+):
+    worker, dispatcher = begun(f"[control]\nexecutable: {command} #\n")
+    work(worker, lambda: worker.task.ending)
+    ended = clock.now
+    clock.now += DOUBT - 0.01
+    worker.step()
+    assert events(project) == []
+    clock.now += 0.02
+    worker.step()
+    row, = ledger(project)
+    assert (row["event"], row["status"]) == ("failed", status)
+    assert float(row["end"]) == ended
+    assert jobs_in(project, "failed") == ["job1"]
+
+
+@pytest.mark.parametrize("command, place", [
+    ("true", "done"), ("exit 1", "failed"), ("kill -KILL $$", "failed"),
+    ("kill -USR1 $$", "failed"), ("exit 15", "failed"),
+])
+def test_any_other_end_counts_at_once(project, begun, command, place):
+    """The clock stands still."""
+    worker, dispatcher = begun(f"[control]\nexecutable: {command} #\n")
+    work(worker, lambda: not worker.task)
+    assert jobs_in(project, place) == ["job1"]
+
+
+@pytest.mark.parametrize("command, place", [
+    ("exec true", "done"), ("exit 4", "failed"),
+])
+def test_order_to_leave_now_undoes_no_end(
+    project, begun, dispatcher_stamp, command, place,
+):
+    worker, dispatcher = begun(f"[control]\nexecutable: {command} #\n")
+    wait_until(lambda: stat_of(worker.processes.child)[0] == "Z")
+    project.order(Order(worker.id, dispatcher_stamp, "now"))
+    worker.next_orders = 0.0
+    work(worker, lambda: worker.has_left)
+    assert worker.order == "now"
+    assert jobs_in(project, place) == ["job1"]
+    assert events(project) == [place]
+
+
+@pytest.fixture
+def dispatcher_stamp():
+    return Stamps(new_token(1.0)).new()
+
+
+def test_signal_undoes_no_end_that_was_recorded(
+    project, begun, monkeypatch,
+):
+    worker, dispatcher = begun(TRUE)
+    with monkeypatch.context() as patches:
+        patches.setattr(project, "end", full)
+        with pytest.raises(OSError):
+            work(worker, lambda: False)
+    worker.heed_signal()
+    work(worker, lambda: worker.has_left)
+    assert events(project) == ["done"]
+    assert jobs_in(project, "done") == ["job1"]
+
+
+def test_what_a_cut_off_job_left_running_is_ended(project, begun, home):
+    worker, dispatcher = begun(
+        "[control]\nexecutable: trap 'exit 0' TERM; sleep 1234 &"
+        " echo $! > pid; touch ready; while :; do sleep 0.01; done #\n")
+    end_unseen(worker)
+    assert start_time(int((home / "pid").read_text()))
+    worker.heed_signal()
+    work(worker, lambda: worker.has_left)
+    assert start_time(int((home / "pid").read_text())) == ""
+
+
+def test_job_taken_away_while_its_end_is_in_doubt_is_superseded(
+    project, begun, clock,
+):
+    worker, dispatcher = begun("[control]\nexecutable: kill $$ #\n")
+    work(worker, lambda: worker.task.ending)
+    os.unlink(project.job_file(worker.task.run))
+    worker.next_beat = 0.0
+    worker.step()
+    assert not worker.task and not worker.has_left
+    assert events(project) == ["superseded"]
+
+
+def test_interrupted_job_waits_again_also_without_room(
+    project, begun, monkeypatch,
+):
+    worker, dispatcher = begun(f"[control]\nexecutable: {SLEEP}\n")
+    end_unseen(worker)
+    monkeypatch.setattr(worker.ledger, "write", full)
+    worker.heed_signal()
+    take_turns(project, worker, lambda: worker.has_left)
+    assert [Attempt.parse(n).n for n in project.waiting()] == [1]
+
+
+# Jobs that signal their workers
+
+@pytest.fixture
+def interrupt(project, new_worker, clock):
+    """interrupt(seconds): a worker begins the first job, and is signalled so
+    long after it.
+    """
+    stamps = Stamps(new_token(1.0))
+
+    def interrupt(seconds=0.0, signals=True):
+        worker = new_worker()
+        name = min(project.waiting())
+        attempt = Attempt.parse(name)._replace(stamp=stamps.new())
+        project.assign(name, worker.id, attempt)
+        work(worker, lambda: worker.task)
+        clock.now += seconds
+        if signals:
+            worker.heed_signal()
+        else:
+            project.order(Order(worker.id, stamps.new(), "now"))
+            worker.next_orders = 0.0
+        work(worker, lambda: worker.has_left)
+    return interrupt
+
+
+LONG_JOB = "[control]\nexecutable: exec sleep 1234 #\n"
+
+
+def test_job_that_is_always_interrupted_fails_and_why_says_so(
+    project, put, interrupt,
+):
+    put("job1", LONG_JOB)
+    for _ in range(MOST - 1):
+        interrupt()
+        assert [Attempt.parse(n).n for n in project.waiting()] == [1]
+    interrupt()
+    assert project.waiting() == [] and jobs_in(project, "failed") == ["job1"]
+    assert events(project) == ["given-back"] * (MOST - 1) + ["failed"]
+    text = "its worker was signalled 10 times within 10 s of its start"
+    assert text in "\n".join(why(project, myself(), "job1"))
+    assert log_of(project, "job1") == f"[fjd-worker] job1: {text}\n"
+
+
+def test_nothing_but_signals_soon_after_the_start_makes_a_job_fail(
+    project, put, interrupt, three,
+):
+    put("job1", LONG_JOB)
+    for _ in range(3):
+        interrupt(signals=False)
+        interrupt(SOON)
+    for _ in range(2):
+        interrupt(SOON - 0.1)
+    assert len(project.waiting()) == 1
+    reasons = [row["reason"] for row in ledger(project)]
+    assert reasons.count(SIGNALLED) == 3
+    assert reasons.count(INTERRUPTED) == 2
+    interrupt()
+    assert jobs_in(project, "failed") == ["job1"]
+
+
+@pytest.fixture
+def three(monkeypatch):
+    monkeypatch.setattr("fjd.interruption.MOST", 3)
+
+
+def test_count_of_interruptions_begins_again_when_a_job_has_failed_of_them(
+    project, put, interrupt, three,
+):
+    put("job1", LONG_JOB + "retries: 1\n")
+    for _ in range(5):
+        interrupt()
+    assert [Attempt.parse(n).n for n in project.waiting()] == [2]
+    interrupt()
+    assert jobs_in(project, "failed") == ["job1"]
+    back = ["given-back", "given-back"]
+    assert events(project) == back + ["retried"] + back + ["failed"]
+    assert [row["reason"] for row in ledger(project)].count(GIVEN_UP) == 2
+
+
+def test_interruptions_of_a_namesake_and_of_others_do_not_count(
+    project, put, interrupt, three,
+):
+    for text in ("first", "second"):
+        put("job1", f"[control]\nexecutable: exec sleep 1234 # {text}\n")
+        for _ in range(2):
+            interrupt()
+        name, = project.waiting()
+        os.unlink(project.path("jobqueue", name))
+        put("job2", LONG_JOB)
+        interrupt()
+        name, = project.waiting()
+        os.unlink(project.path("jobqueue", name))
+        for path in project.ledger_files():
+            os.utime(path, (1.0, 1.0))  # It was some time ago.
+
+
+def test_interruptions_do_not_count_where_ledgers_are_gone(
+    project, put, interrupt, three,
+):
+    put("job1", LONG_JOB)
+    for _ in range(5):
+        interrupt()
+        for path in project.ledger_files():
+            os.unlink(path)
+    assert len(project.waiting()) == 1
+
+
+def test_ledgers_that_cannot_be_read_hold_up_no_interrupted_job(
+    project, put, interrupt, three, monkeypatch,
+):
+    def fail():
+        raise OSError(5, "Input/output error")
+
+    put("job1", LONG_JOB)
+    monkeypatch.setattr(project, "ledger_files", fail)
+    for _ in range(4):
+        interrupt()
+    assert len(project.waiting()) == 1
+
+
+def test_no_ledger_is_read_unless_a_signal_comes_soon(
+    project, put, interrupt, monkeypatch,
+):
+    put("job1", LONG_JOB)
+    monkeypatch.setattr("fjd.interruption.interruptions", None)
+    interrupt(signals=False)
+    interrupt(SOON)
+    monkeypatch.undo()
+    interrupt()
+    assert len(project.waiting()) == 1
