@@ -9,69 +9,104 @@ import signal
 import subprocess
 import time
 from collections import deque
-from typing import Any, Callable, Dict, Iterable, List
+from contextlib import contextmanager
+from threading import Timer
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List
 
 from fjd import cli
+from fjd.account import Asked
 from fjd.alarm import Alarm
+from fjd.claim import Claim
 from fjd.errands import Errands
 from fjd.errors import BadUsage, Busy, FjdError, SOME_FAILED
 from fjd.hiring import Hiring
 from fjd.inorder import InOrder
 from fjd.jobfile import of_command
-from fjd.joblist import (
-    latest_project, Listed, listed, new_project, not_done,
-)
+from fjd.joblist import Listed, listed, not_done
 from fjd.liveness import HIRING
 from fjd.names import new_token, printable, Stamps
 from fjd.outcome import Outcome, pasteable
 from fjd.progress import Progress
-from fjd.project import Project
+from fjd.project import ENDED, LIST, Project
 from fjd.reclaim import new_reclaimer
+from fjd.runs import Runs
 from fjd.shift import Shift
 
 LEAVE = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 SLICE = 0.05  # seconds to put jobs, before some are given out
+PATIENCE = 1.0  # seconds without a line, which a person does not notice
 
 
 def run_list(
     options: Any, text: str, commands: Iterable[str], directory: str,
 ) -> int:
-    """Run these commands, of what was typed as text; 3 if some failed."""
+    """Run these commands, of what was typed as text; 3 if some are not done.
+    """
     place = os.path.realpath(directory)
     jobs = list(listed(filter(str.strip, commands), place))
     say = cli.teller("fjd", stream="stderr")
-    name = options.project
-    if name is None and options.resume:
-        name = latest_project(cli.home(), text, place)
-        if not name:
-            begin_anew(jobs, place, cli.teller("fjd", options.quiet, "stderr"))
+    runs = Runs(cli.home(), text, place, jobs)
     if options.dry_run:
-        return print_commands(jobs, name if options.resume else "")
+        return print_commands(jobs, project_to_resume(runs, options))
     if not (jobs or options.resume):
         say("Nothing to do.")
         return 0
-    name = name or new_project(cli.make_home(), text, place)
+    name = options.project or own_project(runs, options)
     batch = Batch(cli.open_project(name, say), jobs, directory, options)
-    status = batch.run()
+    status = batch.run(runs)
     if options.callback:
         call_back(options.callback, name, batch.shift.outcome)
     return status
 
 
-def begin_anew(
-    jobs: List[Listed], place: str, say: Callable[[str], None],
-) -> None:
-    """There is nothing to go on with."""
-    nothing = f"nothing of this command was begun in {printable(place)}"
-    if not jobs:
-        raise BadUsage(f"--resume: {nothing}", "type it with its list")
-    say(f"{nothing.capitalize()}: all of it is run.")
+def own_project(runs: Runs, options: Any) -> str:
+    """That of the run to go on with, or a new one."""
+    token, name = new_token(time.time()), ""
+    while not name:
+        # RACE: a run that has just begun is found when we look again.
+        name = project_to_resume(runs, options)
+        if not name:
+            cli.make_home()
+            name = runs.begin(token)
+    return name
+
+
+def project_to_resume(runs: Runs, options: Any) -> str:
+    """The project to go on with; "" if there is none."""
+    if options.project or not options.resume:
+        runs.look()
+        return options.project if options.resume else ""
+    say = cli.teller("fjd", options.quiet, "stderr")
+    jobs, place = len(runs.asked.marks), printable(runs.asked.directory)
+    with patience(say, f"Comparing {jobs} command(s) with earlier runs ..."):
+        name, shared = runs.best()
+    if name:
+        known = f", which has {shared} of {jobs} command(s)" * bool(jobs)
+        say(f'Resuming project "{name}"{known}.')
+    elif jobs:
+        say(f"Nothing of this list was begun in {place}: all of it is run.")
+    else:
+        raise BadUsage("--resume: nothing of this command was begun in"
+                       f" {place}", "type it with its list")
+    return name
+
+
+@contextmanager
+def patience(say: Callable[[str], None], text: str) -> Iterator[None]:
+    """Say that after a second, if what is done here takes so long."""
+    timer = Timer(PATIENCE, say, [text])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # No line of it comes between later ones.
 
 
 def print_commands(jobs: List[Listed], name: str) -> int:
     """Those that would be run, if that project goes on."""
     if name and os.path.isdir(cli.named_project(name).root):
-        new, failed = not_done(cli.named_project(name), jobs)
+        new, failed, _ = not_done(cli.named_project(name), jobs)
         marks = failed.keys() | {job.mark for job in new}
         jobs = [job for job in jobs if job.mark in marks]
     lines = [os.fsencode(job.command) + b"\n" for job in jobs]
@@ -108,31 +143,53 @@ class Batch:
             cli.teller("fjd", options.quiet, stream="stderr"))
         reclaimer = new_reclaimer(project, self.say, cli.MOST_LOSSES)
         self.shift = Shift(project, reclaimer, HIRING, progress, self.say)
-        if options.project is None:
-            self.shift.outcome.offsets.clear()  # All that it did is ours.
         self.shift.bring = self.put_some
         self.dispatcher = self.shift.dispatcher
         # What has the dispatcher's own is what a worker has given back.
         self.stamps = Stamps(new_token(time.time()))
-        self.printer = InOrder(
-            project, [job.mark for job in jobs if options.in_order],
-            progress, options.resume)
-        todo = jobs
+        self.jobs = jobs
+        self.todo: Deque[Listed] = deque()
         self.failed: Dict[str, str] = {}
-        if options.resume:
-            todo, self.failed = not_done(project, jobs)
-        self.todo = deque(todo)
+        here, now = reclaimer.here, self.shift.succession.beaten
+        self.claim = Claim(project, here, now)
 
-    def run(self) -> int:
-        """To the end; 3 if something has failed or is left."""
+    def run(self, runs: Runs) -> int:
+        """To the end; 3 if something is not done.  Busy: others are at it."""
         try:
-            rival = self.shift.succession.rival()
-            if rival:
-                raise Busy(f"dispatcher {rival} is active in project"
-                           f' "{self.project.name}"')
+            self.see_that_nobody_else_is_at_work()
+            self.look_what_is_done(runs)
             return self.work()
         finally:
             self.shift.succession.leave()
+            self.claim.release()
+
+    def see_that_nobody_else_is_at_work(self) -> None:
+        is_claimed = self.claim.make()
+        rival = self.shift.succession.rival()
+        if rival or not is_claimed:
+            who = f"dispatcher {rival}" if rival else "another fjd run"
+            raise Busy(f'{who} is active in project "{self.project.name}"')
+
+    def look_what_is_done(self, runs: Runs) -> None:
+        """After the claim: nobody else puts what is found missing here."""
+        options, project = self.options, self.project
+        is_own = options.project is None or project.whole(LIST)
+        if is_own and self.jobs:
+            runs.record(project, self.stamps.new())
+        todo, done, earlier = self.jobs, set(), set()
+        if options.resume:
+            text = f"Looking which of {len(todo)} command(s) are done ..."
+            with patience(self.say, text):
+                todo, self.failed, done = not_done(project, todo)
+        else:
+            # The project may have run the same list before.
+            earlier = {name for place in ENDED for name in project.names(place)}
+        self.todo.extend(todo)
+        listed = {job.mark: job for job in self.jobs}
+        self.shift.outcome.asked = Asked(listed, done, earlier)
+        self.printer = InOrder(
+            project, listed if options.in_order else [], self.shift.progress,
+            earlier)
 
     def work(self) -> int:
         self.hiring = Hiring(
@@ -152,9 +209,8 @@ class Batch:
                       f" {self.way_on()}")
             raise
         self.end()
-        held = self.shift.tell_held(self.say)
-        is_well = not (self.shift.outcome.failed or self.left() or held)
-        return 0 if is_well else SOME_FAILED
+        self.shift.tell_held(self.say)
+        return 0 if self.shift.outcome.is_well else SOME_FAILED
 
     def hire_arguments(self) -> List[str]:
         """What to tell fjd-recruiter."""
@@ -166,7 +222,7 @@ class Batch:
                 str(number) if number else "--local-only"]
 
     def left(self) -> int:
-        """How many jobs are to be run, when none is in a pod."""
+        """How many jobs are to be run."""
         return len(self.todo) + len(self.failed) + self.dispatcher.left()
 
     def run_jobs(self) -> None:
@@ -226,7 +282,10 @@ class Batch:
     def end(self) -> None:
         """Say how it went, and where to see more."""
         outcome = self.shift.outcome
-        self.shift.close(self.tell, self.options.quiet, has_hired=False)
+        for mark in [job.mark for job in self.todo] + list(self.failed):
+            outcome.asked.jobs.pop(mark, None)
+        left = self.left() + self.project.count("held")
+        self.shift.close(self.tell, self.options.quiet, False, left)
         is_told = outcome.failed or self.options.in_order
         if self.project.count("joblogs") and not is_told:
             logs = pasteable(self.project.path("joblogs"))

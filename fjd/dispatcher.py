@@ -38,6 +38,7 @@ class Queue:
         self.names: List[str] = []  # the first one last
         self.next_listing = 0.0
         self.stuck: Set[str] = set()  # what cannot be moved
+        self.owed: Dict[str, str] = {}  # gets what others have taken
 
     def look(self) -> None:
         began = self.clock.monotonic()
@@ -47,6 +48,9 @@ class Queue:
         names = self.waiting()
         if names:
             self.order.look()
+        there = set(names) if self.names else ()
+        gone = (name for name in self.names if name not in there)
+        self.owed.update(dict.fromkeys(gone, ""))
         self.names = sorted(names, key=self.order.key, reverse=True)
         now = self.clock.monotonic()
         self.next_listing = now + LISTING_SHARE * (now - began)
@@ -80,6 +84,7 @@ class Dispatcher:
         self.clock = clock
         self.keep_running = keep_running
         self.queue = Queue(project, self.stamps, clock)
+        self.queue.owed = outcome.owed
         self.tally = Tally(project, outcome, clock)
         self.backoff = Backoff(interval)
         self.when_alone = self.tell_alone
@@ -142,22 +147,30 @@ class Dispatcher:
     def give_out_once(self) -> None:
         """Give back what the dead had, and a minute's work to who asks."""
         self.handfuls = PASS
-        self.succession.take_over()
+        self.take_over()
         self.reclaimer.sweep()
         self.queue.look()
         if self.is_alone():
             self.when_alone()
         while self.pair():
             pass
+        self.outcome.owed.clear()  # A pass does not wait for their ends.
 
     def stand_by(self) -> float:
         """Take over when nobody else is at work."""
         if self.succession.rival():
             return SWEEP
-        self.succession.take_over()
+        self.take_over()
         self.next_count = self.clock.monotonic() + SOON
         self.say(f'Started on project "{self.project.name}"')
         return 0.0
+
+    def take_over(self) -> None:
+        self.succession.take_over()
+        for pod in self.project.pods():
+            given = self.project.given(pod) or []
+            self.outcome.owed.update(dict.fromkeys(given, pod))
+        self.outcome.owed.update(self.project.running())  # (attempt, worker)
 
     def fire(self) -> None:
         """Tell all workers to leave at once, and end when they have."""
@@ -165,8 +178,10 @@ class Dispatcher:
         self.is_ending = True
 
     def left(self) -> int:
-        """How many jobs are there after all workers have left."""
-        return len(self.project.running()) + len(self.project.waiting())
+        """How many jobs have not ended; a guess, unless all workers left."""
+        given = [self.project.given(pod) or [] for pod in self.project.pods()]
+        return len(self.project.waiting()) + sum(map(len, given)) \
+            + len(self.project.running())
 
     # Signs of life
 
@@ -271,8 +286,13 @@ class Dispatcher:
 
     def assign(self, name: str, worker: str, attempt: Attempt) -> bool:
         stamped = attempt._replace(stamp=self.stamps.new())
+        # Whoever has it if this fails, it is to end.
+        owed = self.outcome.owed
+        owed[name] = ""
         try:
             if self.project.assign(name, worker, stamped):
+                del owed[name]
+                owed[stamped.name] = worker
                 self.given_out += 1
                 return True
         except PermissionError as error:
@@ -321,7 +341,10 @@ class Dispatcher:
             half = len(behind) // 2
             for name in behind[half:]:
                 attempt = Attempt.parse(name)._replace(stamp=self.stamps.new())
-                moved += self.project.reassign(name, fullest, worker, attempt)
+                if self.project.reassign(name, fullest, worker, attempt):
+                    self.outcome.owed.pop(name, None)
+                    self.outcome.owed[attempt.name] = worker
+                    moved += 1
             del behind[half:]
         return moved
 

@@ -20,16 +20,13 @@ class InOrder:
 
     def __init__(
         self, project: Project, marks: Iterable[str], progress: Progress,
-        is_resumed: bool,
+        earlier: Set[str],
     ) -> None:
         self.project = project
         self.left = deque(marks)  # of jobs
         self.progress = progress
         self.next = 0.0
-        # A project may have run the same list before.
-        self.earlier: Set[str] = set()
-        if self.left and not is_resumed:
-            self.earlier.update(self.names())
+        self.earlier = earlier  # attempts of another list
 
     def show_if_due(self, is_last: bool = False) -> None:
         """Print up to the first that has not ended; at last, what is there:

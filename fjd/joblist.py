@@ -8,14 +8,12 @@ million.
 """
 import hashlib
 import os
-import re
 from collections import Counter
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
-from fjd import files
 from fjd.ledger import Entry
 from fjd.lookup import everything
-from fjd.names import LISTED, natural, printable
+from fjd.names import LISTED, printable
 from fjd.project import Project
 
 LONGEST_TITLE = 40
@@ -60,43 +58,24 @@ def hashed(digits: int, *texts: str) -> str:
 
 
 def not_done(project: Project, jobs: List[Listed]) \
-        -> Tuple[List[Listed], Dict[str, str]]:
-    """What is to be put, and by their marks the attempts that have failed;
-    of an empty list, all of these.
+        -> Tuple[List[Listed], Dict[str, str], Set[str]]:
+    """What is to be put; by their marks, the attempts that have failed (of an
+    empty list, all of these); and the marks of what is done.
     """
     wanted = {job.mark for job in jobs}
-    known, failed = set(), {}
+    known: Set[str] = set()
+    done: Set[str] = set()
+    failed = {}
     for found in everything(project):
         mark = mark_of(found.attempt.job)
-        if found.place != "failed":
+        if found.place == "done":
+            done.add(mark)
+        elif found.place != "failed":
             known.add(mark)
         elif mark in wanted or not wanted:
             failed[mark] = found.name
-    new = [job for job in jobs if job.mark not in known.union(failed)]
-    return new, {mark: failed[mark] for mark in failed.keys() - known}
-
-
-def latest_project(home: str, text: str, directory: str) -> str:
-    """Of that command in that directory: run-<hash>, run-<hash>-2 ...; "" if
-    there is none.
-    """
-    base = base_of(text, directory)
-    names = files.names(home) if os.path.isdir(home) else []
-    found = [name for name in names if re.fullmatch(f"{base}(-[0-9]+)?", name)]
-    return max(found, key=natural, default="")
-
-
-def new_project(home: str, text: str, directory: str) -> str:
-    """The next one, which is made."""
-    base = base_of(text, directory)
-    name = latest_project(home, text, directory)
-    number = int(name[len(base) + 1:] or 1) if name else 0
-    while True:
-        number += 1
-        name = f"{base}-{number}" if number > 1 else base
-        if files.make_directory(os.path.join(home, name)):
-            return name
-
-
-def base_of(text: str, directory: str) -> str:
-    return f"run-{hashed(10, text, directory)}"
+    known |= done
+    for mark in known.intersection(failed):
+        del failed[mark]
+    known.update(failed)
+    return [job for job in jobs if job.mark not in known], failed, done

@@ -4,8 +4,8 @@ A line is one unbuffered write, before the rename it tells of, so kill -9
 takes no record; fsync comes with the heartbeat, after a failure and on
 leaving.  Lines are records, not decisions: where a job lies decides.
 
-Tab-separated columns, named in the first line; new ones will come at the end.
-event is one of
+Tab-separated columns, named in the first line; new ones will come at the end,
+and lines of an older fjd, which has fewer, are read as well.  event is one of
 
     done        ended with exit status 0
     failed      ended otherwise, could not be run, or was lost too often
@@ -60,7 +60,9 @@ class Entry(NamedTuple):
         return self.reason or self.status
 
 
-HEADER = "\t".join(Entry._fields) + "\n"
+NAMES = list(Entry._fields)
+HEADER = "\t".join(NAMES) + "\n"
+FEWEST = 3  # columns of a line: event, job and attempt
 ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 PLAIN = {escaped: character for character, escaped in ESCAPES.items()}
 TO_ESCAPE = re.compile(r"[\\\t\n\r]")
@@ -116,7 +118,7 @@ def parsed(lines: Iterable[str]) -> Iterator[Entry]:
     """What lines say; without the header, and what is no line of a ledger."""
     for line in lines:
         fields = line.split("\t")
-        if len(fields) >= len(KINDS):  # A newer fjd has more.
+        if len(fields) >= FEWEST and fields[:FEWEST] != NAMES[:FEWEST]:
             try:
                 yield Entry(*[kind(f) for kind, f in zip(KINDS, fields)])
             except ValueError:

@@ -1,13 +1,19 @@
-"""How it went: what all ledgers say since the last dispatcher."""
+"""How it went: what all ledgers say since the last dispatcher.
+
+In the end that is held against what was asked for (account.py).
+"""
 import shlex
-from collections import deque
+from collections import Counter, deque
 from typing import Deque, Dict, List, Set
 
+from fjd.account import (
+    Asked, CANCELLED, fates, LEFT, NO_RECORD, VANISHED,
+)
 from fjd.joblist import title_of
 from fjd.ledger import (
     DONE, Entry, FAILED, LOST, parsed, parts, RETRIED, SUPERSEDED,
 )
-from fjd.names import printable
+from fjd.names import Attempt, printable
 from fjd.project import ENDED, Project
 
 MOST_NAMED = 10  # failed jobs in a summary
@@ -19,7 +25,14 @@ class Outcome:
     def __init__(self, project: Project, offsets: Dict[str, int]) -> None:
         self.project = project
         self.offsets = dict(offsets)  # of each ledger: bytes that are told
-        self.done = 0
+        self.begin = dict(offsets)
+        self.asked = Asked()
+        # Attempts and jobs that were seen, and whose end no line tells; the
+        # worker that each was given to, or "".
+        self.owed: Dict[str, str] = {}
+        self.missing: List[Entry] = []  # cancelled or vanished
+        self.left = 0
+        self.done = self.done_listed = 0
         self.failed: Dict[str, Entry] = {}
         self.last: Dict[str, Entry] = {}  # of each worker
         self.told: Set[str] = set()
@@ -57,7 +70,7 @@ class Outcome:
 
     def count(self, entry: Entry) -> None:
         if entry.event == DONE:
-            self.done += 1
+            self.count_done(entry, 1)
         elif entry.event == FAILED:
             self.failed[entry.attempt] = entry
         elif entry.event == RETRIED:
@@ -68,6 +81,11 @@ class Outcome:
             self.losses.append(entry)
         if entry.event in ENDED:
             self.last[entry.worker] = entry
+            self.owed.pop(entry.attempt, None)
+
+    def count_done(self, entry: Entry, number: int) -> None:
+        self.done += number
+        self.done_listed += number * self.asked.has(entry.job)
 
     def take_back(self, entry: Entry) -> None:
         """An end that was written down, and did not come about: the worker
@@ -76,35 +94,105 @@ class Outcome:
         if self.project.is_accepted(entry.attempt):
             return  # RACE: it ended well while it was reclaimed.
         last = self.last.get(entry.worker)
-        if self.failed.pop(entry.attempt, None) is None:
-            if last and (last.event, last.attempt) == (DONE, entry.attempt):
-                del self.last[entry.worker]
-                self.done -= 1
+        if self.failed.pop(entry.attempt, None):
+            self.owed[entry.attempt] = entry.worker
+        elif last and (last.event, last.attempt) == (DONE, entry.attempt):
+            del self.last[entry.worker]
+            self.count_done(entry, -1)
+            self.owed[entry.attempt] = entry.worker
+
+    # In the end
+
+    def settle(self, left: int) -> None:
+        """Hold all that against what was asked for; so many jobs are left."""
+        gone = self.settle_list() if self.asked.jobs else {}
+        owed = {name: worker for name, worker in self.owed.items()
+                if not self.asked.has(Attempt.parse(name).job)}
+        found = fates(self.project, {**owed, **gone}, self.begin)
+        uncounted = {
+            entry.attempt: entry for name, entry in found.items()
+            if name in gone or entry.reason == NO_RECORD
+            or entry.event not in ENDED
+        }
+        events = [self.add(entry) for entry in uncounted.values()]
+        self.left = max(left, events.count(LEFT))
+
+    def settle_list(self) -> Dict[str, str]:
+        """Count its jobs by where they lie; those that lie nowhere."""
+        lying = self.asked.look(self.project)
+        self.done -= self.done_listed
+        before, self.failed = self.failed, {
+            name: entry for name, entry in self.failed.items()
+            if not self.asked.has(entry.job)
+        }
+        gone = {}
+        for mark, (job, _) in self.asked.jobs.items():
+            place, name = lying.get(mark, ("", job))
+            if place in ENDED or mark in self.asked.done:
+                lost = Entry(place or DONE, job, name, reason=NO_RECORD)
+                self.add(before.get(name, lost))
+            elif not place:
+                gone[job] = ""
+        return gone
+
+    def add(self, entry: Entry) -> str:
+        """Count what no line told of; its event."""
+        command = entry.command or self.asked.command(entry.job)
+        named = entry._replace(command=command)
+        if entry.event == DONE:
+            self.done += 1
+        elif entry.event == FAILED:
+            self.failed[entry.attempt] = named
+        elif entry.event != LEFT:
+            self.missing.append(named)
+        return entry.event
+
+    @property
+    def is_well(self) -> bool:
+        """Whether all that was asked for is done."""
+        return not (self.failed or self.missing or self.left)
 
     def failures(self) -> List[str]:
-        """A line for each."""
-        return [
+        """A line for each that failed, and one for those that are missing."""
+        failed = [
             f"Failed: {told(entry)}, see {self.log(entry)}"
             for entry in self.failed.values()
         ]
+        return failed + ["Not done: " + listing(self.missing)] \
+            * bool(self.missing)
 
     def log(self, entry: Entry) -> str:
         return pasteable(printable(self.project.job_log(entry.attempt)))
 
+    def counts(self) -> str:
+        """6 done, 0 failed, 2 vanished: parts that make up the whole."""
+        missing = Counter(entry.event for entry in self.missing)
+        counts = [(self.done, DONE), (len(self.failed), FAILED)]
+        more = [(missing[CANCELLED], CANCELLED), (missing[VANISHED], VANISHED),
+                (self.left, "left")]
+        counts += [part for part in more if part[0]]
+        return ", ".join(f"{number} {what}" for number, what in counts)
+
     def summary(self) -> List[str]:
         """One line, and a second one that says where to look."""
         failed = list(self.failed.values())
-        if not failed:
-            return [f"{self.done} done, 0 failed"]
-        names = list(map(told, failed[:MOST_NAMED]))
-        if len(failed) > MOST_NAMED:
-            names.append(f"and {len(failed) - MOST_NAMED} more")
-        return [
-            f"{self.done} done, {len(failed)} failed: {', '.join(names)}",
-            f"To see why: fjd why --project {self.project.name}"
-            f" {pasteable(printable(failed[0].job))}; what it printed:"
-            f" {self.log(failed[0])}",
-        ]
+        lines = [self.counts()]
+        if failed or self.missing:
+            lines[0] += f": {listing(failed + self.missing)}"
+        if failed:
+            lines.append(
+                f"To see why: fjd why --project {self.project.name}"
+                f" {pasteable(printable(failed[0].job))}; what it printed:"
+                f" {self.log(failed[0])}")
+        return lines
+
+
+def listing(entries: List[Entry]) -> str:
+    """The first of them."""
+    names = list(map(told, entries[:MOST_NAMED]))
+    if len(entries) > MOST_NAMED:
+        names.append(f"and {len(entries) - MOST_NAMED} more")
+    return ", ".join(names)
 
 
 def told(entry: Entry) -> str:

@@ -24,6 +24,9 @@ The grammar of the names is in names.py.
                                what one has left to the next (memory.py)
     dispatchers/<dispatcher>.<stamp>.counts
                                how many there were of what (counts.py)
+    dispatchers/<number>.claim which fjd run puts jobs here (claim.py)
+    list                       what fjd run was asked for (runs.py); written
+                               whole
     orders/<worker>.<stamp>.<order>
                                drain: run what is in your pod, then leave;
                                now: give everything back and leave
@@ -58,10 +61,12 @@ DIRECTORIES = (
 )
 ENDED = ("done", "failed")
 ORDER = "queueorder"
+LIST = "list"
 YOUNG = 1.0  # seconds after the last write, in which more may come
 DRAIN = "drain"
 NOW = "now"
-SEEN, COUNTS = ".seen", ".counts"  # how notes of dispatchers end
+# How notes of dispatchers end.
+SEEN, COUNTS, CLAIM = ".seen", ".counts", ".claim"
 
 
 class Project:
@@ -206,6 +211,20 @@ class Project:
         names = self.names("dispatchers")
         return [name for name in names if name.endswith(ending)]
 
+    def claims(self) -> List[int]:
+        """The numbers of the claims, the latest last."""
+        found = (name[:-len(CLAIM)] for name in self.notes(CLAIM))
+        return sorted(int(number) for number in found if number.isdecimal())
+
+    def amend(self, kind: str, member: str, line: str) -> None:
+        """Add a line to our own record."""
+        path = self.path(kind, member)
+        descriptor = self.files.open_own(path)
+        try:
+            self.files.append(path, descriptor, os.fsencode(line))
+        finally:
+            self.files.close(descriptor)
+
     def leave_note(self, name: str, text: str, before: List[str]) -> None:
         """Write one down, and remove those before it."""
         self.files.create(self.path("dispatchers", name), text)
@@ -251,19 +270,25 @@ class Project:
         self.files.create(draft)
         self.files.remove(draft)
 
-    def first_in_queue(self) -> bytes:
-        """What queueorder says.
+    def whole(self, name: str) -> bytes:
+        """What queueorder or list says; b"" if it is missing.
 
         NFS: a file that was missed stays missing, so it is listed first.
         """
-        is_there = ORDER in self.files.names(self.root)
-        return self.files.read(self.path(ORDER))[1] if is_there else b""
+        is_there = name in self.files.names(self.root)
+        return self.files.read(self.path(name))[1] if is_there else b""
+
+    def replace(self, name: str, text: str, stamp: str) -> None:
+        """Write one of these."""
+        draft = self.path(f".{name}.{stamp}")
+        self.files.create(draft, text)
+        self.files.move(draft, self.path(name))
+
+    def first_in_queue(self) -> bytes:
+        return self.whole(ORDER)
 
     def put_first(self, text: str, stamp: str) -> None:
-        """Replace queueorder."""
-        draft = self.path(f".{ORDER}.{stamp}")
-        self.files.create(draft, text)
-        self.files.move(draft, self.path(ORDER))
+        self.replace(ORDER, text, stamp)
 
     # Steps of a worker
 

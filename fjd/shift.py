@@ -90,10 +90,12 @@ class Shift:
 
     def close(
         self, say: Callable[[str], None], is_quiet: bool, has_hired: bool,
+        left: int,
     ) -> None:
         """Say how it went (to the quiet, only what failed), and leave."""
         self.progress.end()
         self.outcome.update()
+        self.outcome.settle(left)
         lines = self.outcome.failures() if is_quiet else self.outcome.summary()
         for line in lines:
             say(line)

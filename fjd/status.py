@@ -1,7 +1,8 @@
 """How things stand, in one screen: for people, or as JSON.
 
-What a dispatcher at work has counted is believed (counts.py); without one,
-everything is listed.  All times are the file server's.
+Names are counted by listing them.  Only where a dispatcher at work has counted
+very many (counts.py), these counts are believed.  All times are the file
+server's.
 """
 import os
 import time
@@ -15,6 +16,7 @@ from fjd.project import Project
 COUNTS = "{waiting} waiting, {held} held, {given} given out, {running}" \
     " running, {done} done, {failed} failed"
 MOST_SHOWN = 10  # of the jobs that run
+MOST_LISTED = 10000  # names of jobs that wait or have ended
 SPANS = (("d", 86400), ("h", 3600), ("min", 60))
 ENGAGED = ("waiting", "given", "running", "dispatchers")
 STATES = ("busy", "idle", "silent")
@@ -86,10 +88,7 @@ def status_of(
 ) -> Dict[str, Any]:
     """What --json prints; most: of the jobs that run."""
     look = Look(project, here)
-    noted = None if is_exact else newest_counts(project, look.dispatchers)
-    written, dispatcher, counts = noted or (look.now, None, Counts(
-        len(project.waiting()), project.count("done"), project.count("failed"),
-    ))
+    written, dispatcher, counts = counted(project, look, is_exact)
     given = sum(len(project.given(worker) or []) for worker in look.workers)
     ahead = counts.waiting + given + len(look.runs)
     return {
@@ -106,6 +105,19 @@ def status_of(
         "dispatchers": look.dispatchers,
         "troubles": list(look.troubles(counts.waiting + given)),
     }
+
+
+def counted(project: Project, look: Look, is_exact: bool) -> Any:
+    """When the jobs were counted, by which dispatcher (None: by us), and the
+    Counts; only a dispatcher knows the rate.
+    """
+    noted = newest_counts(project, look.dispatchers)
+    if noted and not is_exact and sum(noted[2][:3]) >= MOST_LISTED:
+        return noted
+    return look.now, None, Counts(
+        len(project.waiting()), project.count("done"), project.count("failed"),
+        noted[2].rate if noted else None,
+    )
 
 
 def screen(found: Dict[str, Any]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from fjd.ledger import (
     CLEANED, DONE, Entry, FAILED, HEADER, Ledger, LOST, read_entries, RETRIED,
     SUPERSEDED,
 )
+from fjd.project import SEEN
 from fjd.results import as_joblog, results
 
 
@@ -156,3 +157,35 @@ def test_many_results_need_little_memory(project, record):
     shown = run([sys.executable, "-c", code, os.path.join(BIN, "fjd"),
                  "results"])
     assert shown.stderr == "" and shown.stdout.count("\n") == 100002
+
+
+def with_more_columns(line):
+    return line + "\tmore"
+
+
+def without_the_last(line):
+    return line.rpartition("\t")[0]
+
+
+@pytest.mark.parametrize("change", [with_more_columns, without_the_last])
+def test_a_ledger_of_another_version_is_read_by_all(project, put, change):
+    """Columns come at the end; results, audit, why and the next summary."""
+    put("good", "[control]\nexecutable: true\n")
+    put("bad", "[control]\nexecutable: false\n")
+    ok("fjd-recruiter", "hire", "1")
+    assert run(command("fjd-dispatcher")).returncode == 3
+    for path in project.ledger_files():
+        with open(path) as file:
+            lines = file.read().splitlines()
+        with open(path, "w") as file:
+            file.writelines(change(line) + "\n" for line in lines)
+    for name in project.notes(SEEN):
+        os.unlink(project.path("dispatchers", name))
+    ends = sorted(told(project))
+    assert ends == [(DONE, "good"), (FAILED, "bad")]
+    audit = ok("fjd", "audit")
+    assert audit == ["0 waiting, 0 held, 0 given out, 0 running, 1 done,"
+                     " 1 failed: 0 not accounted for"]
+    assert any("failed, exit 1" in line for line in ok("fjd", "why", "bad"))
+    summary = run(command("fjd-dispatcher")).stdout
+    assert "] 1 done, 1 failed: bad (exit 1)\n" in summary

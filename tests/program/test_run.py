@@ -10,7 +10,7 @@ import pytest
 
 from helpers import command, finish, ledger, LONG, ok, run, wait_until
 
-from fjd.joblist import latest_project, listed, new_project
+from fjd.joblist import hashed, listed
 from fjd.project import Project
 
 HOLD = "touch begun{}; while test -e hold; do sleep 0.02; done"
@@ -212,15 +212,18 @@ def test_where_the_output_is_is_said_if_there_is_any(home):
 def test_resume_with_nothing_left_says_so(home):
     assert run_fjd("run", "-k", "echo", ":::", "a")[0] == 0
     assert run_fjd("run", "--resume", "-k", "echo", ":::", "a") == [
-        0, "a\n", "[fjd] Nothing to do.\n[fjd] 1 done, 0 failed\n"]
+        0, "a\n", f'[fjd] Resuming project "{projects(home)[0].name}", which'
+        " has 1 of 1 command(s).\n[fjd] Nothing to do.\n"
+        "[fjd] 1 done, 0 failed\n"]
 
 
-def test_a_new_run_has_a_new_project_and_the_latest_goes_on(home):
-    for name in ("a", "b"):
-        assert run_fjd("run", "-k", "echo", ":::", name)[1] == name + "\n"
+def test_a_new_run_has_a_new_project_and_the_latest_of_equals_goes_on(home):
+    for _ in range(2):
+        assert run_fjd("run", "-k", "echo", ":::", "a")[1] == "a\n"
     one, two = projects(home)
     assert two.name == one.name + "-2"
-    assert run_fjd("run", "--resume", "-k", "echo", ":::", "a")[1] == "a\n"
+    assert run_fjd("run", "--resume", "-k", "echo", ":::", "a", "b")[:2] == [
+        0, "a\nb\n"]
     assert len(two.names("done")) == 2 and len(one.names("done")) == 1
 
 
@@ -230,7 +233,7 @@ def test_another_directory_is_another_list(home, monkeypatch):
     monkeypatch.chdir(home / "sub")
     status, _, said = run_fjd("run", "--resume", "true", ":::", "a")
     place = os.path.realpath(os.getcwd())
-    nothing = f"[fjd] Nothing of this command was begun in {place}: all of it"
+    nothing = f"[fjd] Nothing of this list was begun in {place}: all of it"
     assert status == 0 and said.startswith(f"{nothing} is run.\n")
     assert len(projects(home)) == 2
 
@@ -301,17 +304,6 @@ def test_only_marks_tell_what_is_done(project):
     assert {job.mark for job in jobs} < {job.mark for job in grown}
     elsewhere = list(listed(["b", "x", "a", "a", "a"], "/tmp"))
     assert {job.mark for job in jobs}.isdisjoint(j.mark for j in elsewhere)
-
-
-def test_number_of_a_new_project_is_above_all_others(tmp_path):
-    where = (str(tmp_path), "echo", "/tmp")
-    assert latest_project(*where) == ""
-    first = new_project(*where)
-    assert latest_project(*where) == first
-    assert new_project(*where) == first + "-2"
-    (tmp_path / (first + "-10")).mkdir()
-    assert latest_project(*where) == first + "-10"
-    assert new_project(*where) == first + "-11"
 
 
 # Signals
@@ -418,7 +410,8 @@ def test_workers_of_a_killed_one_are_fired_even_if_nothing_is_left(
     project, = projects(home)
     wait_until(lambda: project.names("done"))
     assert run_fjd("run", "--resume", HOLD, ":::", "a") == [
-        0, "", "[fjd] Nothing to do.\n"
+        0, "", f'[fjd] Resuming project "{project.name}", which has 1 of 1'
+        " command(s).\n[fjd] Nothing to do.\n"
         f'[fjd] Started on project "{project.name}"\n'
         "[fjd] No (more) jobs.\n[fjd] 1 done, 0 failed\n"]
     assert nobody_lives(project)

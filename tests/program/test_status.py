@@ -1,7 +1,6 @@
 """fjd status: how things stand, in one screen."""
 import json
 import os
-import re
 import time
 
 import pytest
@@ -19,10 +18,10 @@ ELSEWHERE = myself()._replace(host="lab7", boot="x")
 
 @pytest.fixture
 def dispatcher(project):
-    """One that is at work, and has written down what is not so."""
+    """One that is at work, and has counted many jobs that are not there."""
     succession = Succession(project, myself())
     succession.take_over()
-    counts = {"waiting": 60, "done": 3, "failed": 4, "rate": 0.5}
+    counts = {"waiting": 60000, "done": 3, "failed": 4, "rate": 500.0}
     project.leave_note(
         f"{succession.id}.1{COUNTS}", json.dumps(counts), [])
     return succession
@@ -66,10 +65,10 @@ def test_counts_of_a_dispatcher_at_work_are_believed_and_dated(
     os.utime(note, (time.time() - 7, time.time() - 7))
     new_worker(project)
     lines = shown(project)
-    assert lines[0].startswith("60 waiting") and "3 done, 4 failed" in lines[0]
+    assert lines[0].startswith("60000 waiting") and "3 done, 4 failed" in lines[0]
     assert lines[1] == "waiting, done and failed: as of 7 s ago, by" \
         f" dispatcher {dispatcher.id} on host {myself().host} (--exact: now)"
-    assert lines[-1] == "rate: 30 jobs a minute, about 2 min left"
+    assert lines[-1] == "rate: 30000 jobs a minute, about 2 min left"
     assert shown(project, is_exact=True)[0].startswith("0 waiting")
 
 
@@ -86,7 +85,25 @@ def test_counts_of_a_dispatcher_that_is_gone_are_not_believed(
     assert shown(project)[0].startswith("0 waiting")
 
 
-def test_the_queue_is_not_listed_if_there_are_counts(
+@pytest.mark.parametrize("counts", [
+    {"waiting": 9990, "done": 9, "failed": 0},
+    {"waiting": 0, "done": 0, "failed": 0},
+])
+def test_few_names_are_counted_at_once(project, dispatcher, put, counts):
+    """Old counts of a dispatcher say nothing but the rate."""
+    project.leave_note(
+        f"{dispatcher.id}.2{COUNTS}", json.dumps({**counts, "rate": 0.5}),
+        project.notes(COUNTS))
+    put("job1", "")
+    project.files.create(project.path("done", "job2~1.a-1"))
+    lines = shown(project)
+    assert lines[0] == "1 waiting, 0 held, 0 given out, 0 running, 1 done," \
+        " 0 failed"
+    assert not any("as of" in line for line in lines)
+    assert "rate: 30 jobs a minute, about 2 s left" in lines
+
+
+def test_the_queue_is_not_listed_if_there_are_many(
     project, dispatcher, monkeypatch,
 ):
     real = project.files.names
@@ -95,7 +112,7 @@ def test_the_queue_is_not_listed_if_there_are_counts(
         assert os.path.basename(directory) not in ("jobqueue", "done")
         return real(directory)
     monkeypatch.setattr(project.files, "names", names)
-    assert shown(project)[0].startswith("60 waiting")
+    assert shown(project)[0].startswith("60000 waiting")
 
 
 def test_a_running_job_is_told_with_its_host_and_since_when(project):
@@ -214,16 +231,16 @@ def test_a_process_of_this_host_is_alive_or_not(project):
     assert Look(project, me).silent == {}
 
 
-def test_a_real_dispatcher_is_believed_until_it_ends(project, put):
-    put("job1", "[control]\nexecutable: true\n")
+def test_beside_a_real_dispatcher_it_agrees_with_ls(project, put):
+    """At every moment, whatever that has counted some seconds ago."""
     dispatcher = start("fjd-dispatcher", "--keep-running")
     try:
         wait_until(lambda: project.notes(COUNTS))
-        lines = ok("fjd", "status")
-        assert lines[0].startswith("1 waiting")
-        assert re.match(
-            r"waiting, done and failed: as of \d+ s ago, by", lines[1])
+        for number in range(3):
+            put(f"job{number}", "[control]\nexecutable: true\n")
+            lines = ok("fjd", "status")
+            assert lines[0].startswith(f"{number + 1} waiting")
+            assert not any("as of" in line for line in lines)
     finally:
         dispatcher.terminate()
         finish(dispatcher)
-    assert not any("as of" in line for line in ok("fjd", "status"))

@@ -34,6 +34,7 @@ class Checks:
         self.unsaved = b""     # what was lost on its way to the server
         self.jobs = []         # all that the user wanted
         self.told = set()      # failed attempts that a dispatcher told of
+        self.vanished = set()  # jobs of which a dispatcher said so
 
     def demand(self, condition, what, *details):
         if not condition:
@@ -190,6 +191,9 @@ class Checks:
         for job in self.jobs:
             self.demand(
                 job.is_accepted or not job.is_wanted, "not ended", job.path)
+        for name in self.vanished:
+            ends = [job.is_accepted for job in self.jobs if job.name == name]
+            self.demand(not all(ends), "said to have vanished", name)
         accepted = {
             name: place for place in ENDS
             for name in server.listing(f"{ROOT}/{place}")

@@ -2,6 +2,7 @@
 import signal
 
 from fjd import cli
+from fjd.account import VANISHED
 from fjd.dispatcher import Dispatcher
 from fjd.errands import Errands
 from fjd.liveness import enrol, Watch
@@ -109,9 +110,12 @@ def run(process, new):
 def tell(process, new, memory, watch):
     """How it went, to the user and to the next one."""
     new.outcome.update()
+    new.outcome.settle(left=0)
     for line in new.outcome.summary():
         new.say(line)
     process.world.checks.told.update(new.outcome.failed)
+    process.world.checks.vanished.update(
+        e.job for e in new.outcome.missing if e.event == VANISHED)
     leave_memory(
         process.project, new.succession.id, new.stamps.new(), memory, watch,
         new.outcome.offsets)

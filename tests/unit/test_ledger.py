@@ -5,7 +5,9 @@ import re
 import pytest
 from hypothesis import given, strategies as st
 
-from fjd.ledger import DONE, Entry, escape, FAILED, HEADER, Ledger, LOST
+from fjd.ledger import (
+    DONE, Entry, escape, FAILED, HEADER, Ledger, LOST, read_entries,
+)
 from test_files import room_for
 
 MEANING = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
@@ -72,3 +74,34 @@ def test_the_header_is_there_also_if_the_first_line_did_not_fit(ledger):
         ledger.write(END)
     ledger.write(END)
     assert lines(ledger)[0] == HEADER and len(lines(ledger)) == 2
+
+
+@pytest.mark.parametrize("columns", range(3, len(Entry._fields)))
+def test_lines_with_fewer_columns_are_read(project, ledger, columns):
+    """Those of an older fjd; what it did not know is left open."""
+    whole = Entry(FAILED, "a", "a~1.a-1", "lab7", "w", 1.0, 2.5, "exit 1", 0.5,
+                  2048, "false", "no reason")
+    ledger.write(whole)
+    cut = [line.split("\t")[:columns] for line in lines(ledger)]
+    with open(ledger.path, "w") as file:
+        file.writelines("\t".join(line).rstrip("\n") + "\n" for line in cut)
+    assert list(read_entries(project, ledger.path)) == [
+        Entry(*whole[:columns])]
+
+
+def test_lines_with_more_columns_are_read(project, ledger):
+    ledger.write(END)
+    more = "".join(line[:-1] + "\tmore\n" for line in lines(ledger))
+    with open(ledger.path, "w") as file:
+        file.write(more)
+    assert list(read_entries(project, ledger.path)) == [END]
+
+
+@pytest.mark.parametrize("line", [
+    "", "done", "done\tscrap", HEADER[:-1],
+    "done\ta\ta~1.a-1\t\tw\tnever\t2.0",
+])
+def test_what_is_no_line_of_a_ledger_is_not_read(project, ledger, line):
+    with open(ledger.path, "w") as file:
+        file.write(line + "\n")
+    assert list(read_entries(project, ledger.path)) == []
