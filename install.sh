@@ -78,6 +78,7 @@ install() {
         "Would install fjd $version in $root, for $("$python" -V):" "$new"
     prove "$stage"
     replace
+    compile
     prove "$root"
     say "Installed fjd $version in $root, for $("$python" -V)."
     [ -n "${DESTDIR-}" ] || advise_path
@@ -187,7 +188,7 @@ look_around() {  # for what cannot be replaced
 }
 
 prove() {  # prove DIR: what is there runs
-    said=$(PYTHONDONTWRITEBYTECODE=1 "$1/bin/fjd-worker" --version 2>&1) ||
+    said=$("$1/bin/fjd-worker" --version 2>&1) ||
         die 1 "$1/bin/fjd-worker: does not run: $(say "$said" | tail -n 1)"
 }
 
@@ -204,6 +205,15 @@ replace() {  # also what was killed an hour ago, or before
     write_list "$new $made"
     for name in $old; do grep -qxF "$name" "$list" || remove "$name"; done
     find "$root/" -maxdepth 1 -name '.fjd.new.*' -mmin +60 -exec rm -rf {} +
+}
+
+compile() {  # for each Python there is, which then starts in half the time
+    write='import sys; exec(open(sys.argv[1] + "/fjd/bytecode.py").read())
+write_all(sys.argv[1])'
+    for candidate in "$python" $pythons; do
+        ! "$candidate" -c "$is_good" >/dev/null 2>&1 ||
+            "$candidate" -I -c "$write" "$root/lib/fjd" || :
+    done
 }
 
 write_list() {  # write_list NAMES: they have no spaces

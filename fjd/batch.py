@@ -18,7 +18,7 @@ from fjd.account import Asked
 from fjd.alarm import Alarm
 from fjd.claim import Claim
 from fjd.errands import Errands
-from fjd.errors import BadUsage, Busy, FjdError, SOME_FAILED
+from fjd.errors import BadUsage, Busy, FjdError, Hopeless, SOME_FAILED
 from fjd.hiring import Hiring
 from fjd.inorder import InOrder
 from fjd.jobfile import of_command
@@ -268,7 +268,7 @@ class Batch:
         self.dispatcher.fire()
         try:
             self.shift.work(self.wait)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Hopeless):
             pass  # All have been told.
 
     def way_on(self) -> str:

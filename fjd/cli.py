@@ -13,20 +13,24 @@ import re
 import signal
 import stat
 import sys
+import time
 from typing import (
     Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple,
 )
 
 from fjd import __version__, files
 from fjd.alarm import LONGEST
-from fjd.errors import BadUsage, FjdError, NotYours
+from fjd.errors import BadUsage, FjdError, Hopeless, NotYours
+from fjd.files import FINAL, HINTS, is_of_job
 from fjd.liveness import BEAT
 from fjd.names import is_project, LONGEST_JOB_NAME, printable
 from fjd.process import without_job
-from fjd.project import Project
+from fjd.project import JOBS, Project
 from fjd.terminal import Terminal
 
 HOME_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+AWAY = 60.0  # seconds that a project may be missing before that is believed
+NO_THREAD = "can't start new thread"  # Python's RuntimeError
 SIGNALLED = 128
 MOST_LOSSES = 3
 YES = ("y", "yes")
@@ -184,7 +188,18 @@ def open_project(name: str, say: Callable[[str], None]) -> Project:
         project.make_directories()
     except PermissionError as error:
         raise NotYours(f"{error.filename}: {error.strerror}")
+    check_file_system(project)
     return project
+
+
+def check_file_system(project: Project) -> None:
+    """Jobs cannot be renamed from one file system to another."""
+    first, *others = map(project.path, JOBS)
+    for place in others:
+        if os.stat(place).st_dev != os.stat(first).st_dev:
+            raise FjdError(
+                f"{place}: not on the file system of {first}",
+                HINTS[errno.EXDEV])
 
 
 def see_witness(name: str, witness: str) -> None:
@@ -358,31 +373,48 @@ def is_agreed(question: str) -> bool:
 
 def patiently(
     step: Callable[[], float], say: Callable[[str], None], project: Project,
+    clock: Any = time,
 ) -> Callable[[], float]:
     """A step that is tried again while the home is full or does not answer.
 
     Nothing is lost meanwhile: a step that fails leaves files where they are.
+    What waiting does not cure is Hopeless.
     """
-    said = ("", "")
+    device = project.files.device(project.home)
+    said: Optional[Tuple[str, Optional[str]]] = None
+    deadline = math.inf  # for a project that is missing
+    has_gap = False
 
     def turn() -> float:
-        nonlocal said
+        nonlocal said, deadline, has_gap
         try:
+            if has_gap:
+                project.make_directories()
             wait = step()
         except OSError as error:
-            if project.is_gone():
+            if error.errno in FINAL:
+                raise Hopeless(in_words(error), HINTS.get(error.errno, ""))
+            is_missing = project.is_missing()
+            now = clock.monotonic()
+            deadline = min(deadline, now + AWAY) if is_missing else math.inf
+            if is_missing and (project.is_gone(device) or now > deadline):
                 raise FjdError(f"{project.root}: it was removed")
+            has_gap = isinstance(error, FileNotFoundError) and not is_missing
             why = (os.path.dirname(error.filename or ""), error.strerror)
             if why != said:
                 said = why
-                name = error.filename or "a file"
-                say(f"{name}: {error.strerror}; trying again.")
-            if isinstance(error, FileNotFoundError):
-                project.make_directories()  # One of them was removed.
+                say(f"{in_words(error)}; trying again.")
             return LONGEST
-        said = ("", "")
+        said, deadline, has_gap = None, math.inf, False
         return wait
     return turn
+
+
+def in_words(error: OSError) -> str:
+    """What an error is about, if that can be told, and why."""
+    process = "a new process" if error.errno == errno.EAGAIN else ""
+    about, why = error.filename or process, error.strerror or str(error)
+    return f"{about}: {why}" if about else why
 
 
 def leave_job() -> None:
@@ -401,6 +433,8 @@ def run(main: Callable[[], Optional[int]]) -> None:
     """Run a command, and end with its exit code."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Whoever started us may ignore it; then no end of a child can be told.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         status = main_status(main)
     except FjdError as error:
@@ -411,14 +445,31 @@ def run(main: Callable[[], Optional[int]]) -> None:
     except BrokenPipeError:
         silence(sys.stdout)
         status = SIGNALLED + signal.SIGPIPE
+    except (MemoryError, RuntimeError) as error:
+        status = status_of_shortage(error)
     except OSError as error:
-        silence(sys.stdout)
-        if not error.filename and error.errno not in HOME_TROUBLES:
-            raise
-        complain(f"{error.filename or 'standard output'}: {error.strerror}")
-        is_ours = not isinstance(error, PermissionError)
-        status = os.EX_IOERR if is_ours else os.EX_NOPERM
+        status = status_of(error)
     sys.exit(status)
+
+
+def status_of(error: OSError) -> int:
+    """Say what went wrong; one that nobody can make sense of is raised."""
+    silence(sys.stdout)
+    if not error.filename and error.errno in HOME_TROUBLES:
+        error.filename = "standard output"
+    elif not error.filename and is_of_job(error):
+        raise error
+    complain(in_words(error), HINTS.get(error.errno or 0, ""))
+    is_ours = not isinstance(error, PermissionError)
+    return os.EX_IOERR if is_ours else os.EX_NOPERM
+
+
+def status_of_shortage(error: Exception) -> int:
+    if isinstance(error, RuntimeError) and str(error) != NO_THREAD:
+        raise error
+    text = str(error) or os.strerror(errno.ENOMEM)
+    complain(text, HINTS[errno.ENOMEM])
+    return os.EX_IOERR
 
 
 def main_status(main: Callable[[], Optional[int]]) -> Any:
@@ -434,8 +485,11 @@ def main_status(main: Callable[[], Optional[int]]) -> Any:
 
 def silence(stream: Any) -> None:
     """Nobody reads it any more, nor what Python would flush at its end."""
-    if stream:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    try:
+        if stream:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except OSError:
+        pass  # Too many files are open.
 
 
 def complain(message: str, hint: str = "") -> None:

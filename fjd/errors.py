@@ -54,6 +54,12 @@ class NotYours(FjdError):
     exit_code = os.EX_NOPERM
 
 
+class Hopeless(FjdError):
+    """An error of the system that waiting does not cure."""
+
+    exit_code = os.EX_IOERR
+
+
 class BadJob(Exception):
     """This job cannot be run; the text says why.  Only the job fails.
 

@@ -15,13 +15,30 @@ import stat
 from functools import lru_cache
 from typing import Any, Callable, List, Tuple, Union
 
-# The machine or the server is short of something for a while.
+# What an errno says of what met it.  Passing: the machine or the server is
+# short of something for a while.  Final: waiting does not cure it, so its
+# process leaves.  A job that could not be read or started is to blame for all
+# others; whoever does something else tries that again.
 PASSING = (
-    errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO,
-    errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN,
+    errno.EAGAIN, errno.ENOMEM, errno.ENFILE, errno.EIO, errno.ENODEV,
+    errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETXTBSY,
 )
+FINAL = (errno.EMFILE, errno.EFBIG, errno.ECHILD, errno.EXDEV)
+HINTS = {
+    errno.EAGAIN: "try: fewer processes, or a higher limit (ulimit -u)",
+    errno.ENOMEM: "try: fewer processes, or higher limits (ulimit -v, -u)",
+    errno.EMFILE: "try: a higher limit (ulimit -n)",
+    errno.ENFILE: "try: fewer processes on this machine",
+    errno.EFBIG: "try: a higher limit (ulimit -f)",
+    errno.EXDEV: "try: all directories of a project on one file system",
+}
 STALE = (errno.ESTALE, getattr(errno, "EREMOTEIO", errno.ESTALE))
 TRIES = 4
+
+
+def is_of_job(error: OSError) -> bool:
+    """Whether only the job is to blame that was to be read or started."""
+    return error.errno not in PASSING + FINAL
 
 
 def by_path(call: Callable, path: str, *arguments: Any) -> Any:
@@ -126,7 +143,7 @@ def is_there(path: str) -> bool:
     except FileNotFoundError:
         return is_link(path)
     except OSError as error:
-        if error.errno in PASSING:
+        if not is_of_job(error):
             raise
         # It is there, and cannot be opened: a socket, not readable ...
     return True
@@ -254,8 +271,17 @@ def close(descriptor: int) -> None:
 
 
 def append(path: str, descriptor: int, line: bytes) -> None:
-    """Write a whole line or nothing (ENOSPC)."""
+    """Write a whole line or nothing (ENOSPC, EFBIG)."""
     before = length(descriptor)
-    if named(path, os.write, descriptor, line) != len(line):
+    sent = named(path, os.write, descriptor, line)
+    try:
+        while sent < len(line):  # The next write tells why.
+            sent += named(path, os.write, descriptor, line[sent:])
+    except OSError:
         os.ftruncate(descriptor, before)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        raise
+
+
+def device(path: str) -> int:
+    """The number of the file system that it is on."""
+    return by_path(os.stat, path).st_dev

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from fjd import config
 from fjd.errors import BadJob
-from fjd.files import PASSING
+from fjd.files import is_of_job
 
 NICENESS = 9
 WRITE_BUFFER = 4096  # bytes; what is longer may come in several writes
@@ -98,7 +98,7 @@ def read_start(files: Any, path: str) -> Tuple[os.stat_result, bytes]:
             raise BadJob("it is a link that leads nowhere")
         raise
     except OSError as error:
-        if error.errno in PASSING:
+        if not is_of_job(error):
             raise
         raise BadJob(f"cannot read it: {error.strerror}")
 

@@ -38,6 +38,7 @@ class JobLog:
         self.k = 0
         self.descriptor: Optional[int] = None
         self.shown = 0
+        self.has_note = False
 
     @property
     def draft(self) -> str:
@@ -47,6 +48,7 @@ class JobLog:
         """A descriptor for a job's stdout and stderr."""
         self.k += 1
         self.shown = 0
+        self.has_note = False
         self.descriptor = self.project.files.open_log(self.draft)
         return self.descriptor
 
@@ -76,6 +78,15 @@ class JobLog:
         unless_removed(self.finish, attempt, note)
         self.close()
 
+    def append(self, line: bytes) -> None:
+        """Leave out what does not fit; the ledger has it as well."""
+        assert self.descriptor is not None
+        try:
+            self.project.files.append(self.draft, self.descriptor, line)
+        except OSError as error:
+            if error.errno != errno.EFBIG:
+                raise
+
     def close(self) -> None:
         descriptor, self.descriptor = self.descriptor, None
         try:
@@ -87,14 +98,15 @@ class JobLog:
     def finish(self, attempt: str, note: str) -> None:
         files = self.project.files
         assert self.descriptor is not None
-        if note:
+        if note and not self.has_note:
             is_new_line = files.has_whole_lines(self.descriptor)
             start = "" if is_new_line else "\n"
-            line = os.fsencode(f"{start}[fjd-worker] {note}\n")
-            files.append(self.draft, self.descriptor, line)
+            self.append(os.fsencode(f"{start}[fjd-worker] {note}\n"))
+            self.has_note = True
         self.echo()
         if files.length(self.descriptor):
-            files.move(self.draft, self.project.job_log(attempt))
+            if not files.move(self.draft, self.project.job_log(attempt)):
+                self.project.check_home()
         else:
             self.close()  # NFS: an open file would only be renamed.
             files.remove(self.draft)

@@ -25,6 +25,7 @@ worker's own 20,000 or so are the least); command is what the job file says,
 and reason why it could not be run.  \\t, \\n, \\r and \\\\ stand for what they
 mean.
 """
+import errno
 import os
 import re
 from typing import (
@@ -134,18 +135,44 @@ def read_entries(
 
 
 class Ledger:
-    """This process's own file; made with its first line."""
+    """This process's own file; made with its first line.
+
+    One that may not grow (ulimit -f) goes on in another file.
+    """
 
     def __init__(self, project: Project, writer: str) -> None:
         self.project = project
-        self.path = project.ledger_file(writer)
+        self.writer = writer
+        self.part = 1
         self.descriptor: Optional[int] = None
         self.has_header = False
         self.is_synced = True
 
+    @property
+    def path(self) -> str:
+        return self.project.ledger_file(self.writer, self.part)
+
     def write(self, entry: Entry) -> None:
         """OSError if the line could not be written whole; then it is not."""
         text = line_of(entry)
+        try:
+            self.append(text)
+        except OSError as error:
+            if error.errno != errno.EFBIG or not self.has_header:
+                raise
+            self.begin_part()
+            self.append(text)
+        self.is_synced = False
+
+    def begin_part(self) -> None:
+        self.sync()
+        descriptor, self.descriptor = self.descriptor, None
+        self.part += 1
+        self.has_header = False
+        if descriptor is not None:
+            self.project.files.close(descriptor)
+
+    def append(self, text: str) -> None:
         if self.descriptor is None:
             self.descriptor = self.project.files.open_own(self.path)
         line = os.fsencode(text if self.has_header else HEADER + text)
@@ -153,7 +180,6 @@ class Ledger:
         # NFS: to ask brings the line to the server, before the job's end is.
         self.project.files.length(self.descriptor)
         self.has_header = True
-        self.is_synced = False
 
     def sync(self) -> None:
         if not self.is_synced and self.descriptor is not None:

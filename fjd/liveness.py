@@ -25,7 +25,8 @@ HIRING = "hiring"  # the session of a dispatcher that hires by itself
 FRESH = 2.5  # of its beats: how old a sign of life may be of who is at work
 MISSED = 6   # of them make a silent worker dead
 START = 19   # where the start time is in /proc/PID/stat, from the state on
-MOST_IN_SIGHT = 256  # a process may have 1,024 open files
+# Of the files that this process may have open (ulimit -n), a quarter.
+MOST_IN_SIGHT = min(256, os.sysconf("SC_OPEN_MAX") // 4)
 
 
 class Identity(NamedTuple):

@@ -36,7 +36,8 @@ The grammar of the names is in names.py.
     screenlogs/<session>.err   there while a worker starts: its stderr; the
                                worker removes it when it has announced itself
     ledger/<who>.tsv           a line for each attempt that ended or went
-                               back (ledger.py); one file a writer
+                               back (ledger.py); one file a writer, and
+                               <who>~0002.tsv ... where none may grow
 
 Invariants: a job is one file in exactly one place, and where it lies is its
 state.  Every step is one rename.  An attempt is accepted if and only if it
@@ -60,6 +61,7 @@ DIRECTORIES = (
     "workers", "dispatchers", "orders", "joblogs", "screenlogs", "ledger",
 )
 ENDED = ("done", "failed")
+JOBS = ("jobqueue", "held", "jobpods", "running") + ENDED
 ORDER = "queueorder"
 LIST = "list"
 YOUNG = 1.0  # seconds after the last write, in which more may come
@@ -84,13 +86,37 @@ class Project:
         for directory in DIRECTORIES:
             self.files.make_directory(self.path(directory))
 
-    def is_gone(self) -> bool:
-        """Whether its user has removed it."""
+    @property
+    def home(self) -> str:
+        """Where it is among others."""
+        return os.path.dirname(self.root)
+
+    def is_missing(self) -> bool:
+        """Whether nothing is there: it was removed, or its home is away."""
         try:
             self.files.names(self.root)
         except OSError as error:
             return isinstance(error, FileNotFoundError)
         return False
+
+    def is_gone(self, device: int) -> bool:
+        """Whether its user has removed it: its home, of that device, is there
+        with other things in it.
+        """
+        try:
+            others = self.files.names(self.home)
+            is_home = self.files.device(self.home) == device
+        except OSError:
+            return False
+        return bool(others) and is_home and self.name not in others
+
+    def check_home(self) -> None:
+        """To be called before something that is missing counts as removed.
+
+        OSError, if the whole project is missing.
+        """
+        if self.is_missing():
+            raise OSError(errno.ENODEV, os.strerror(errno.ENOENT), self.root)
 
     def is_in_use(self) -> bool:
         """Whether jobs wait, or a dispatcher may be at work."""
@@ -146,6 +172,7 @@ class Project:
         try:
             return self.names("jobpods", worker)
         except (FileNotFoundError, NotADirectoryError):
+            self.check_home()
             return None
 
     def running(self) -> List[Running]:
@@ -180,6 +207,7 @@ class Project:
         try:
             status, text = self.files.read(self.path(kind, member))
         except FileNotFoundError:
+            self.check_home()
             return None
         return status.st_mtime, text.decode(errors="replace")
 
@@ -188,7 +216,11 @@ class Project:
 
         FileNotFoundError: we were taken for dead.
         """
-        self.files.touch(self.path(kind, member))
+        try:
+            self.files.touch(self.path(kind, member))
+        except FileNotFoundError:
+            self.check_home()
+            raise
 
     def beat(self, kind: str, member: str) -> float:
         """The same, and the server's time, in its seconds."""
@@ -226,8 +258,16 @@ class Project:
             self.files.close(descriptor)
 
     def leave_note(self, name: str, text: str, before: List[str]) -> None:
-        """Write one down, and remove those before it."""
-        self.files.create(self.path("dispatchers", name), text)
+        """Write one down, and remove those before it.
+
+        One that is too large (ulimit -f) is left out: it decides nothing.
+        """
+        try:
+            self.files.create(self.path("dispatchers", name), text)
+        except OSError as error:
+            if error.errno != errno.EFBIG:
+                raise
+            return
         for old in before:
             self.files.remove(self.path("dispatchers", old))
 
@@ -333,8 +373,15 @@ class Project:
         except OSError:
             return 0.0
 
+    def is_there(self, path: str) -> bool:
+        """Whether a job is; OSError if its project is not."""
+        if self.files.is_there(path):
+            return True
+        self.check_home()
+        return False
+
     def is_running(self, run: Running) -> bool:
-        return self.files.is_there(self.job_file(run))
+        return self.is_there(self.job_file(run))
 
     def end(self, run: Running, place: str) -> bool:
         """Commit to done/ or failed/; False if others were given the job."""
@@ -342,7 +389,7 @@ class Project:
 
     def commit(self, source: str, target: str) -> bool:
         # NFS: a move that reports failure may have happened.
-        return self.shift(source, target) or self.files.is_there(target)
+        return self.shift(source, target) or self.is_there(target)
 
     def shift(self, source: str, target: str) -> bool:
         """Move a job into a directory that has to be there."""
@@ -355,7 +402,7 @@ class Project:
 
     def is_accepted(self, attempt: str) -> bool:
         return any(
-            self.files.is_there(self.path(place, attempt))
+            self.is_there(self.path(place, attempt))
             for place in ENDED
         )
 
@@ -456,7 +503,9 @@ class Project:
             _, text = self.files.read(self.session_log(session))
         except FileNotFoundError:
             return None
-        return text.decode(errors="replace").strip().rpartition("\n")[2]
+        lines = text.decode(errors="replace").splitlines()
+        # Below an error, what to do is indented.
+        return ([""] + [line for line in lines if line.strip() == line])[-1]
 
     def forget_sessions(self) -> None:
         """Remove what recruiters left that were killed while they hired."""
@@ -464,8 +513,9 @@ class Project:
             if name.endswith(".err"):
                 self.files.remove(self.path("screenlogs", name))
 
-    def ledger_file(self, writer: str) -> str:
-        return self.path("ledger", f"{writer}.tsv")
+    def ledger_file(self, writer: str, part: int = 1) -> str:
+        more = f"~{part:04}" if part > 1 else ""  # Sorted, it comes later.
+        return self.path("ledger", f"{writer}{more}.tsv")
 
     def ledger_files(self) -> List[str]:
         return [self.path("ledger", name) for name in self.names("ledger")]

@@ -3,6 +3,7 @@
 Neither the user's .screenrc nor .tmux.conf is read, for what they start
 would keep a session alive without its worker.
 """
+import os
 import signal
 import subprocess
 import sys
@@ -103,6 +104,18 @@ def manage(name: str, *arguments: str, **how: Any) -> None:
         raise Unavailable(f"{name}: {why}", SOCKETS)
 
 
+def check_terminals() -> None:
+    """See that there is a terminal for a session: screen would not say so."""
+    try:
+        for descriptor in os.openpty():
+            os.close(descriptor)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise Unavailable(
+            f"no terminal for a session: {why}",
+            "try: mount -t devpts devpts /dev/pts (as root)")
+
+
 def start(
     kind: str, name: str, argv: List[str], environ: Dict[str, str],
     directory: str,
@@ -113,6 +126,7 @@ def start(
             argv, env=environ, cwd=directory, start_new_session=True,
             stdin=null, stdout=null, stderr=null)
         return
+    check_terminals()
     words = [word.format(name, directory) for word in STARTS[kind]]
     kept = [f"{key}={environ[key]}" for key in STRIPPED if key in environ]
     manage(kind, *words, *kept, *argv, _env=environ, _cwd=directory)

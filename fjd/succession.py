@@ -69,4 +69,7 @@ class Succession:
         self.project.strike("dispatchers", before)
 
     def leave(self) -> None:
-        self.project.strike("dispatchers", self.id)
+        try:
+            self.project.strike("dispatchers", self.id)
+        except FileNotFoundError:
+            pass  # Its user has removed the project.

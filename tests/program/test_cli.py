@@ -12,7 +12,7 @@ import pytest
 
 from helpers import command, fjd, LONG, ok, run
 
-from fjd import cli
+from fjd import bytecode, cli
 from fjd.errors import BadUsage
 
 COMMANDS = ["fjd", "fjd-dispatcher", "fjd-recruiter", "fjd-worker"]
@@ -284,6 +284,7 @@ def test_ctrl_c_while_modules_are_imported_is_quiet(name, tmp_path):
     (tmp_path / "bin").mkdir()
     shutil.copy(command(name)[1], str(tmp_path / "bin"))
     (tmp_path / "fjd").mkdir()
+    shutil.copy(bytecode.__file__, str(tmp_path / "fjd"))
     (tmp_path / "fjd" / "__init__.py").write_text("")
     (tmp_path / "fjd" / "cli.py").write_text(script)
     result = run([command(name)[0], str(tmp_path / "bin" / name)])

@@ -52,7 +52,8 @@ def worker(process, session, interval):
 
 
 def work(process, new):
-    turn = cli.patiently(new.step, new.say, process.project)
+    turn = cli.patiently(
+        new.step, new.say, process.project, process.clock)
     while not new.has_left:
         if "TERM" in process.wait(turn()):
             new.order = NOW
@@ -102,7 +103,8 @@ def dispatch(process, new, memory, once):
 
 
 def run(process, new):
-    turn = cli.patiently(new.step, new.say, process.project)
+    turn = cli.patiently(
+        new.step, new.say, process.project, process.clock)
     while not new.has_ended:
         process.clock.sleep(turn())
 

@@ -195,6 +195,7 @@ class Process:
         exec(FILES, module.__dict__)
         module.os = SimOS(self)
         module.is_fuse = lambda directory: self.world.home.is_fuse
+        module.device = lambda path: 0
         return module
 
     def live(self):

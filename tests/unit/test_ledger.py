@@ -1,4 +1,5 @@
 """The ledger: a header, then a line for each end, whole or not at all."""
+import errno
 import os
 import re
 
@@ -61,12 +62,40 @@ def test_bytes_that_are_no_text_are_kept(ledger):
         assert b"\tcaf\xe9\t" in file.read().replace(b"\n", b"\t\t")
 
 
-def test_a_line_that_does_not_fit_is_not_begun(ledger):
+def test_a_line_that_does_not_fit_is_not_begun(ledger, monkeypatch):
     ledger.write(END)
     before = lines(ledger)
-    with room_for(os.path.getsize(ledger.path) + 9), pytest.raises(OSError):
+
+    def write(descriptor, line):
+        monkeypatch.undo()
+        written = os.write(descriptor, line[:9])
+        monkeypatch.setattr(os, "write", refuse)
+        return written
+
+    def refuse(descriptor, line):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(OSError):
         ledger.write(END)
     assert lines(ledger) == before
+
+
+def test_a_ledger_that_may_not_grow_goes_on_in_another_file(project, ledger):
+    """Each has its header, and they are read in the order of their lines."""
+    attempts = [f"a~1.a-{n}" for n in range(1, 101)]
+    with room_for(300):
+        for attempt in attempts:
+            ledger.write(END._replace(attempt=attempt))
+        ledger.sync()
+    paths = project.ledger_files()
+    assert len(paths) > 9 and paths[0] == project.ledger_file("w")
+    assert [entry.attempt for path in paths for entry
+            in read_entries(project, path)] == attempts
+    for path in paths:
+        with open(path) as file:
+            assert file.readline() == HEADER
+        assert os.path.getsize(path) <= 300
 
 
 def test_the_header_is_there_also_if_the_first_line_did_not_fit(ledger):

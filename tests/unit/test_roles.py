@@ -851,12 +851,11 @@ def test_home_that_may_not_be_read_for_a_while_was_not_removed(
     def refuse(path):
         raise PermissionError(13, "Permission denied", path)
 
+    device = project.files.device(project.home)
     monkeypatch.setattr(project.files, "names", refuse)
-    assert not project.is_gone()
+    assert not project.is_missing() and not project.is_gone(device)
     monkeypatch.undo()
-    assert not project.is_gone()
-    project.root += "/nothing"
-    assert project.is_gone()
+    assert not project.is_missing() and not project.is_gone(device)
 
 
 def test_what_an_editor_leaves_in_a_pod_keeps_nobody(project, new_worker):
