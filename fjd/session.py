@@ -23,11 +23,12 @@ STRIPPED = (
     "LOCPATH", "NLSPATH", "TZDIR", "MALLOC_ARENA_MAX", "GCONV_PATH",
 )
 # A server of tmux for each (-L): a shared one keeps the environment of whoever
-# started it, not that of this hire.
+# started it, not that of this hire.  The directory is the one it is started
+# in: that of -c would be expanded, so that #(command) in its name runs it.
 STARTS = {
     SCREEN: ("-c", "/dev/null", "-dmS", "{0}", "env"),
     TMUX: ("-f", "/dev/null", "-L", "{0}", "new-session", "-d", "-s", "{0}",
-           "-c", "{1}", "--", "env"),
+           "--", "env"),
 }
 ENDS = {
     SCREEN: ("-S", "{0}", "-X", "quit"), TMUX: ("-L", "{0}", "kill-server"),
@@ -97,6 +98,6 @@ def start(
             argv, env=environ, cwd=directory, start_new_session=True,
             stdin=null, stdout=null, stderr=null)
         return
-    words = [word.format(name, directory) for word in STARTS[kind]]
+    words = [word.format(name) for word in STARTS[kind]]
     kept = [f"{key}={environ[key]}" for key in STRIPPED if key in environ]
     manage(kind, *words, *kept, *argv, _env=environ, _cwd=directory)
