@@ -25,11 +25,12 @@ STRIPPED = (
     "LOCPATH", "NLSPATH", "TZDIR", "MALLOC_ARENA_MAX", "GCONV_PATH",
 )
 # A server of tmux for each (-L): a shared one keeps the environment of whoever
-# started it, not that of this hire.
+# started it, not that of this hire.  The directory is the one it is started
+# in: that of -c would be expanded, so that #(command) in its name runs it.
 STARTS = {
     SCREEN: ("-c", "/dev/null", "-dmS", "{0}", "env"),
     TMUX: ("-f", "/dev/null", "-L", "{0}", "new-session", "-d", "-s", "{0}",
-           "-c", "{1}", "--", "env"),
+           "--", "env"),
 }
 # Like `exec "$@" 2>>"$0"`, but no shell: sh(1) may drop variables whose names
 # are not its own, such as those that bash(1) exports functions in.
@@ -127,6 +128,6 @@ def start(
             stdin=null, stdout=null, stderr=null)
         return
     check_terminals()
-    words = [word.format(name, directory) for word in STARTS[kind]]
+    words = [word.format(name) for word in STARTS[kind]]
     kept = [f"{key}={environ[key]}" for key in STRIPPED if key in environ]
     manage(kind, *words, *kept, *argv, _env=environ, _cwd=directory)

@@ -126,6 +126,26 @@ def test_job_has_the_directory_and_environment_of_hire(
     assert int((place / "nice").read_text()) == max(9, os.nice(0))
 
 
+@pytest.mark.parametrize("kind", SESSIONS)
+@pytest.mark.parametrize("is_named", [False, True])
+def test_name_of_a_directory_is_nothing_but_a_name(
+    home, put, tmp_path, kind, is_named, monkeypatch,
+):
+    """tmux expands formats, a shell would expand the rest."""
+    place = home / "x#(touch pwned)#{pid}##[a]%H $(touch pwned)`touch pwned`"
+    place.mkdir()
+    put("job1", "[control]\nexecutable: pwd\nargument: no\n")
+    where = ["--curdir", str(place)] if is_named else []
+    if not is_named:
+        monkeypatch.chdir(place)
+        monkeypatch.setenv("PWD", str(place))
+    ok("fjd-recruiter", "--session", kind, *where, "hire", "1")
+    ok("fjd-dispatcher")
+    log, = (home / ".fjd" / "default" / "joblogs").iterdir()
+    assert log.read_text() == f"{os.path.realpath(str(place))}\n"
+    assert list(tmp_path.rglob("pwned")) == []
+
+
 def shown(kind, name, copy):
     """What a person who attaches to that session sees."""
     if kind == "tmux":
