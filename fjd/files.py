@@ -21,6 +21,7 @@ PASSING = (
     errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN,
 )
 STALE = (errno.ESTALE, getattr(errno, "EREMOTEIO", errno.ESTALE))
+GONE = STALE + (errno.ENOENT,)  # what an open file says when it was removed
 TRIES = 4
 
 
