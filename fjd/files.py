@@ -33,6 +33,7 @@ HINTS = {
     errno.EXDEV: "try: all directories of a project on one file system",
 }
 STALE = (errno.ESTALE, getattr(errno, "EREMOTEIO", errno.ESTALE))
+GONE = STALE + (errno.ENOENT,)  # what an open file says when it was removed
 TRIES = 4
 
 

@@ -32,6 +32,7 @@ from typing import (
     Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple,
 )
 
+from fjd.files import GONE
 from fjd.project import Project
 
 DONE, FAILED, LOST = "done", "failed", "lost"
@@ -176,9 +177,14 @@ class Ledger:
         if self.descriptor is None:
             self.descriptor = self.project.files.open_own(self.path)
         line = os.fsencode(text if self.has_header else HEADER + text)
-        self.project.files.append(self.path, self.descriptor, line)
-        # NFS: to ask brings the line to the server, before the job's end is.
-        self.project.files.length(self.descriptor)
+        try:
+            self.project.files.append(self.path, self.descriptor, line)
+            # NFS: to ask brings the line to the server, before the end is.
+            self.project.files.length(self.descriptor)
+        except OSError as error:
+            if error.errno in GONE:  # NFS: its user has removed it.
+                self.descriptor, self.has_header = None, False
+            raise
         self.has_header = True
 
     def sync(self) -> None:

@@ -1,4 +1,4 @@
-"""Seven mistakes in the protocol, each of which was once a good idea.
+"""Ten mistakes in the protocol, each of which was once a good idea.
 
 A simulation that does not find them would not find others either.
 """
@@ -8,6 +8,7 @@ from fjd import memory
 from fjd.dispatcher import Dispatcher
 from fjd.names import Attempt
 from fjd.project import Project
+from fjd.reclaim import Reclaimer
 
 from simulation import roles
 
@@ -89,6 +90,27 @@ def late_after_the_one_before():
     return patch.object(roles, "resume", resume)
 
 
+def processes_of_the_dead_are_left():
+    """Their worker is dead, and so will they be."""
+    return patch.object(Reclaimer, "end_processes", lambda *arguments: None)
+
+
+def losses_that_do_not_count():
+    """A worker died, and it was not the job's fault."""
+    def reclaim(reclaimer, run, was_fired):
+        return real(reclaimer, run, True)
+    real = Reclaimer.reclaim
+    return patch.object(Reclaimer, "reclaim", reclaim)
+
+
+def death_of_the_fired_counts():
+    """Dead is dead."""
+    def reclaim(reclaimer, run, was_fired):
+        return real(reclaimer, run, False)
+    real = Reclaimer.reclaim
+    return patch.object(Reclaimer, "reclaim", reclaim)
+
+
 # Each bug, what brings it out, and what the simulation says of it.
 BUGS = [
     (onto_a_name_that_may_be_taken, ["kill", "death"], "overwritten"),
@@ -98,5 +120,9 @@ BUGS = [
     (rmtree_of_a_pod, ["cut", "stall"], "a job was removed"),
     (each_pass_is_a_beat, ["cron", "cut", "stall"],
      "a live worker was robbed"),
+    (processes_of_the_dead_are_left, ["kill"], "beside its own process"),
+    (losses_that_do_not_count, ["kill"], "a loss counts for nothing"),
+    (death_of_the_fired_counts, ["kill", "fire"],
+     "the death of a fired worker counts"),
     (late_after_the_one_before, ["cron", "power"], "no rest"),
 ]

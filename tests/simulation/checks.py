@@ -1,5 +1,6 @@
 """What must hold: after every change of a file, and when all is at rest."""
 import os
+from math import inf
 
 from fjd.cli import MOST_LOSSES
 from fjd.ledger import (
@@ -7,16 +8,16 @@ from fjd.ledger import (
     SUPERSEDED, unescape,
 )
 from fjd.liveness import BEAT, MISSED
-from fjd.names import Attempt, is_member, Running, why_bad
+from fjd.names import Attempt, is_member, Order, Running, why_bad
+from fjd.project import NOW
 
-from simulation.server import DIRECTORY
+from simulation.server import DIRECTORY, USER
 from simulation.world import ROOT, Violation
 
 SILENCE = (MISSED - 1) * BEAT  # seconds that a worker suspected has not beaten
 MOST_SEEN = 3  # files that dispatchers have left to the next one
 ENDS = (DONE, FAILED)
 EXCUSES = {SUPERSEDED, LOST, GIVEN_BACK, RETRIED, CLEANED}
-USER = "user"
 # The same names come again in these, also without a network's doing: those of
 # sessions, and that of a log which could not be written whole.
 NOT_UNIQUE = ("screenlogs", "joblogs")
@@ -33,6 +34,7 @@ class Checks:
         self.declared = set()  # workers whose burial began
         self.unsaved = b""     # what was lost on its way to the server
         self.jobs = []         # all that the user wanted
+        self.fired = {}        # worker: when it was first told to leave now
         self.told = set()      # failed attempts that a dispatcher told of
         self.vanished = set()  # jobs of which a dispatcher said so
 
@@ -54,6 +56,10 @@ class Checks:
         self.used.add(path)
         if place in ("workers", "dispatchers") and is_member(name):
             self.world.members.setdefault(name, by)
+        if place == "orders" and not name.startswith("."):
+            order = Order.parse(name)
+            if order.word == NOW:
+                self.fired.setdefault(order.worker, self.world.now)
         if place == "workerqueue" and not again:
             owner = self.owner(name.rsplit(".", 2)[0])
             self.demand(owner is by, "announced for another", by.name, name)
@@ -84,6 +90,8 @@ class Checks:
             self.accepted(by, there, old, here, new, node.job)
         elif there in ("running", "jobpods") and here == "jobqueue":
             self.taken(by, worker_in(source))
+            if there == "running" and not is_person(by):
+                self.reclaimed(by, Running.parse(old), Attempt.parse(new))
 
     def replaced(self, by, target, node):
         place, name = parts(target)
@@ -98,6 +106,8 @@ class Checks:
             is_wish = by == USER or is_person(by) and place == "held"
             self.demand(is_wish, "a job was removed", path)
             node.job.is_wanted = False
+        elif place == "ledger":
+            self.used.discard(path)  # Its writer may begin another one.
         elif place == "workers" or (
                 place == "jobpods" and node.kind == DIRECTORY):
             self.taken(by, name)
@@ -136,6 +146,25 @@ class Checks:
             or self.world.faults.silence(record.written) >= SILENCE)
         self.demand(is_silent, "a live worker was robbed", worker, by.name)
         self.declared.add(worker)
+
+    def reclaimed(self, by, source, after):
+        """What a worker began waits again, as what its death makes of it."""
+        owner = self.owner(source.worker)
+        record = self.world.server.find(f"{ROOT}/workers/{source.worker}")
+        if by is owner or owner is None or record is None:
+            return
+        loss = after.n - Attempt.parse(source.attempt).n
+        fired = self.fired.get(source.worker, inf)
+        self.demand(loss == 1 or fired < inf, "a loss counts for nothing",
+                    source, after.name)
+        if owner.is_dead and self.world.faults.silence(record.written) \
+                < SILENCE:  # So its death was seen, not guessed.
+            if fired < owner.died and not self.world.home.listing:
+                self.demand(loss == 0, "the death of a fired worker counts",
+                            source, after.name)
+            left = [run.attempt for run in owner.host.jobs]
+            self.demand(source.attempt not in left, "given back beside its"
+                        " own process", source)
 
     # Jobs
 
@@ -242,7 +271,7 @@ class Checks:
         entries = self.entries()
         for attempt in self.runs:
             job = Attempt.parse(attempt)
-            if RETRIED in entries[attempt]:
+            if {RETRIED, GIVEN_BACK} & set(entries[attempt]):
                 continue
             counts[job.job] = counts.get(job.job, 0) + 1
         for name, count in counts.items():

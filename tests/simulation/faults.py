@@ -9,6 +9,8 @@ import errno
 from fjd.files import STALE
 from fjd.liveness import BEAT
 
+from simulation.server import LEDGERS, USER
+
 # What may befall one change, beside an error (EIO) without any effect:
 LOST = "lost"    # it happens, and an error is reported
 AGAIN = "again"  # the answer is lost, so it is asked for twice at once
@@ -19,7 +21,7 @@ CHANGES = (LOST, AGAIN, LATE, TWICE, DEATH)
 # What may befall processes, hosts, or the server, some times in a story:
 BLOWS = (
     "kill", "term", "stall", "freeze", "cut", "power", "clock", "leap",
-    "full", "storm",
+    "full", "storm", "rm",
 )
 SINGLE = CHANGES + ("error", "stale", "fork")
 LIKELY = 0.3
@@ -164,6 +166,12 @@ class Faults:
         return world.one_of(living) if living else None
 
     def kill(self, victim):
+        """Somebody; rather a worker that was told to leave, and has not."""
+        members = self.world.members
+        fired = [members[name] for name in self.world.checks.fired
+                 if name in members and not members[name].is_dead]
+        if fired and self.world.chance(0.5):
+            victim = self.world.one_of(fired)
         if victim:
             victim.kill()
 
@@ -213,6 +221,16 @@ class Faults:
     def full(self, victim):
         self.full_until = self.until(1, 60)
         self.world.note("disk is full", "", self.full_until)
+
+    def rm(self, victim):
+        """Of a ledger: its user has removed it, or its disk has lost it."""
+        server = self.world.server
+        ledgers = server.listing(LEDGERS)
+        if ledgers:
+            path = f"{LEDGERS}/{self.world.one_of(ledgers)}"
+            self.world.note("rm", "", path)
+            self.world.lose(server.find(path).data)
+            server.unlink(USER, path)
 
     def storm(self, victim):
         self.storm_until = self.until(1, 30)

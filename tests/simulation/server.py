@@ -8,6 +8,8 @@ import errno
 import os
 import stat
 
+USER = "user"
+LEDGERS = "/home/fjd/p/ledger"
 FILE, DIRECTORY, LINK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK
 
 
@@ -118,6 +120,8 @@ class Server:
         self.has_changed(by, path, node)
 
     def has_changed(self, by, path, node):
+        if node.is_gone and path.startswith(LEDGERS):
+            self.clock.lose(node.data)
         silence = self.clock.now - node.written
         self.stamp(node)
         self.watch.wrote(by, path, silence)

@@ -12,10 +12,10 @@ import fjd.names
 from fjd.audit import audit
 
 from simulation import roles
-from simulation.checks import Checks, may_stay, USER
+from simulation.checks import Checks, may_stay
 from simulation.client import LAGGING, LOCAL, NFS, SSHFS
 from simulation.faults import Faults
-from simulation.server import DIRECTORY, FILE, LINK
+from simulation.server import DIRECTORY, FILE, LINK, USER
 from simulation.world import Host, Process, ROOT, Violation, World
 
 BAD = (b"", b"no INI file", b"[control]\n", b"[control]\nexecutable: none\n")
@@ -40,7 +40,7 @@ class Story:
     """Everything in one world that is not a fault."""
 
     def __init__(self, seed, wanted):
-        self.wanted = wanted  # faults that there have to be; "cron", too
+        self.wanted = wanted  # faults that there have to be; "cron" and "fire", too
         world = self.world = World(seed, None)
         world.home = world.one_of([NFS] * 7 + [SSHFS, LAGGING, LOCAL])
         self.checks = Checks(world)
@@ -94,6 +94,8 @@ class Story:
                    *world.faults.on)
         for _ in range(self.few(2, 12)):
             self.start(self.hire_or_start)
+        while world.chance(0.8 if "fire" in self.wanted else 0.3):
+            self.start(self.fire)
         if not self.is_cron_on or world.chance(0.5):
             for _ in range(1 + (world.chance(0.5)) + world.chance(0.2)):
                 self.start(self.start_dispatcher)
@@ -131,6 +133,13 @@ class Story:
 
     def hire(self, number):
         return self.launch("recruiter", roles.hire, number, self.interval)
+
+    def fire(self):
+        """Who is told to leave, may be killed before that is heeded."""
+        faults = self.world.faults
+        if "kill" in faults.on:
+            faults.ambushes.append(("/orders/", faults.kill))
+        self.launch("recruiter", roles.fire)
 
     def start_dispatcher(self):
         world = self.world

@@ -211,7 +211,7 @@ class Process:
         except Exception as error:
             where = traceback.format_exc().splitlines()[-3].strip()
             raise Violation(f"it crashed: {self.name} {error!r} {where}")
-        self.is_dead = True
+        self.is_dead, self.died = True, self.world.now
         self.world.note("ended", self)
         self.project.files.os.close_all()
 
@@ -288,7 +288,7 @@ class Process:
     def kill(self):
         """SIGKILL: not one system call more."""
         if not self.is_dead:
-            self.is_dead = True
+            self.is_dead, self.died = True, self.world.now
             self.world.note("killed", self)
             self.throw(GreenletExit)
 
@@ -297,7 +297,7 @@ class Process:
         try:
             self.greenlet.throw(what)
         except KeyboardInterrupt:
-            self.is_dead = True  # It had not begun.
+            self.is_dead, self.died = True, self.world.now  # Not begun yet.
 
 
 class JobRun:
