@@ -138,7 +138,7 @@ def read_entries(
 class Ledger:
     """This process's own file; made with its first line.
 
-    One that may not grow (ulimit -f) goes on in another file.
+    One that may not grow (ulimit -f), or was removed, goes on in another file.
     """
 
     def __init__(self, project: Project, writer: str) -> None:
@@ -159,7 +159,8 @@ class Ledger:
         try:
             self.append(text)
         except OSError as error:
-            if error.errno != errno.EFBIG or not self.has_header:
+            is_full = error.errno == errno.EFBIG and self.has_header
+            if not is_full and error.errno not in GONE:
                 raise
             self.begin_part()
             self.append(text)
@@ -167,6 +168,10 @@ class Ledger:
 
     def begin_part(self) -> None:
         self.sync()
+        self.forget()
+
+    def forget(self) -> None:
+        """Let the next line begin another file."""
         descriptor, self.descriptor = self.descriptor, None
         self.part += 1
         self.has_header = False
@@ -177,17 +182,17 @@ class Ledger:
         if self.descriptor is None:
             self.descriptor = self.project.files.open_own(self.path)
         line = os.fsencode(text if self.has_header else HEADER + text)
-        try:
-            self.project.files.append(self.path, self.descriptor, line)
-            # NFS: to ask brings the line to the server, before the end is.
-            self.project.files.length(self.descriptor)
-        except OSError as error:
-            if error.errno in GONE:  # NFS: its user has removed it.
-                self.descriptor, self.has_header = None, False
-            raise
+        self.project.files.append(self.path, self.descriptor, line)
+        # NFS: to ask brings the line to the server, before the job's end is.
+        self.project.files.length(self.descriptor)
         self.has_header = True
 
     def sync(self) -> None:
         if not self.is_synced and self.descriptor is not None:
-            self.project.files.sync(self.path, self.descriptor)
+            try:
+                self.project.files.sync(self.path, self.descriptor)
+            except OSError as error:
+                if error.errno not in GONE:
+                    raise
+                self.forget()  # NFS: its user has removed it.
             self.is_synced = True
