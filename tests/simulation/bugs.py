@@ -1,4 +1,4 @@
-"""Ten mistakes in the protocol, each of which was once a good idea.
+"""Mistakes in the protocol, each of which was once a good idea.
 
 A simulation that does not find them would not find others either.
 """
@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 from fjd import memory
 from fjd.dispatcher import Dispatcher
+from fjd.liveness import Identity
 from fjd.names import Attempt
 from fjd.project import Project
 from fjd.reclaim import Reclaimer
@@ -111,6 +112,11 @@ def death_of_the_fired_counts():
     return patch.object(Reclaimer, "reclaim", reclaim)
 
 
+def names_tell_hosts_apart():
+    """No two hosts of a lab have the same name."""
+    return patch.object(Identity, "place", property(lambda me: (me.host,)))
+
+
 # Each bug, what brings it out, and what the simulation says of it.
 BUGS = [
     (onto_a_name_that_may_be_taken, ["kill", "death"], "overwritten"),
@@ -124,5 +130,6 @@ BUGS = [
     (losses_that_do_not_count, ["kill"], "a loss counts for nothing"),
     (death_of_the_fired_counts, ["kill", "fire"],
      "the death of a fired worker counts"),
+    (names_tell_hosts_apart, [], "a live worker was robbed"),
     (late_after_the_one_before, ["cron", "power"], "no rest"),
 ]

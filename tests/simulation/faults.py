@@ -21,7 +21,7 @@ CHANGES = (LOST, AGAIN, LATE, TWICE, DEATH)
 # What may befall processes, hosts, or the server, some times in a story:
 BLOWS = (
     "kill", "term", "stall", "freeze", "cut", "power", "clock", "leap",
-    "full", "storm", "rm",
+    "full", "storm", "rm", "rename",
 )
 SINGLE = CHANGES + ("error", "stale", "fork")
 LIKELY = 0.3
@@ -206,6 +206,12 @@ class Faults:
             host.power_off()
             if host is self.world.hosts[0] or self.world.chance(0.7):
                 self.world.at(self.until(5, 100), host.power_on)
+
+    def rename(self, victim):
+        """As DHCP does to a laptop."""
+        host = self.host(victim)
+        host.name = f"dhcp-{host.number}"
+        self.world.note("is renamed", host)
 
     def clock(self, victim):
         host = self.host(victim)

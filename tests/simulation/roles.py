@@ -144,7 +144,7 @@ class SimSessions:
     def start(self, name, argv, log, environ, directory):
         Process(
             self.process.host, "worker", worker, f"process {name}",
-            self.interval,
+            self.interval, pidns=self.process.here.pidns,
         )
 
     def end(self, session, pid, number):

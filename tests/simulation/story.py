@@ -41,7 +41,7 @@ class Story:
     """Everything in one world that is not a fault."""
 
     def __init__(self, seed, wanted):
-        self.wanted = wanted  # faults that there have to be; "cron" and "fire", too
+        self.wanted = wanted  # faults that are on; "cron" and "fire", too
         world = self.world = World(seed, None)
         world.home = world.one_of([NFS] * 7 + [SSHFS, LAGGING, LOCAL])
         self.checks = Checks(world)
@@ -50,7 +50,9 @@ class Story:
         world.server.directories[ROOT.rpartition("/")[0]] = {}
         world.server.mkdir(USER, ROOT)
         number = 1 if world.home is LOCAL else self.few(3, 20)
-        world.hosts = [Host(world, f"h{i}") for i in range(number)]
+        twins = world.one_of([1, 1, 1, 2])  # hosts of one name
+        for i in range(number):
+            world.hosts.append(Host(world, f"h{i // twins}"))
         self.interval = world.one_of([0.3, 1.0, 5.0])
         self.longest = world.one_of([0.05, 10.0, 50.0])  # seconds of a job
         self.slow = world.one_of([0.05, 0.05, 0.5])  # how many come in halves
@@ -95,8 +97,7 @@ class Story:
                    *world.faults.on)
         for _ in range(self.few(2, 12)):
             self.start(self.hire_or_start)
-        while world.chance(0.8 if "fire" in self.wanted else 0.3):
-            self.start(self.fire)
+        self.start_fires(0.8 if "fire" in self.wanted else 0.3)
         if not self.is_cron_on or world.chance(0.5):
             for _ in range(1 + (world.chance(0.5)) + world.chance(0.2)):
                 self.start(self.start_dispatcher)
@@ -134,6 +135,10 @@ class Story:
 
     def hire(self, number):
         return self.launch("recruiter", roles.hire, number, self.interval)
+
+    def start_fires(self, likely):
+        while self.world.chance(likely):
+            self.start(self.fire)
 
     def fire(self):
         """Who is told to leave, may be killed before that is heeded."""

@@ -107,6 +107,10 @@ class Host:
     def __init__(self, world, name):
         self.world = world
         self.name = name
+        self.number = len(world.hosts)
+        # Some do not tell their boot id; in some there is a container, too.
+        self.has_boot_id = not world.chance(0.1)
+        self.namespaces = ["1", "2"] if world.chance(0.1) else ["1"]
         self.boots = 0
         self.skew = 1.5e9 + world.between(-1e6, 1e6)
         self.cut_until = 0.0
@@ -133,6 +137,10 @@ class Host:
             process.kill()
         for job in self.jobs:
             job.stop("power cut")
+
+    @property
+    def boot_id(self):
+        return f"{self.number}.{self.boots}" if self.has_boot_id else ""
 
     def power_on(self):
         self.world.note("power on", self.name)
@@ -167,7 +175,7 @@ class Clock:
 class Process:
     """One run of a program: the greenlet, and what the kernel knows."""
 
-    def __init__(self, host, role, program, *arguments):
+    def __init__(self, host, role, program, *arguments, pidns=""):
         host.last_pid += 1
         self.host, self.world, self.pid = host, host.world, host.last_pid
         self.name = f"{role}:{host.name}:{self.pid}"
@@ -179,7 +187,8 @@ class Process:
         self.is_waiting = False
         self.clock = Clock(self)
         self.here = SimHere(
-            host.name, f"{host.name}.{host.boots}", "1", self.pid,
+            host.name, host.boot_id,
+            pidns or self.world.one_of(host.namespaces), self.pid,
             str(self.pid))
         self.here.processes = host.processes
         self.project = Project(ROOT, self.new_files())
