@@ -30,6 +30,7 @@ from fjd.progress import Progress
 from fjd.project import ENDED, LIST, Project
 from fjd.reclaim import new_reclaimer
 from fjd.runs import Runs
+from fjd.session import PROCESS
 from fjd.shift import Shift
 
 LEAVE = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -127,7 +128,8 @@ class Batch:
 
     options are those of the command line: project (None: one that nobody
     else uses), workers (None: as many as there are CPUs), session, resume,
-    in_order and quiet.
+    in_order, quiet, shell (what runs the commands) and is_local (whatever
+    remote.conf says).
     """
 
     def __init__(
@@ -214,12 +216,18 @@ class Batch:
 
     def hire_arguments(self) -> List[str]:
         """What to tell fjd-recruiter."""
-        number = self.options.workers
-        if self.options.project is None:
+        options, number = self.options, self.options.workers
+        if options.project is None:
             number = min(number or cli.cpus(), max(1, self.left()))
+        words = [str(number) if number else "--local-only"]
+        session = options.session or PROCESS
+        if not (number or options.is_local) and self.has_hosts():
+            words, session = [], options.session
         return ["--project", self.project.name,
-                "--session", self.options.session, "hire",
-                str(number) if number else "--local-only"]
+                *(["--session", session] if session else []), "hire", *words]
+
+    def has_hosts(self) -> bool:
+        return os.path.exists(self.project.path("remote.conf"))
 
     def left(self) -> int:
         """How many jobs are to be run."""
@@ -248,7 +256,7 @@ class Batch:
         until = time.monotonic() + SLICE
         while self.todo and time.monotonic() < until:
             job, command = self.todo[0]
-            file = of_command(command, self.directory)
+            file = of_command(command, self.directory, self.options.shell)
             file.put(self.project, job, self.stamps.new())
             self.todo.popleft()
         return bool(self.todo)

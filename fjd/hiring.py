@@ -2,11 +2,15 @@
 
 Whoever dispatches is told when jobs wait and nobody is there, and does not
 end while workers may still come.
-"""
-import time
-from typing import List, Optional
 
-from fjd.child import Child
+The child is a new Python, not a fork with the modules that we have loaded:
+fjd may have been updated since, and its modules must fit the script.
+"""
+import subprocess
+import sys
+import time
+from typing import Any, List
+
 from fjd.errors import NotHired
 from fjd.shift import Shift
 
@@ -16,7 +20,9 @@ PAUSE = 5.0  # seconds between two times that workers are hired
 class Hiring:
     """What hires for one dispatcher; is_awaited: which has no time.
 
-    argv is the script and its arguments; see child.py for the others.
+    argv is the script and its arguments.  is_apart: in a session of its own,
+    so that no Ctrl-C reaches it, and without stdin.  is_quiet: what it says
+    on stdout is dropped.
     """
 
     def __init__(
@@ -27,9 +33,12 @@ class Hiring:
         self.dispatcher = shift.dispatcher
         self.argv = argv
         self.is_awaited = is_awaited
-        self.is_apart = is_apart
-        self.is_quiet = is_quiet
-        self.process: Optional[Child] = None
+        null = subprocess.DEVNULL
+        self.how = {
+            "start_new_session": is_apart, "stdin": null if is_apart else None,
+            "stdout": null if is_quiet else None,
+        }
+        self.process: Any = None
         self.next = 0.0
         self.before = 0  # jobs that had been given out
         self.dispatcher.when_alone = self.start_if_due
@@ -54,7 +63,8 @@ class Hiring:
         if not self.is_awaited:
             # Whoever comes after us, if we die, has to fire them.
             self.shift.leave(self.shift.memory.ledgers, has_hired=True)
-        self.process = Child(self.argv, self.is_apart, self.is_quiet)
+        self.process = subprocess.Popen(
+            [sys.executable, *self.argv], **self.how)
         if self.is_awaited:
             self.wait()
 

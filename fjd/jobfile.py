@@ -26,6 +26,7 @@ SCRIPT = re.compile(
 )
 # What a shell ignores at the ends of a line.
 OUTER_BLANKS = re.compile(r"^[ \t]+|(?<![\\ \t])[ \t]+$")
+SHELL, BASH = "/bin/sh", "/usr/bin/env bash"
 LONGEST_SHOWN = 500  # characters, within the part that a worker reads
 SECTION = (  # the line of its header, and how far the next key is indented
     rb"^(?:\xef\xbb\xbf)?[ \t]*\[%s\].*?(\r?\n)"
@@ -47,10 +48,13 @@ class JobFile(NamedTuple):
         return name
 
 
-def of_command(command: str, directory: str) -> JobFile:
+def of_command(
+    command: str, directory: str, shell: str = SHELL,
+) -> JobFile:
     """What a shell is to run in that directory, an absolute path.
 
-    A script, if it is more than a line of an INI file can hold.
+    A script, if it is for another shell, or more than a line of an INI file
+    can hold.
     """
     if not command.strip():
         raise BadJob("the command is empty")
@@ -60,9 +64,10 @@ def of_command(command: str, directory: str) -> JobFile:
         raise BadUsage(f"{printable(directory)}: a directory whose name has a"
                        " control character cannot be recorded")
     line = OUTER_BLANKS.sub("", command)
-    if CONTROL.search(line) or BLANKS.search(line) or line != line.strip():
+    is_plain = line == line.strip() and not CONTROL.search(line)
+    if shell != SHELL or not is_plain or BLANKS.search(line):
         shown = printable(command)[:LONGEST_SHOWN]
-        text = f"#!/bin/sh\n# fjd: directory={directory}\n" \
+        text = f"#!{shell}\n# fjd: directory={directory}\n" \
             f"# fjd: command={shown}\n{command}\n"
         return JobFile(os.fsencode(text), is_program=True)
     return JobFile(os.fsencode(

@@ -1,12 +1,19 @@
 """Programs that are called through sh: screen, tmux and ssh.
 
 The only module that imports sh, and late: that takes a tenth of a second.
+Where it is not installed, it comes out of wheels/ beside the package of fjd,
+for Python imports a wheel of one pure module as it lies there.
 """
+import os
 import sys
-from typing import Any
+from typing import Any, List
 
 from fjd.errors import Unavailable
 from fjd.process import keep_descriptors
+
+WHEEL = "wheels/sh-*.whl"
+GET_SH = "try: apt-get install python3-sh (as root), or ./install.sh --user" \
+    f" of a clone with its wheels/, or {sys.executable} -m pip install sh"
 
 
 def call(name: str, *arguments: str, **how: Any) -> str:
@@ -14,8 +21,7 @@ def call(name: str, *arguments: str, **how: Any) -> str:
 
     Unavailable, if the program or sh is not there.
     """
-    command = program(name)
-    import sh
+    command, sh = program(name), package()
     keep_descriptors()  # What sh would do by /dev/fd, which may not be there.
     if "_fg" not in how:
         how["_close_fds"] = False
@@ -33,17 +39,38 @@ def call(name: str, *arguments: str, **how: Any) -> str:
 def program(name: str) -> Any:
     """A program to be called; Unavailable says what to install."""
     import shutil
-    try:
-        import sh
-    except ImportError:
-        raise Unavailable(
-            "the Python package sh is missing",
-            "try: ./install.sh --user, which brings it, or"
-            f" {sys.executable} -m pip install --user sh",
-        )
+    sh = package()
     if not shutil.which(name):
         raise Unavailable(
             f"{name} is not installed",
             f"try: apt-get install {name} (as root)",
         )
     return sh.Command(name)
+
+
+def package() -> Any:
+    """The package sh; Unavailable says how to get it."""
+    try:
+        import sh
+    except ImportError:
+        sys.path[:0] = wheels()
+        try:
+            import sh
+        except ImportError:
+            raise Unavailable("the Python package sh is missing", GET_SH)
+    return sh
+
+
+def wheels() -> List[str]:
+    """The paths of the wheels of sh that came with fjd, and are unchanged."""
+    import glob
+    import hashlib
+    place = os.path.dirname(os.path.abspath(__file__))
+    pattern = os.path.join(glob.escape(os.path.dirname(place)), WHEEL)
+    found = []
+    for path in glob.glob(pattern):
+        with open(os.path.join(place, "requirements.txt")) as pins, \
+                open(path, "rb") as file:
+            if hashlib.sha256(file.read()).hexdigest() in pins.read():
+                found.append(path)
+    return found

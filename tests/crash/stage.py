@@ -293,7 +293,7 @@ class Stage:
 def is_recruiter(pid):
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return b"/faults.py" in file.read()  # It has only forked.
+            return b"/fjd-recruiter\0" in file.read()
     except OSError:
         return False
 

@@ -1,12 +1,14 @@
 """What fjd doctor finds on this host, and on others by way of a small ssh."""
 import json
 import os
+import shutil
 import signal
 
 import pytest
 
 from helpers import (
-    BIN, fjd, LONG, ok, path_without, program, run, start, wait_until,
+    BIN, copy_of_project, fjd, LONG, ok, path_without, program, run, start,
+    wait_until,
 )
 
 from fjd import doctor, files, roundtrip
@@ -223,14 +225,24 @@ def test_sessions_that_are_not_installed_are_a_warning(programs):
     ]
 
 
-def test_package_that_is_not_installed_is_a_warning(programs):
+def test_package_that_is_missing_is_a_warning(programs, tmp_path):
     bare = str(programs() / "python3")
-    result = run([bare, os.path.join(BIN, "fjd"), "doctor"])
+    clone = copy_of_project(tmp_path / "clone")
+    shutil.rmtree(str(clone / "wheels"))
+    result = run([bare, str(clone / "bin" / "fjd"), "doctor"])
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines()[-1].startswith(
         "warn  session: workers live in process (the Python package"
-        " sh is missing); try: ./install.sh --user, which brings it, or ",
+        " sh is missing); try: apt-get install python3-sh (as root), or ",
     )
+
+
+def test_package_comes_out_of_its_wheel(programs):
+    bare = str(programs(screen=SCREEN) / "python3")
+    result = run([bare, os.path.join(BIN, "fjd"), "doctor"])
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[-1] == (
+        "ok    session: workers live in screen")
 
 
 def test_screen_without_a_place_for_its_sockets_is_a_warning(programs):

@@ -31,7 +31,10 @@ def make(clone, home, path, *arguments):
 
 
 @pytest.mark.parametrize("missing", [
-    pytest.param((), marks=slow), pytest.param(("screen",), marks=slow),
+    pytest.param((), marks=[
+        slow, pytest.mark.needs("screen", "a terminal")]),
+    pytest.param(("screen",), marks=[
+        slow, pytest.mark.needs("tmux", "a terminal")]),
     ("screen", "tmux", "pip", "pip3"),
 ])
 def test_make_example_needs_nothing_but_python(
@@ -48,6 +51,9 @@ def test_make_example_needs_nothing_but_python(
         result_file = clone / "example" / "logfiles" / name
         assert result_file.read_text() == f"param1 was value{number}\n"
     assert not (empty_home / ".fjd" / "default").exists()
+    is_alone = {"screen", "tmux"} <= set(missing)
+    assert printed[0].startswith("[fjd-recruiter] Workers run") == is_alone
+    assert printed[-1].startswith("Missing: ") == is_alone
 
 
 @slow
@@ -55,9 +61,9 @@ def test_make_example_says_at_last_what_is_missing(
     clone, empty_home, tmp_path,
 ):
     path = path_without("screen", "tmux", directory=tmp_path / "path")
-    last = make(clone, empty_home, path, "example").stdout.splitlines()[-2:]
-    assert last[0].endswith("python3 -m pip install --user sh")
-    assert last[1].endswith("sudo apt-get install screen")
+    last = make(clone, empty_home, path, "example").stdout.splitlines()[-1]
+    assert last.startswith("Missing: screen or tmux, ")
+    assert last.endswith("sudo apt-get install screen")
 
 
 @slow

@@ -9,7 +9,7 @@ import pytest
 
 from helpers import (
     command, copy_of_project, finish, fjd, jobs_in, ledger, log_of, LONG, ok,
-    path_without, run, start, wait_until,
+    path_without, program, run, start, wait_until,
 )
 from needs import SESSIONS
 
@@ -254,10 +254,51 @@ def test_without_screen_and_tmux_it_is_a_process(
     assert sessions(project) == [f"process default.{host()}.1"]
 
 
-def test_without_sh_it_is_a_process(project):
-    python = os.path.realpath(sys.executable)
-    program = command("fjd-recruiter")[1]
-    result = run([python, "-S", program, "hire", "1"])
+@pytest.fixture
+def bare(tmp_path):
+    """bare(name, argument ...): run by a Python without packages, in a clone
+    without caches.
+    """
+    clone = copy_of_project(tmp_path / "clone")
+
+    def bare(name, *arguments):
+        python = os.path.realpath(sys.executable)
+        program = str(bare.clone / "bin" / name)
+        return run([python, "-S", program, *arguments])
+    bare.clone = clone
+    return bare
+
+
+@pytest.mark.parametrize("kind", SESSIONS[:2])
+def test_clone_needs_neither_pip_nor_network_for_sessions(
+    project, bare, kind,
+):
+    result = bare("fjd-recruiter", "--session", kind, "hire", "1")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"{hired(1)}\n"
+    assert sessions(project) == [f"{kind} default.{host()}.1"]
+    assert list((bare.clone / "wheels").glob("**/__pycache__")) == []
+
+
+def test_clone_needs_neither_pip_nor_network_for_ssh_hosts(
+    project, bare, tmp_path, monkeypatch,
+):
+    program(tmp_path / "ssh", "echo node2: no route >&2; exit 255")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    result = bare("fjd-recruiter", "hire", "node2:1")
+    assert (result.returncode, result.stderr) == (
+        3, "fjd-recruiter: error: host node2: node2: no route\n")
+
+
+def spoil(wheel):
+    wheel.write_bytes(wheel.read_bytes() + b" ")
+
+
+@pytest.mark.parametrize("break_it", [os.remove, spoil])
+def test_without_a_good_wheel_of_sh_it_is_a_process(project, bare, break_it):
+    for wheel in (bare.clone / "wheels").glob("sh-*.whl"):
+        break_it(wheel)
+    result = bare("fjd-recruiter", "hire", "1")
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
         "[fjd-recruiter] Workers run as background processes (the Python"

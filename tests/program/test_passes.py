@@ -1,10 +1,15 @@
 """What cron starts: --once and --hire, quietly."""
 import os
+import re
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from helpers import (
-    finish, fjd, jobs_in, ledger, ok, path_without, start, wait_until,
+    copy_of_project, finish, fjd, jobs_in, ledger, LONG, ok, path_without,
+    start, wait_until,
 )
 
 from fjd.liveness import parse_record
@@ -36,6 +41,13 @@ def cron(*options):
     result = fjd("fjd-dispatcher", "--quiet", *options)
     assert result.stderr == ""
     return result.stdout.splitlines(), result.returncode
+
+
+def is_at_work(project):
+    """Whether a dispatcher is, which hires."""
+    records = [project.record("dispatchers", member)
+               for member in project.members("dispatchers")]
+    return any(r and "session: hiring\n" in r[1] for r in records)
 
 
 def log_path(project, name):
@@ -164,6 +176,55 @@ def test_it_hires_again_when_all_workers_have_died(
     assert lines[-1] == "[fjd-dispatcher] 1 done, 0 failed"
     assert len([line for line in lines if "] Hired " in line]) >= 2
     assert {row["event"] for row in ledger(project)} == {"done", "given-back"}
+
+
+@pytest.fixture
+def clone(tmp_path):
+    return copy_of_project(tmp_path / "clone")
+
+
+def update(clone):
+    """Functions get other names, in the modules and in the scripts."""
+    for path in [*clone.glob("fjd/*.py"), *clone.glob("bin/*")]:
+        text = path.read_text()
+        path.write_text(re.sub(
+            r"\b(beside|cpus|open_project)\(", r"new_\1(", text))
+
+
+def begin(clone, name, *arguments):
+    program = str(clone / "bin" / name)
+    return subprocess.Popen([sys.executable, program, *arguments])
+
+
+def end(dispatcher, number=signal.SIGINT):
+    dispatcher.send_signal(number)
+    return dispatcher.wait(LONG)
+
+
+def test_a_dispatcher_hires_after_an_update_as_before(
+    project, put, bare, clone,
+):
+    dispatcher = begin(clone, "fjd-dispatcher", "--keep-running", "--hire")
+    wait_until(lambda: is_at_work(project))
+    update(clone)
+    put("a", TRUE)
+    wait_until(lambda: jobs_in(project, "done") == ["a"])
+    assert end(dispatcher) == 130
+
+
+@pytest.mark.slow
+def test_a_list_is_hired_for_after_an_update_as_before(
+    project, bare, clone, home,
+):
+    (home / "hold").touch()
+    run = begin(clone, "fjd", "run", "--project", "default", "-j1", ":::",
+                "while test -e hold; do :; done; true")
+    wait_until(project.running)
+    update(clone)
+    ok("fjd-recruiter", "fire")
+    wait_until(project.running)
+    (home / "hold").unlink()
+    assert run.wait(LONG) == 0
 
 
 def test_who_has_hired_nobody_says_so(project, put, bare):

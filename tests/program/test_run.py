@@ -8,7 +8,9 @@ import threading
 
 import pytest
 
-from helpers import command, finish, ledger, LONG, ok, run, wait_until
+from helpers import (
+    command, finish, ledger, LONG, ok, path_without, program, run, wait_until,
+)
 
 from fjd.joblist import hashed, listed
 from fjd.project import Project
@@ -464,6 +466,9 @@ def test_the_example_of_2013_makes_its_files(home):
     (["2", "--exe=mktemp x.XXX", "--repeat", "2", "--parameters", ""],
      []),
     (["--repeat", "2", "--exe", "mktemp x.XXX"], ["x."] * 2),
+    (["--exe", "mktemp x.XXX", "--instances", "2"], ["x."] * 2),
+    (["--exe", "touch a$1", "--parameters", "1, 2,\t3 "], ["a1", "a2", "a3"]),
+    (["--exe", "touch $1 $2", "--parameters", " a#b , c"], ["a", "b", "c"]),
 ])
 def test_older_scripts_find_what_they_had(home, arguments, files):
     status = run_fjd(*arguments)[0]
@@ -471,6 +476,61 @@ def test_older_scripts_find_what_they_had(home, arguments, files):
     assert status == (0 if files else 3)
     assert sorted(name if name[:2] != "x." else "x." for name in found) \
         == sorted(files)
+
+
+@pytest.mark.needs("bash")
+@pytest.mark.parametrize("command", [
+    "touch {a..c}$1",
+    "for x in a b c; do [[ $x != $1 ]] && touch ${x^^}; done",
+])
+def test_bash_runs_them(home, command):
+    assert run_fjd("--exe", command, "--parameters", "1")[0] == 0
+    found = sorted(name for name in os.listdir(home) if name[0] != ".")
+    assert "".join(found) in ("a1b1c1", "ABC")
+
+
+def test_where_there_is_no_bash_sh_runs_them(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", path_without(
+        "bash", directory=tmp_path / "path"))
+    assert run_fjd("--exe", "test -z \"$BASH\" && touch $1", "--parameters",
+                   "a")[0] == 0
+    assert (home / "a").exists()
+
+
+@pytest.fixture
+def node2(tmp_path, monkeypatch):
+    """A host that is called by ssh; it cannot be had, and notes each call."""
+    program(tmp_path / "ssh", f"echo >>'{tmp_path}/calls'\n"
+            "echo no route >&2; exit 255")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (tmp_path / "calls").touch()
+    return lambda: (tmp_path / "calls").read_text()
+
+
+@pytest.mark.parametrize("arguments, is_called", [
+    ([], True), (["1"], False), (["--session", "process"], True)])
+def test_a_named_project_hires_by_its_remote_conf(
+    home, project, node2, arguments, is_called,
+):
+    with open(project.path("remote.conf"), "w") as file:
+        file.write("[a]\nname: localhost\nworkers: 2\nsession: process\n"
+                   "[b]\nname: node2\nworkers: 1\n")
+    status, _, said = run_fjd(
+        "--project", "default", "--exe", "sleep $1", "--parameters", "0,0",
+        *arguments)
+    assert status == 0
+    assert bool(node2()) == ("host node2: no route" in said) == is_called
+    assert "[fjd] 2 done, 0 failed" in said
+    logs = [n for n in project.names("screenlogs") if n.endswith(".log")]
+    assert len(logs) == (2 if is_called else 1)
+
+
+def test_other_lists_are_run_here(home, project, node2):
+    with open(project.path("remote.conf"), "w") as file:
+        file.write("[b]\nname: node2\nworkers: 1\n")
+    assert run_fjd("--project", "default", "run", "true", ":::", "a")[0] == 0
+    assert run_fjd("--exe", "true")[0] == 0
+    assert node2() == ""
 
 
 def test_callback_knows_the_counts(home):
