@@ -1,4 +1,4 @@
-"""Seven mistakes in the protocol, each of which was once a good idea.
+"""Nine mistakes in the protocol, each of which was once a good idea.
 
 A simulation that does not find them would not find others either.
 """
@@ -7,7 +7,8 @@ from unittest.mock import patch
 from fjd import memory
 from fjd.dispatcher import Dispatcher
 from fjd.names import Attempt
-from fjd.project import Project
+from fjd.project import NOW, Project
+from fjd.worker import Worker
 
 from simulation import roles
 
@@ -89,6 +90,18 @@ def late_after_the_one_before():
     return patch.object(roles, "resume", resume)
 
 
+def end_that_counts_although_its_worker_was_signalled():
+    """The job has ended, and a signal changes nothing about that."""
+    def heed_signal(worker):
+        worker.order = NOW
+    return patch.object(Worker, "heed_signal", heed_signal)
+
+
+def end_that_counts_at_once():
+    """No signal has come, so none will."""
+    return patch("fjd.worker.DOUBT", 0.0)
+
+
 # Each bug, what brings it out, and what the simulation says of it.
 BUGS = [
     (onto_a_name_that_may_be_taken, ["kill", "death"], "overwritten"),
@@ -99,4 +112,7 @@ BUGS = [
     (each_pass_is_a_beat, ["cron", "cut", "stall"],
      "a live worker was robbed"),
     (late_after_the_one_before, ["cron", "power"], "no rest"),
+    (end_that_counts_although_its_worker_was_signalled, ["logout"],
+     "accepted what did not end"),
+    (end_that_counts_at_once, ["logout"], "accepted what did not end"),
 ]
