@@ -72,8 +72,8 @@ class Look:
             yield from self.wrong_lines(name, events)
         for name in self.superseded.difference(self.found, self.lines):
             if not self.is_explained(name):
-                yield name, "superseded, the ledger says, but no other attempt" \
-                    " of it is known"
+                yield name, "superseded, the ledger says, but no other" \
+                    " attempt of it is known"
 
     def is_explained(self, name: str) -> bool:
         """Whether it is known why an attempt that had begun is nowhere.

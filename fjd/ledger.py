@@ -11,7 +11,8 @@ and lines of an older fjd, which has fewer, are read as well.  event is one of
     failed      ended otherwise, could not be run, or was lost too often
     retried     ended, and waits again: its key `retries` wants it, or a
                 person does
-    given-back  begun, and put back into the queue; does not count
+    given-back  begun, and put back into the queue; does not count, except
+                for what interruption.py says
     lost        its worker died
     superseded  ended after the job had been given to somebody else
     cleaned     removed, by a person who asked for that: from done/ or

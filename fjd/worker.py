@@ -32,10 +32,10 @@ SMOOTH = 0.5    # how much the last job counts in the average
 LOOKS = 5       # into the pod, for one at the orders
 ECHO = 0.1      # seconds between two looks at what a job prints
 KILLED = Ending(-signal.SIGKILL)
-LEAVE = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}  # a worker must go
-# Exit statuses of a job that was sent one of these, alone or in a shell.
-SENT_LEAVE = {code for number in LEAVE for code in (-number, 128 + number)}
-DOUBT = 0.3     # seconds until such an end counts
+LEAVE = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}  # a worker leaves
+# Statuses of a job that died of one of these, itself or in a shell.
+DEATHS = {code for number in LEAVE for code in (-number, 128 + number)}
+DOUBT = 0.3     # seconds until such a death counts
 
 
 class Task:
@@ -180,7 +180,7 @@ class Worker:
             self.next_beat = 0.0
 
     def heed_signal(self) -> None:
-        """Leave now; perhaps the job was sent the same signal."""
+        """Leave now, and trust no end of the job that is not recorded."""
         self.order, self.is_signalled = NOW, True
 
     def heed_orders_if_due(self) -> None:
@@ -318,10 +318,10 @@ class Worker:
                 self.log.flush()
                 return self.while_running(task)
             task.end = self.clock.time()
-            is_doubtful = task.ending.status in SENT_LEAVE
-            task.certain = self.clock.monotonic() + DOUBT * is_doubtful
+            doubt = DOUBT if task.ending.status in DEATHS else 0.0
+            task.certain = self.clock.monotonic() + doubt
         left = task.certain - self.clock.monotonic()
-        self.listen()  # RACE: the signal that ended the job may be ours, too.
+        self.listen()  # RACE: we may have been sent what ended the job.
         if self.is_signalled:
             return self.interrupt(task)
         if left <= 0:
@@ -340,13 +340,13 @@ class Worker:
         return min(longest, self.interval, left)
 
     def interrupt(self, task: Task) -> float:
-        """Give back the job, as we have to leave; or it fails, if this has
-        happened too often.
+        """Give back the job, because we leave; it fails if signals have done
+        this too often.
         """
+        is_soon = self.clock.monotonic() < task.begun + SOON
         self.end_processes(task)
         reason = "its worker was told to leave"
         if self.is_signalled:
-            is_soon = self.clock.monotonic() < task.begun + SOON
             if is_soon and is_last(self.project, task.run):
                 return self.fail(task, GIVEN_UP)
             reason = INTERRUPTED if is_soon else SIGNALLED

@@ -8,8 +8,9 @@ from fjd import memory
 from fjd.dispatcher import Dispatcher
 from fjd.liveness import Identity
 from fjd.names import Attempt
-from fjd.project import Project
+from fjd.project import NOW, Project
 from fjd.reclaim import Reclaimer
+from fjd.worker import Worker
 
 from simulation import roles
 
@@ -117,6 +118,18 @@ def names_tell_hosts_apart():
     return patch.object(Identity, "place", property(lambda me: (me.host,)))
 
 
+def end_that_counts_although_its_worker_was_signalled():
+    """The job has ended, and a signal changes nothing about that."""
+    def heed_signal(worker):
+        worker.order = NOW
+    return patch.object(Worker, "heed_signal", heed_signal)
+
+
+def end_that_counts_at_once():
+    """No signal has come, so none will."""
+    return patch("fjd.worker.DOUBT", 0.0)
+
+
 # Each bug, what brings it out, and what the simulation says of it.
 BUGS = [
     (onto_a_name_that_may_be_taken, ["kill", "death"], "overwritten"),
@@ -132,4 +145,7 @@ BUGS = [
      "the death of a fired worker counts"),
     (names_tell_hosts_apart, [], "a live worker was robbed"),
     (late_after_the_one_before, ["cron", "power"], "no rest"),
+    (end_that_counts_although_its_worker_was_signalled, ["logout"],
+     "accepted what did not end"),
+    (end_that_counts_at_once, ["logout"], "accepted what did not end"),
 ]

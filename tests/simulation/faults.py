@@ -20,20 +20,21 @@ DEATH = "death"  # it happens, and who asked for it is killed
 CHANGES = (LOST, AGAIN, LATE, TWICE, DEATH)
 # What may befall processes, hosts, or the server, some times in a story:
 BLOWS = (
-    "kill", "term", "stall", "freeze", "cut", "power", "clock", "leap",
-    "full", "storm", "rm", "rename",
+    "kill", "term", "logout", "stall", "freeze", "cut", "power", "clock",
+    "leap", "full", "storm", "rm", "rename",
 )
 SINGLE = CHANGES + ("error", "stale", "fork")
 LIKELY = 0.3
 UNNOTICED = 1.5 * BEAT  # seconds
+BRIEF = 0.29            # seconds, less than a worker waits for a signal
 # Where somebody has just changed something when a blow falls; "": anywhere.
 MOMENTS = ("", "", "workers", "workerqueue", "jobpods", "running", "jobqueue",
            "done", "failed", "orders", "dispatchers")
 # Of these, each by itself may make a live worker look dead, or its job be
 # given to others.
 UNSETTLING = (
-    "kill", "term", "stall", "freeze", "cut", "power", "full", "storm",
-    "fork", "error", "stale",
+    "kill", "term", "logout", "stall", "freeze", "cut", "power", "full",
+    "storm", "fork", "error", "stale",
 ) + CHANGES
 
 
@@ -175,12 +176,30 @@ class Faults:
         if victim:
             victim.kill()
 
+    def worker(self, victim):
+        is_worker = victim and victim.role == "worker"
+        return victim if is_worker else self.victim("worker")
+
     def term(self, victim):
-        if not victim or victim.role != "worker":
-            victim = self.victim("worker")
+        victim = self.worker(victim)
         if victim:
             self.world.note("terminate", victim)
             victim.signal("TERM")
+
+    def logout(self, victim):
+        """TERM to each worker of a host and to its job in the same moment; a
+        job that dies of it may get it some time earlier.
+        """
+        world, host = self.world, self.host(self.worker(victim))
+        world.note("logout", host.name)
+        delays = dict.fromkeys(host.processes.values(), 0.0)
+        for job in list(host.jobs):
+            status = world.one_of([-15, 143, 0])
+            world.after(0.0, lambda j=job, s=status: j.signal(s))
+            delays[job.worker] = BRIEF * world.draw() * bool(status)
+        for process, delay in delays.items():
+            if process.role == "worker":
+                world.after(delay, lambda p=process: p.signal("TERM"))
 
     def stall(self, victim):
         if victim:

@@ -52,11 +52,15 @@ def worker(process, session, interval):
 
 
 def work(process, new):
+    def listen(seconds=0.0):
+        if "TERM" in process.wait(seconds):
+            new.heed_signal()
+
+    new.listen = listen
     turn = cli.patiently(
         new.step, new.say, process.project, process.clock)
     while not new.has_left:
-        if "TERM" in process.wait(turn()):
-            new.order = NOW
+        listen(turn())
 
 
 def new_reclaimer(process):

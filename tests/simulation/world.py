@@ -317,10 +317,18 @@ class JobRun:
         self.attempt = attempt
         self.status = status
         self.log = log
-        self.how = ""  # "" while it runs; "exit" if it ended by itself
+        # "" while it runs; "exit" if it ended by itself, "signal" by one that
+        # its worker gets, too.
+        self.how = ""
         self.host = worker.host
         self.host.jobs.append(self)
         worker.world.after(seconds, lambda: self.stop("exit"))
+
+    def signal(self, status):
+        """TERM, which ends it with that status."""
+        if not self.how:
+            self.status = status
+            self.stop("signal")
 
     def stop(self, how):
         if self.how:
@@ -361,7 +369,8 @@ class SimProcesses:
         if not self.child.how:
             return None
         child, self.child = self.child, None
-        return Ending(child.status if child.how == "exit" else -15)
+        is_own = child.how in ("exit", "signal")
+        return Ending(child.status if is_own else -15)
 
     def end_trees(self, attempts, logs=()):
         for job in list(self.process.host.jobs):
