@@ -10,7 +10,7 @@ import pytest
 
 from helpers import command, finish, ledger, LONG, ok, run, wait_until
 
-from fjd.joblist import hashed, listed
+from fjd.joblist import listed
 from fjd.project import Project
 
 HOLD = "touch begun{}; while test -e hold; do sleep 0.02; done"
