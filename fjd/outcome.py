@@ -128,7 +128,7 @@ class Outcome:
         gone = {}
         for mark, (job, _) in self.asked.jobs.items():
             place, name = lying.get(mark, ("", job))
-            if place in ENDED or mark in self.asked.done:
+            if place in ENDED or not place and mark in self.asked.done:
                 lost = Entry(place or DONE, job, name, reason=NO_RECORD)
                 self.add(before.get(name, lost))
             elif not place:
