@@ -11,7 +11,7 @@ import time
 from collections import deque
 from contextlib import contextmanager
 from threading import Timer
-from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Set
 
 from fjd import cli
 from fjd.account import Asked
@@ -44,20 +44,43 @@ def run_list(
     """Run these commands, of what was typed as text; 3 if some are not done.
     """
     place = os.path.realpath(directory)
-    jobs = list(listed(filter(str.strip, commands), place))
     say = cli.teller("fjd", stream="stderr")
-    runs = Runs(cli.home(), text, place, jobs)
-    if options.dry_run:
-        return print_commands(jobs, project_to_resume(runs, options))
-    if not (jobs or options.resume):
-        say("Nothing to do.")
-        return 0
-    name = options.project or own_project(runs, options)
-    batch = Batch(cli.open_project(name, say), jobs, directory, options)
-    status = batch.run(runs)
+    with patience(options) as ready:
+        jobs = list(listed(filter(str.strip, commands), place))
+        runs = Runs(cli.home(), text, place, jobs)
+        if options.dry_run:
+            return print_commands(jobs, project_to_resume(runs, options))
+        if not (jobs or options.resume):
+            say("Nothing to do.")
+            return 0
+        name = options.project or own_project(runs, options)
+        batch = Batch(cli.open_project(name, say), jobs, directory, options)
+        status = batch.run(runs, ready)
     if options.callback:
         call_back(options.callback, name, batch.shift.outcome)
     return status
+
+
+@contextmanager
+def patience(options: Any) -> Iterator[Callable[[], None]]:
+    """Say after a second what takes so long; call what this yields when that
+    is ready.
+    """
+    say = cli.teller("fjd", options.quiet, "stderr")
+    text = "Looking which jobs of the list are done ..."
+    timer = Timer(PATIENCE, say, [text])
+
+    def ready() -> None:
+        timer.cancel()
+        if timer.is_alive():
+            timer.join()  # No line of it comes between later ones.
+
+    if options.resume:
+        timer.start()
+    try:
+        yield ready
+    finally:
+        ready()
 
 
 def own_project(runs: Runs, options: Any) -> str:
@@ -79,8 +102,7 @@ def project_to_resume(runs: Runs, options: Any) -> str:
         return options.project if options.resume else ""
     say = cli.teller("fjd", options.quiet, "stderr")
     jobs, place = len(runs.asked.marks), printable(runs.asked.directory)
-    with patience(say, f"Comparing {jobs} command(s) with earlier runs ..."):
-        name, shared = runs.best()
+    name, shared = runs.best()
     if name:
         known = f", which has {shared} of {jobs} command(s)" * bool(jobs)
         say(f'Resuming project "{name}"{known}.')
@@ -90,18 +112,6 @@ def project_to_resume(runs: Runs, options: Any) -> str:
         raise BadUsage("--resume: nothing of this command was begun in"
                        f" {place}", "type it with its list")
     return name
-
-
-@contextmanager
-def patience(say: Callable[[str], None], text: str) -> Iterator[None]:
-    """Say that after a second, if what is done here takes so long."""
-    timer = Timer(PATIENCE, say, [text])
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()  # No line of it comes between later ones.
 
 
 def print_commands(jobs: List[Listed], name: str) -> int:
@@ -155,11 +165,12 @@ class Batch:
         here, now = reclaimer.here, self.shift.succession.beaten
         self.claim = Claim(project, here, now)
 
-    def run(self, runs: Runs) -> int:
+    def run(self, runs: Runs, ready: Callable[[], None]) -> int:
         """To the end; 3 if something is not done.  Busy: others are at it."""
         try:
             self.see_that_nobody_else_is_at_work()
             self.look_what_is_done(runs)
+            ready()
             return self.work()
         finally:
             self.shift.succession.leave()
@@ -178,14 +189,14 @@ class Batch:
         is_own = options.project is None or project.whole(LIST)
         if is_own and self.jobs:
             runs.record(project, self.stamps.new())
-        todo, done, earlier = self.jobs, set(), set()
+        todo = self.jobs
+        done: Set[str] = set()
+        earlier: Set[str] = set()
         if options.resume:
-            text = f"Looking which of {len(todo)} command(s) are done ..."
-            with patience(self.say, text):
-                todo, self.failed, done = not_done(project, todo)
+            todo, self.failed, done = not_done(project, todo)
         else:
             # The project may have run the same list before.
-            earlier = {name for place in ENDED for name in project.names(place)}
+            earlier.update(*map(project.names, ENDED))
         self.todo.extend(todo)
         listed = {job.mark: job for job in self.jobs}
         self.shift.outcome.asked = Asked(listed, done, earlier)

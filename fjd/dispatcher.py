@@ -154,7 +154,6 @@ class Dispatcher:
             self.when_alone()
         while self.pair():
             pass
-        self.outcome.owed.clear()  # A pass does not wait for their ends.
 
     def stand_by(self) -> float:
         """Take over when nobody else is at work."""

@@ -35,6 +35,8 @@ HINTS = {
 STALE = (errno.ESTALE, getattr(errno, "EREMOTEIO", errno.ESTALE))
 GONE = STALE + (errno.ENOENT,)  # what an open file says when it was removed
 TRIES = 4
+# Less than that is free on a disk that is full, or has just been.
+LEAST_BYTES, LEAST_INODES = 1 << 20, 16
 
 
 def is_of_job(error: OSError) -> bool:
@@ -260,6 +262,18 @@ def has_whole_lines(descriptor: int) -> bool:
     """Whether what comes next begins a line."""
     last = length(descriptor) - 1
     return last < 0 or os.pread(descriptor, 1, last) == b"\n"
+
+
+def has_room(directory: str) -> bool:
+    """Whether its file system is not nearly full, as far as it says."""
+    try:
+        disk = os.statvfs(directory)
+    except OSError:
+        return True
+    has_bytes = disk.f_bavail * disk.f_frsize >= LEAST_BYTES
+    # Some do not know how many there are (sshfs), or have no inodes (btrfs).
+    return (has_bytes or not disk.f_blocks) \
+        and (disk.f_favail >= LEAST_INODES or not disk.f_files)
 
 
 def sync(path: str, descriptor: int) -> None:

@@ -8,6 +8,7 @@ import os
 from typing import Callable, Optional
 
 from fjd.files import STALE
+from fjd.ledger import SHORT
 from fjd.project import Project
 from fjd.terminal import Terminal
 
@@ -38,7 +39,7 @@ class JobLog:
         self.k = 0
         self.descriptor: Optional[int] = None
         self.shown = 0
-        self.has_note = False
+        self.has_note = self.is_short = False
 
     @property
     def draft(self) -> str:
@@ -48,7 +49,7 @@ class JobLog:
         """A descriptor for a job's stdout and stderr."""
         self.k += 1
         self.shown = 0
-        self.has_note = False
+        self.has_note = self.is_short = False
         self.descriptor = self.project.files.open_log(self.draft)
         return self.descriptor
 
@@ -56,6 +57,22 @@ class JobLog:
         """NFS: to ask how long it is brings what it holds to the server."""
         if self.descriptor is not None:
             unless_removed(self.project.files.length, self.descriptor)
+
+    def look_for_room(self) -> None:
+        """A disk that is full may cut what a job prints."""
+        if self.descriptor is not None:
+            logs = self.project.path("joblogs")
+            self.is_short |= not self.project.files.has_room(logs)
+
+    def shortage(self) -> str:
+        """Why what the job has printed may not be all; "" if it is."""
+        unless_removed(self.look_at_its_end)
+        return SHORT if self.is_short else ""
+
+    def look_at_its_end(self) -> None:
+        if self.descriptor is not None \
+                and self.project.files.length(self.descriptor):
+            self.look_for_room()
 
     def echo(self) -> None:
         """Show on the terminal what has come since the last time."""

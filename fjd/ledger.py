@@ -22,9 +22,9 @@ job, attempt, host and worker say who and where; start and end are seconds
 since 1970 by the host's own clock; status is `exit N`, `signal N` or `-`; cpu
 is seconds, user and system, children included; peak is KiB of the largest
 process (getrusage(2); on Linux that counts from before execve, so that a
-worker's own 20,000 or so are the least); command is what the job file says,
-and reason why it could not be run.  \\t, \\n, \\r and \\\\ stand for what they
-mean.
+worker's own 20,000 or so are the least); command is what the job file says;
+reason is why it could not be run, or that its log may be short.  \\t, \\n,
+\\r and \\\\ stand for what they mean.
 """
 import errno
 import os
@@ -39,6 +39,7 @@ from fjd.project import Project
 DONE, FAILED, LOST = "done", "failed", "lost"
 RETRIED, GIVEN_BACK, SUPERSEDED = "retried", "given-back", "superseded"
 CLEANED = "cleaned"
+SHORT = "disk was full: the log may be short"
 
 
 class Entry(NamedTuple):
@@ -60,6 +61,8 @@ class Entry(NamedTuple):
     @property
     def how(self) -> str:
         """For people: why it could not be run, or exit 1, signal 9."""
+        if self.reason == SHORT:
+            return f"{self.status}, {self.reason}"
         return self.reason or self.status
 
 

@@ -34,6 +34,7 @@ class Outcome:
         self.left = 0
         self.done = self.done_listed = 0
         self.failed: Dict[str, Entry] = {}
+        self.short: Dict[str, Entry] = {}  # done, with a log that may be short
         self.last: Dict[str, Entry] = {}  # of each worker
         self.told: Set[str] = set()
         self.retried: Set[str] = set()
@@ -71,6 +72,8 @@ class Outcome:
     def count(self, entry: Entry) -> None:
         if entry.event == DONE:
             self.count_done(entry, 1)
+            if entry.reason:
+                self.short[entry.attempt] = entry
         elif entry.event == FAILED:
             self.failed[entry.attempt] = entry
         elif entry.event == RETRIED:
@@ -99,6 +102,7 @@ class Outcome:
         elif last and (last.event, last.attempt) == (DONE, entry.attempt):
             del self.last[entry.worker]
             self.count_done(entry, -1)
+            self.short.pop(entry.attempt, None)
             self.owed[entry.attempt] = entry.worker
 
     # In the end
@@ -128,7 +132,7 @@ class Outcome:
         gone = {}
         for mark, (job, _) in self.asked.jobs.items():
             place, name = lying.get(mark, ("", job))
-            if place in ENDED or mark in self.asked.done:
+            if place in ENDED or not place and mark in self.asked.done:
                 lost = Entry(place or DONE, job, name, reason=NO_RECORD)
                 self.add(before.get(name, lost))
             elif not place:
@@ -184,6 +188,8 @@ class Outcome:
                 f"To see why: fjd why --project {self.project.name}"
                 f" {pasteable(printable(failed[0].job))}; what it printed:"
                 f" {self.log(failed[0])}")
+        if self.short:
+            lines.append(f"Done: {listing(list(self.short.values()))}")
         return lines
 
 

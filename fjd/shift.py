@@ -90,12 +90,16 @@ class Shift:
 
     def close(
         self, say: Callable[[str], None], is_quiet: bool, has_hired: bool,
-        left: int,
+        left: Optional[int],
     ) -> None:
-        """Say how it went (to the quiet, only what failed), and leave."""
+        """Say how it went (to the quiet, only what failed), and leave.
+
+        So many jobs are left; None: a pass, which waits for no end.
+        """
         self.progress.end()
         self.outcome.update()
-        self.outcome.settle(left)
+        if left is not None:
+            self.outcome.settle(left)
         lines = self.outcome.failures() if is_quiet else self.outcome.summary()
         for line in lines:
             say(line)

@@ -143,6 +143,7 @@ class Worker:
         except FileNotFoundError:
             return self.end_life()
         self.ledger.sync()
+        self.log.look_for_room()
         mine = self.project.runs_of(self.id)
         if not self.task:
             for run in mine[:1] if self.order != NOW else []:
@@ -363,6 +364,7 @@ class Worker:
 
     def ended(self, task: Task, ending: Ending, reason: str = "") -> None:
         is_well = not (ending.status or reason)
+        reason = "; ".join(filter(None, [reason, self.log.shortage()]))
         task.entry = self.entry(
             task, DONE if is_well else self.failure(task), status=ending.text,
             cpu=ending.cpu, peak=ending.peak, reason=reason,

@@ -33,7 +33,7 @@ LAYERS = ("project.py", "joblog.py", "ledger.py")  # their functions are steps
 HARMLESS = {
     "O_NOCTTY", "O_NONBLOCK", "O_RDONLY", "close", "fsencode", "fstat",
     "listdir", "lstat", "major", "minor", "open", "path", "pread", "stat",
-    "stat_result", "strerror",
+    "stat_result", "statvfs", "strerror",
     "utime",  # of a directory, for its listing
 }
 

@@ -361,6 +361,19 @@ def runs_a_list_in_a_project_of_its_own(stage):
     stage.wait_for_end()
 
 
+def goes_on_with_a_list_that_has_grown(stage):
+    stage.put("job1")
+    stage.start("fjd", "run", "true", ":::", "a").wait()
+    stage.test("fjd", "run", "--resume", "true", ":::", "a", "b")
+    stage.wait_for_end()
+
+
+def finds_no_room_for_a_list(stage):
+    stage.put("job1")
+    stage.test("fjd", "run", "true", ":::", "a", full="begin move move")
+    stage.wait_for_end()
+
+
 def asks(stage):
     """About everything, while nothing goes on."""
     stage.put("job1")
@@ -469,7 +482,8 @@ SCENARIOS = {
         hires_elsewhere,
     ],
     "fjd": [
-        audits, runs_a_list, runs_a_list_in_a_project_of_its_own, asks,
+        audits, runs_a_list, runs_a_list_in_a_project_of_its_own,
+        goes_on_with_a_list_that_has_grown, finds_no_room_for_a_list, asks,
         puts, holds, releases, cancels, retries, cleans,
         reorders, goes_back_to_the_natural_order,
     ],

@@ -25,6 +25,7 @@ TEMPORARY = (
     "jobqueue", "jobpods", "running", "workerqueue", "orders", "workers",
     "dispatchers",
 )
+STAYS = (".seen", ".claim")
 
 
 class Killed(Exception):
@@ -264,7 +265,7 @@ class Stage:
             f"{place}/{name}" + self.empty(place, name)
             for place in DIRECTORIES
             for name in os.listdir(self.project.path(place))
-            if place in TEMPORARY and not name.endswith(".seen")
+            if place in TEMPORARY and not name.endswith(STAYS)
             or name.endswith(".err")
             or place == "joblogs" and name not in known
         )

@@ -126,7 +126,8 @@ def test_a_list_in_a_project_of_others_counts_their_jobs_too(
 ):
     for name in ("good", "bad"):
         put(name, f"[control]\nexecutable: test {name} = good\nargument: no\n")
-    status, _, said = run_fjd("run", "--project", "default", "true", ":::", "a")
+    status, _, said = run_fjd(
+        "run", "--project", "default", "true", ":::", "a")
     assert (status, closing(said)) == (3, "2 done, 1 failed: bad (exit 1)")
 
 

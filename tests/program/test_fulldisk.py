@@ -11,7 +11,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.needs("mount"),
 ]
-BYTES = 256 * 1024
+BYTES = 3 << 20
 
 
 @pytest.fixture
@@ -66,6 +66,31 @@ def test_all_goes_on_when_there_is_room_again(project, put, disk):
     assert full not in ok("fjd", "status")
     assert log_of(project, "job2") == "done\n[fjd-worker] job2: exit 4\n"
     assert ok("fjd", "audit")[-1].endswith(": 0 not accounted for")
+
+
+@pytest.mark.parametrize("end, status, how", [
+    ("true", 0, "exit 0"), ("exit 4", 3, "exit 4"),
+])
+def test_a_log_that_may_be_short_is_told(project, put, disk, end, status, how):
+    """A job prints while the disk is full, and nothing tells it."""
+    gate = disk / "gate"
+    os.mkfifo(str(gate))
+    put("job1", f"#!/bin/sh\necho hello; cat '{gate}'\n"
+        f"head -c 100000 /dev/zero; {end}\n", mode=0o700)
+    worker = start("fjd-worker")
+    dispatcher = start("fjd-dispatcher")
+    wait_until(lambda: project.running())
+    fill(disk)
+    gate.write_text("")
+    wait_until(lambda: worker.stdout.readline().endswith(
+        "No space left on device; trying again.\n"))
+    (disk / "filler").unlink()
+    said = finish(dispatcher)
+    finish(worker)
+    told = f"job1 ({how}, disk was full: the log may be short)"
+    assert told in said and dispatcher.returncode == status
+    assert any("disk was full: the log may be short" in line
+               for line in ok("fjd", "why", "job1"))
 
 
 def test_worker_leaves_on_a_signal_also_if_it_cannot_record_an_end(

@@ -1,18 +1,21 @@
 """fjd run --resume: which run goes on, what of it is done, and who does it."""
+import argparse
 import os
 import resource
 import subprocess
-import sys
+import threading
 from collections import Counter
 
 import pytest
 
-from helpers import command, finish, LONG, ok, run, wait_until
+from helpers import command, finish, LONG, wait_until
 from test_run import HOLD, begin, hold, projects, run_fjd  # noqa: F401
 
+from fjd import batch
 from fjd.claim import Claim, name_of
 from fjd.joblist import listed
-from fjd.liveness import FRESH, BEAT, HIRING, myself
+from fjd.ledger import DONE, Entry, Ledger
+from fjd.liveness import BEAT, FRESH, HIRING, myself
 from fjd.project import CLAIM, LIST, Project
 from fjd.runs import MOST_LOOKED_AT, base_of, Runs
 
@@ -109,9 +112,9 @@ def test_a_run_of_an_older_version_goes_on(home):
     jobs = list(listed(["echo a >> runs", "echo b >> runs"], place))
     name = f"{jobs[0].job}~1.0123456789abcdef0-1"
     open(project.path("done", name), "w").close()
-    words = ["run", "--resume", "echo {} >> runs", ":::", "a", "b"]
-    assert run_fjd(*words[:1], "--dry-run", *words[1:])[1] == "echo b >> runs\n"
-    status, _, said = run_fjd(*words)
+    words = ["--resume", "echo {} >> runs", ":::", "a", "b"]
+    assert run_fjd("run", "--dry-run", *words)[1] == "echo b >> runs\n"
+    status, _, said = run_fjd("run", *words)
     assert (status, taken(said), runs(home)) == (0, (project.name, 1), ["b"])
     assert "[fjd] 2 done, 0 failed" in said.splitlines()
 
@@ -323,3 +326,56 @@ def test_who_was_killed_at_once_keeps_nobody_away(home, hold):  # noqa: F811
     finish(process)
     hold()
     assert run_fjd("run", "--resume", HOLD, ":::", "a")[0] == 0
+
+
+# Many jobs
+
+def done_run(home, number):
+    """A run of so many jobs that are all done, and its list."""
+    place = os.path.realpath(os.getcwd())
+    (home / ".fjd").mkdir(mode=0o700)
+    jobs = list(listed([f"true {n}" for n in range(number)], place))
+    made = Runs(str(home / ".fjd"), "true", place, jobs)
+    made.look()
+    project = Project(str(home / ".fjd" / made.begin("token")))
+    project.make_directories()
+    ledger = Ledger(project, "w")
+    for n, job in enumerate(jobs, 1):
+        attempt = f"{job.job}~1.0123456789abcdef0-{n}"
+        open(project.path("done", attempt), "w").close()
+        ledger.write(Entry(DONE, job.job, attempt, worker="w"))
+    return "\n".join(map(str, range(number))).encode()
+
+
+@pytest.mark.parametrize("number", [
+    2000, pytest.param(100000, marks=pytest.mark.slow)])
+def test_many_done_jobs_are_resumed_in_a_moment(home, number):
+    data = done_run(home, number)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    status, _, said = run_fjd("run", "--resume", "true", data=data)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert status == 0 and taken(said)[1] == number
+    assert said.splitlines()[-1] == f"[fjd] {number} done, 0 failed"
+    assert after.ru_utime - before.ru_utime < 10
+
+
+@pytest.mark.parametrize("is_resumed, is_quiet", [
+    (True, False), (True, True), (False, False),
+])
+def test_what_takes_long_is_told(monkeypatch, capsys, is_resumed, is_quiet):
+    monkeypatch.setattr(batch, "PATIENCE", 0.0)
+    options = argparse.Namespace(resume=is_resumed, quiet=is_quiet)
+    before = threading.active_count()
+    with batch.patience(options) as ready:
+        if is_resumed:
+            wait_until(lambda: threading.active_count() == before)
+        ready()
+    told = "[fjd] Looking which jobs of the list are done ...\n"
+    assert capsys.readouterr().err == told * (is_resumed and not is_quiet)
+
+
+def test_what_takes_no_time_is_not_told(capsys):
+    options = argparse.Namespace(resume=True, quiet=False)
+    with pytest.raises(KeyError), batch.patience(options):
+        raise KeyError
+    assert capsys.readouterr().err == ""

@@ -12,7 +12,7 @@ from helpers import (
     command, finish, ledger, LONG, ok, path_without, program, run, wait_until,
 )
 
-from fjd.joblist import hashed, listed
+from fjd.joblist import listed
 from fjd.project import Project
 
 HOLD = "touch begun{}; while test -e hold; do sleep 0.02; done"

@@ -65,7 +65,8 @@ def test_counts_of_a_dispatcher_at_work_are_believed_and_dated(
     os.utime(note, (time.time() - 7, time.time() - 7))
     new_worker(project)
     lines = shown(project)
-    assert lines[0].startswith("60000 waiting") and "3 done, 4 failed" in lines[0]
+    assert lines[0].startswith("60000 waiting")
+    assert "3 done, 4 failed" in lines[0]
     assert lines[1] == "waiting, done and failed: as of 7 s ago, by" \
         f" dispatcher {dispatcher.id} on host {myself().host} (--exact: now)"
     assert lines[-1] == "rate: 30000 jobs a minute, about 2 min left"

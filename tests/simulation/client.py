@@ -10,6 +10,7 @@ reported, or twice.
 import errno
 import os
 import stat
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from fjd.files import STALE
@@ -217,6 +218,11 @@ class SimOS:
         """Of a directory that was just changed from here nothing is old."""
         self.ask(path)
         self.client.listings.pop(path, None)
+
+    def statvfs(self, path):
+        """It does not know how much room there is."""
+        return SimpleNamespace(
+            f_blocks=0, f_bavail=0, f_frsize=0, f_files=0, f_favail=0)
 
     def lstat(self, path):
         return self.believed(

@@ -101,9 +101,9 @@ def dispatch(process, new, memory, once):
     try:
         new.give_out_once() if once else run(process, new)
     except KeyboardInterrupt:
-        tell(process, new, memory, watch)
+        tell(process, new, memory, watch, once)
         raise
-    tell(process, new, memory, watch)
+    tell(process, new, memory, watch, once)
 
 
 def run(process, new):
@@ -113,10 +113,11 @@ def run(process, new):
         process.clock.sleep(turn())
 
 
-def tell(process, new, memory, watch):
+def tell(process, new, memory, watch, once):
     """How it went, to the user and to the next one."""
     new.outcome.update()
-    new.outcome.settle(left=0)
+    if not once:
+        new.outcome.settle(left=0)
     for line in new.outcome.summary():
         new.say(line)
     process.world.checks.told.update(new.outcome.failed)
