@@ -18,7 +18,7 @@ from typing import Any, Callable, List, Tuple, Union
 # What an errno says of what met it.  Passing: the machine or the server is
 # short of something for a while.  Final: waiting does not cure it, so its
 # process leaves.  A job that could not be read or started is to blame for all
-# others; whoever does something else tries that again.
+# others; whoever does something else then tries that again.
 PASSING = (
     errno.EAGAIN, errno.ENOMEM, errno.ENFILE, errno.EIO, errno.ENODEV,
     errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETXTBSY,
@@ -36,9 +36,11 @@ STALE = (errno.ESTALE, getattr(errno, "EREMOTEIO", errno.ESTALE))
 TRIES = 4
 
 
-def is_of_job(error: OSError) -> bool:
-    """Whether only the job is to blame that was to be read or started."""
-    return error.errno not in PASSING + FINAL
+def is_ours(error: OSError) -> bool:
+    """Whether this process or its host is to blame, and not what was asked
+    for: a file, or a program to start.
+    """
+    return error.errno in PASSING + FINAL
 
 
 def by_path(call: Callable, path: str, *arguments: Any) -> Any:
@@ -143,7 +145,7 @@ def is_there(path: str) -> bool:
     except FileNotFoundError:
         return is_link(path)
     except OSError as error:
-        if not is_of_job(error):
+        if is_ours(error):
             raise
         # It is there, and cannot be opened: a socket, not readable ...
     return True

@@ -97,6 +97,37 @@ def test_too_few_files_are_one_line(limit, project, put):
             "    try: a higher limit (ulimit -n)"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("role, name", [
+    ("fjd-worker", "NOFILE"), ("fjd-worker", "FSIZE"),
+    ("fjd-dispatcher --keep-running", "NOFILE"),
+])
+def test_who_may_open_or_write_nothing_more_leaves(project, put, role, name):
+    """And the job is run again, by another worker."""
+    put("job1", "[control]\nexecutable: test -e first && exit; touch first;"
+        " exec sleep 1234 #\n")
+    rest = [start("fjd-dispatcher", "--keep-running"), start("fjd-worker")]
+    wait_until(lambda: os.path.exists("first"))
+    if "dispatcher" in role:
+        leaves = rest.pop(0)
+    else:
+        leaves = rest.pop()
+        rest.append(start("fjd-worker"))
+    number = getattr(resource, f"RLIMIT_{name}")
+    resource.prlimit(leaves.pid, number, (3, 3))
+    why = {"NOFILE": "Too many open files", "FSIZE": "File too large"}[name]
+    assert f": {why}\n    try: a higher limit (ulimit -" in finish(leaves)
+    # To end a thread, glibc may have to open libgcc_s.so.
+    assert leaves.returncode in (74, -signal.SIGABRT)
+    if "worker" in role:
+        wait_until(lambda: jobs_in(project, "done") == ["job1"])
+    ok("fjd-recruiter", "fire")
+    for process in rest:
+        process.terminate()
+        finish(process)
+    assert ok("fjd", "audit")[-1].endswith("0 not accounted for")
+
+
 # What a command inherits
 
 @pytest.mark.parametrize("verb", [
