@@ -380,7 +380,7 @@ def patiently(
     Nothing is lost meanwhile: a step that fails leaves files where they are.
     What waiting does not cure is Hopeless.
     """
-    device = project.files.device(project.home)
+    device = project.device()
     said: Optional[Tuple[str, Optional[str]]] = None
     deadline = math.inf  # for a project that is missing
     has_gap = False

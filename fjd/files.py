@@ -91,7 +91,7 @@ def is_fuse(directory: str) -> bool:
     try:
         with open("/proc/self/mountinfo") as file:
             mounts = [line.split() for line in file]
-    except OSError:
+    except FileNotFoundError:
         return False  # No Linux.
     return any(
         fields[2] == number and fields[fields.index("-") + 1][:4] == "fuse"

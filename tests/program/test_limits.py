@@ -305,6 +305,28 @@ def test_jobs_go_on_while_the_home_is_away(home, project, put, tmp_path):
     assert len(os.listdir(project.path("joblogs"))) == 3
 
 
+def test_run_goes_on_while_the_home_is_away(home, tmp_path):
+    """All that its jobs print is shown, in order."""
+    gates = [str(tmp_path / name) for name in "abc"]
+    for gate in gates:
+        os.mkfifo(gate)
+    process = start(
+        "fjd", "run", "-k", "-j2", "--session", "process", "cat", ":::",
+        *gates)
+    wait_until(lambda: run_of(home).running())
+    os.rename(str(home / ".fjd"), str(home / "away"))
+    for line in iter(process.stdout.readline, ""):
+        if line.endswith(": No such file or directory; trying again.\n"):
+            break
+    os.rename(str(home / "away"), str(home / ".fjd"))
+    for gate in gates:
+        with open(gate, "w") as file:
+            file.write(f"{gate}\n")
+    said = finish(process)
+    assert process.returncode == 0 and "3 done, 0 failed" in said
+    assert [line for line in said.splitlines() if line in gates] == gates
+
+
 @pytest.mark.slow
 def test_worker_can_leave_while_the_home_is_away(home, project, put):
     put("job1", "[control]\nexecutable: sleep 1234 #\n")

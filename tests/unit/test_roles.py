@@ -865,7 +865,7 @@ def test_home_that_may_not_be_read_for_a_while_was_not_removed(
     def refuse(path):
         raise PermissionError(13, "Permission denied", path)
 
-    device = project.files.device(project.home)
+    device = project.device()
     monkeypatch.setattr(project.files, "names", refuse)
     assert not project.is_missing() and not project.is_gone(device)
     monkeypatch.undo()
