@@ -273,7 +273,11 @@ class Batch:
         return bool(self.todo)
 
     def pause(self, seconds: float) -> None:
-        self.printer.show_if_due()
+        try:
+            self.printer.show_if_due()
+        except OSError as error:
+            if not error.filename:
+                raise  # It is that of standard output.
         self.wait(seconds)
 
     def wait(self, seconds: float) -> None:

@@ -21,7 +21,7 @@ from typing import (
 from fjd import __version__, files
 from fjd.alarm import LONGEST
 from fjd.errors import BadUsage, FjdError, Hopeless, NotYours
-from fjd.files import FINAL, HINTS, is_of_job
+from fjd.files import FINAL, HINTS, is_ours
 from fjd.liveness import BEAT
 from fjd.names import is_project, LONGEST_JOB_NAME, printable
 from fjd.process import without_job
@@ -380,7 +380,7 @@ def patiently(
     Nothing is lost meanwhile: a step that fails leaves files where they are.
     What waiting does not cure is Hopeless.
     """
-    device = project.files.device(project.home)
+    device = project.device()
     said: Optional[Tuple[str, Optional[str]]] = None
     deadline = math.inf  # for a project that is missing
     has_gap = False
@@ -457,11 +457,11 @@ def status_of(error: OSError) -> int:
     silence(sys.stdout)
     if not error.filename and error.errno in HOME_TROUBLES:
         error.filename = "standard output"
-    elif not error.filename and is_of_job(error):
+    elif not error.filename and not is_ours(error):
         raise error
     complain(in_words(error), HINTS.get(error.errno or 0, ""))
-    is_ours = not isinstance(error, PermissionError)
-    return os.EX_IOERR if is_ours else os.EX_NOPERM
+    is_denied = isinstance(error, PermissionError)
+    return os.EX_NOPERM if is_denied else os.EX_IOERR
 
 
 def status_of_shortage(error: Exception) -> int:

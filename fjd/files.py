@@ -18,7 +18,7 @@ from typing import Any, Callable, List, Tuple, Union
 # What an errno says of what met it.  Passing: the machine or the server is
 # short of something for a while.  Final: waiting does not cure it, so its
 # process leaves.  A job that could not be read or started is to blame for all
-# others; whoever does something else tries that again.
+# others; whoever does something else then tries that again.
 PASSING = (
     errno.EAGAIN, errno.ENOMEM, errno.ENFILE, errno.EIO, errno.ENODEV,
     errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETXTBSY,
@@ -39,9 +39,11 @@ TRIES = 4
 LEAST_BYTES, LEAST_INODES = 1 << 20, 16
 
 
-def is_of_job(error: OSError) -> bool:
-    """Whether only the job is to blame that was to be read or started."""
-    return error.errno not in PASSING + FINAL
+def is_ours(error: OSError) -> bool:
+    """Whether this process or its host is to blame, and not what was asked
+    for: a file, or a program to start.
+    """
+    return error.errno in PASSING + FINAL
 
 
 def by_path(call: Callable, path: str, *arguments: Any) -> Any:
@@ -92,7 +94,7 @@ def is_fuse(directory: str) -> bool:
     try:
         with open("/proc/self/mountinfo") as file:
             mounts = [line.split() for line in file]
-    except OSError:
+    except FileNotFoundError:
         return False  # No Linux.
     return any(
         fields[2] == number and fields[fields.index("-") + 1][:4] == "fuse"
@@ -146,7 +148,7 @@ def is_there(path: str) -> bool:
     except FileNotFoundError:
         return is_link(path)
     except OSError as error:
-        if not is_of_job(error):
+        if is_ours(error):
             raise
         # It is there, and cannot be opened: a socket, not readable ...
     return True

@@ -37,9 +37,9 @@ class InOrder:
             return
         ended = self.ended()
         while self.left and (is_last or self.left[0] in ended):
-            mark = self.left.popleft()
-            if mark in ended:
-                self.show(ended[mark])
+            if self.left[0] in ended:
+                self.show(ended[self.left[0]])
+            self.left.popleft()
         self.next = now + max(PERIOD, SHARE * (time.monotonic() - now))
 
     def ended(self) -> Dict[str, Attempt]:
@@ -59,6 +59,7 @@ class InOrder:
             log = self.project.job_log(attempt.name)
             _, data = self.project.files.read(log)
         except FileNotFoundError:
+            self.project.check_home()
             return  # It has printed nothing.
         job = re.escape(attempt.job).encode()
         self.progress.clear()

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from fjd import config
 from fjd.errors import BadJob
-from fjd.files import is_of_job
+from fjd.files import is_ours
 
 NICENESS = 9
 WRITE_BUFFER = 4096  # bytes; what is longer may come in several writes
@@ -98,7 +98,7 @@ def read_start(files: Any, path: str) -> Tuple[os.stat_result, bytes]:
             raise BadJob("it is a link that leads nowhere")
         raise
     except OSError as error:
-        if not is_of_job(error):
+        if is_ours(error):
             raise
         raise BadJob(f"cannot read it: {error.strerror}")
 

@@ -16,6 +16,7 @@ import os
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
+from fjd.files import is_ours
 from fjd.names import new_id, safe_host
 from fjd.project import Project
 
@@ -196,7 +197,9 @@ def stat_of(pid: int) -> List[str]:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return fields_of(file.read())
-    except OSError:
+    except OSError as error:
+        if is_ours(error):
+            raise
         return ["X"]
 
 

@@ -15,6 +15,7 @@ from typing import (
     Optional, Set,
 )
 
+from fjd.files import is_ours
 from fjd.job import Job, NICENESS
 from fjd.liveness import start_time, stat_of
 
@@ -198,7 +199,7 @@ def members(
     marks = {os.fsencode(f"FJD_ATTEMPT={attempt}") for attempt in attempts}
     try:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
+    except FileNotFoundError:
         pids = []  # No Linux.
     for pid in pids:
         fields = stat_of(pid)
@@ -217,7 +218,9 @@ def environ_of(pid: int) -> Set[bytes]:
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             return set(file.read().split(b"\0"))
-    except OSError:
+    except OSError as error:
+        if is_ours(error):
+            raise
         return set()
 
 

@@ -99,16 +99,23 @@ class Project:
             return isinstance(error, FileNotFoundError)
         return False
 
+    def device(self) -> int:
+        """The file system that its home is on; 0 if that is away."""
+        try:
+            return int(self.files.device(self.home))
+        except OSError:
+            return 0
+
     def is_gone(self, device: int) -> bool:
         """Whether its user has removed it: its home, of that device, is there
         with other things in it.
         """
         try:
             others = self.files.names(self.home)
-            is_home = self.files.device(self.home) == device
         except OSError:
             return False
-        return bool(others) and is_home and self.name not in others
+        is_home = bool(others) and self.device() == device
+        return is_home and self.name not in others
 
     def check_home(self) -> None:
         """To be called before something that is missing counts as removed.

@@ -11,7 +11,7 @@ from typing import Any, Callable, List, Optional
 
 from fjd.alarm import Backoff, LONGEST
 from fjd.errors import BadJob
-from fjd.files import is_of_job
+from fjd.files import is_ours
 from fjd.interruption import GIVEN_UP, INTERRUPTED, is_last, SIGNALLED, SOON
 from fjd.job import Job, read_job, why_not_started
 from fjd.joblog import JobLog
@@ -285,7 +285,7 @@ class Worker:
         try:
             self.processes.start(job, environ, log)
         except OSError as error:
-            if not is_of_job(error):
+            if is_ours(error):
                 self.give_back(task, str(error.strerror))
                 return self.interval
             return self.fail(task, why_not_started(error, job))

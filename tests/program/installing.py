@@ -31,5 +31,11 @@ def tree(*places):
     return found
 
 
+def without_byte_code(place):
+    """The same without byte code, in which there are times."""
+    return {path: what for path, what in tree(place).items()
+            if not path.endswith(".pyc")}
+
+
 def version(local, name="fjd-worker"):
     return done(run([str(local / "bin" / name), "--version"]))

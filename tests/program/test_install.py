@@ -7,7 +7,9 @@ import tempfile
 import pytest
 
 from helpers import remove, ROOT, run
-from installing import COMMANDS, done, PREFIX, PYTHON, SYSTEM, tree, version
+from installing import (
+    COMMANDS, done, PREFIX, PYTHON, SYSTEM, tree, version, without_byte_code,
+)
 from needs import is_root
 from test_dist import dist, new_clone, tarball
 from test_example import RESULTS
@@ -176,15 +178,10 @@ def test_tarball_is_enough_on_a_bare_machine_without_network(tmp_path, root):
 
 @pytest.mark.parametrize("shell", ["/bin/dash", "/bin/bash"])
 def test_twice_is_the_same_as_once(install, local, shell):
-    def installed():
-        """In byte code are times."""
-        return {path: what for path, what in tree(local).items()
-                if not path.endswith(".pyc")}
-
     first = done(install(shell=shell))
-    once = installed()
+    once = without_byte_code(local)
     assert done(install(shell=shell)) == first
-    assert installed() == once
+    assert without_byte_code(local) == once
     for name in COMMANDS:
         assert version(local, name) == [first[0].split()[2]]
 

@@ -97,6 +97,37 @@ def test_too_few_files_are_one_line(limit, project, put):
             "    try: a higher limit (ulimit -n)"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("role, name", [
+    ("fjd-worker", "NOFILE"), ("fjd-worker", "FSIZE"),
+    ("fjd-dispatcher --keep-running", "NOFILE"),
+])
+def test_who_may_open_or_write_nothing_more_leaves(project, put, role, name):
+    """And the job is run again, by another worker."""
+    put("job1", "[control]\nexecutable: test -e first && exit; touch first;"
+        " exec sleep 1234 #\n")
+    rest = [start("fjd-dispatcher", "--keep-running"), start("fjd-worker")]
+    wait_until(lambda: os.path.exists("first"))
+    if "dispatcher" in role:
+        leaves = rest.pop(0)
+    else:
+        leaves = rest.pop()
+        rest.append(start("fjd-worker"))
+    number = getattr(resource, f"RLIMIT_{name}")
+    resource.prlimit(leaves.pid, number, (3, 3))
+    why = {"NOFILE": "Too many open files", "FSIZE": "File too large"}[name]
+    assert f": {why}\n    try: a higher limit (ulimit -" in finish(leaves)
+    # To end a thread, glibc may have to open libgcc_s.so.
+    assert leaves.returncode in (74, -signal.SIGABRT)
+    if "worker" in role:
+        wait_until(lambda: jobs_in(project, "done") == ["job1"])
+    ok("fjd-recruiter", "fire")
+    for process in rest:
+        process.terminate()
+        finish(process)
+    assert ok("fjd", "audit")[-1].endswith("0 not accounted for")
+
+
 # What a command inherits
 
 @pytest.mark.parametrize("verb", [
@@ -272,6 +303,28 @@ def test_jobs_go_on_while_the_home_is_away(home, project, put, tmp_path):
     assert sorted(row["event"] for row in ledger(project)) == [
         "done", "done", "failed"]
     assert len(os.listdir(project.path("joblogs"))) == 3
+
+
+def test_run_goes_on_while_the_home_is_away(home, tmp_path):
+    """All that its jobs print is shown, in order."""
+    gates = [str(tmp_path / name) for name in "abc"]
+    for gate in gates:
+        os.mkfifo(gate)
+    process = start(
+        "fjd", "run", "-k", "-j2", "--session", "process", "cat", ":::",
+        *gates)
+    wait_until(lambda: run_of(home).running())
+    os.rename(str(home / ".fjd"), str(home / "away"))
+    for line in iter(process.stdout.readline, ""):
+        if line.endswith(": No such file or directory; trying again.\n"):
+            break
+    os.rename(str(home / "away"), str(home / ".fjd"))
+    for gate in gates:
+        with open(gate, "w") as file:
+            file.write(f"{gate}\n")
+    said = finish(process)
+    assert process.returncode == 0 and "3 done, 0 failed" in said
+    assert [line for line in said.splitlines() if line in gates] == gates
 
 
 @pytest.mark.slow

@@ -1,4 +1,6 @@
 """Starting and ending the processes of a job."""
+import builtins
+import errno
 import os
 import signal
 import subprocess
@@ -58,6 +60,23 @@ def test_tree_is_ended_with_one_term_for_each(started):
     processes.end_trees({RUN.attempt})
     with open("terms") as file:
         assert file.read() == "term\n"
+
+
+@pytest.mark.parametrize("name", ["listdir", "open"])
+def test_what_cannot_be_looked_for_has_not_ended(started, monkeypatch, name):
+    """For want of open files, perhaps; then it is tried again."""
+    def refuse(*arguments):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    processes = started("touch ready; sleep 1234")
+    with monkeypatch.context() as context:
+        module = os if name == "listdir" else builtins
+        context.setattr(module, name, refuse)
+        with pytest.raises(OSError):
+            processes.end_trees({RUN.attempt})
+    assert not processes.poll()
+    processes.end_trees({RUN.attempt})
+    assert processes.poll()
 
 
 def test_shell_does_not_go_on_when_its_child_is_ended(started):

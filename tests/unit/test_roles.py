@@ -1,4 +1,5 @@
 """Worker, dispatcher and burial, step by step in one process."""
+import errno
 import os
 import shlex
 import signal
@@ -595,6 +596,44 @@ def test_job_that_cannot_be_started_is_tried_again_too(
     assert jobs_in(project, "done") == ["job1"]
 
 
+@pytest.mark.parametrize("number", [
+    errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY,
+])
+def test_job_is_not_to_blame_for_what_its_host_is_short_of(
+    project, put, new_worker, new_dispatcher, number, monkeypatch,
+):
+    def start(*arguments):
+        raise OSError(number, os.strerror(number))
+
+    put("job1", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    monkeypatch.setattr(worker.processes, "start", start)
+    dispatcher.step()
+    work(worker, project.waiting)
+    monkeypatch.undo()
+    work_off(worker, dispatcher, 2)
+    assert jobs_in(project, "done") == ["job1"]
+    assert [(row["event"], row["attempt"].split(".")[0])
+            for row in ledger(project)] == [
+        ("given-back", "job1~1"), ("done", "job1~1")]
+
+
+@pytest.mark.parametrize("number", [errno.E2BIG, errno.EACCES, errno.ENOEXEC])
+def test_job_fails_with_the_reason_if_it_is_to_blame(
+    project, put, new_worker, new_dispatcher, number, monkeypatch,
+):
+    def start(*arguments):
+        raise OSError(number, os.strerror(number))
+
+    put("job1", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    monkeypatch.setattr(worker.processes, "start", start)
+    work_off(worker, dispatcher, 1)
+    assert jobs_in(project, "failed") == ["job1"]
+    reason = f"cannot run true: {os.strerror(number)}"
+    assert [row["reason"] for row in ledger(project)] == [reason]
+
+
 def test_job_that_takes_too_long_is_ended_and_failed(
     project, begun, clock,
 ):
@@ -851,7 +890,7 @@ def test_home_that_may_not_be_read_for_a_while_was_not_removed(
     def refuse(path):
         raise PermissionError(13, "Permission denied", path)
 
-    device = project.files.device(project.home)
+    device = project.device()
     monkeypatch.setattr(project.files, "names", refuse)
     assert not project.is_missing() and not project.is_gone(device)
     monkeypatch.undo()
