@@ -24,6 +24,7 @@ from fjd.joblist import (
 from fjd.liveness import HIRING
 from fjd.names import new_token, printable, Stamps
 from fjd.outcome import Outcome, pasteable
+from fjd.ownership import Survey
 from fjd.progress import Progress
 from fjd.project import Project
 from fjd.reclaim import new_reclaimer
@@ -50,7 +51,9 @@ def run_list(
     if not (jobs or options.resume):
         say("Nothing to do.")
         return 0
-    name = name or new_project(cli.make_home(), text, place)
+    if not name:
+        Survey(say).claim_home(cli.home())
+        name = new_project(cli.home(), text, place)
     batch = Batch(cli.open_project(name, say), jobs, directory, options)
     status = batch.run()
     if options.callback:
