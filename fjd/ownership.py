@@ -21,7 +21,9 @@ ROOT = 0
 OPEN = stat.S_IWGRP | stat.S_IWOTH
 NOT_CLOSED = stat.S_IRWXG | stat.S_IRWXO
 MOST_LINKS = 40  # in one survey; on one way the kernel follows as many
-UNKNOWN = "/proc/sys/kernel/overflowuid"
+OVERFLOW = "/proc/sys/kernel/overflowuid"
+NOBODY = 65534  # what OVERFLOW says unless somebody changes it
+MAY_NOT = (errno.EACCES, errno.EPERM, errno.EROFS)
 ELSEWHERE = "export FJD_DIR=DIRECTORY, a directory of your own"
 
 
@@ -46,11 +48,15 @@ class Survey:
     def claim_project(self, root: str) -> int:
         """See that it is ours alone; the uid that our files have there."""
         owner = self.claim(root, NOT_CLOSED)
-        for name in DIRECTORIES:
+        for name in os.listdir(root):
+            path = os.path.join(root, name)
             try:
-                self.claim(os.path.join(root, name))
+                if name in DIRECTORIES:
+                    self.claim(path)
+                else:
+                    self.see(path)  # setup.sh, say, and remote.conf.
             except FileNotFoundError:
-                continue  # It will be made.
+                continue  # RACE: it was a draft.
         return owner
 
     def claim(self, place: str, bits: int = OPEN) -> int:
@@ -83,15 +89,20 @@ class Survey:
         """See that nobody else can exchange what is there; its status."""
         above = os.path.dirname(path)
         is_shared = above != path and bool(self.enter(above).st_mode & OPEN)
-        status = os.lstat(path)
-        if not self.is_trusted(path, status, is_shared):
-            raise foreign(path, status)
+        status = self.see(path, is_shared)
         if not stat.S_ISLNK(status.st_mode):
             return status
         self.links += 1
         if self.links > MOST_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
         return self.reach(os.path.join(above, os.readlink(path)))
+
+    def see(self, path: str, is_shared: bool = False) -> os.stat_result:
+        """See that it is ours or root's; its status, also if it is a link."""
+        status = os.lstat(path)
+        if not self.is_trusted(path, status, is_shared):
+            raise foreign(path, status)
+        return status
 
     def enter(self, path: str) -> os.stat_result:
         """The same for a directory on the way, and what is in it."""
@@ -185,8 +196,10 @@ def new_uid(directory: str) -> int:
     path = os.path.join(directory, f".owner-{new_token(time.time())}")
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except PermissionError:
-        return -1
+    except OSError as error:
+        if error.errno in MAY_NOT:
+            return -1
+        raise
     try:
         # RACE: not by path, where others may have put a file of theirs.
         return os.fstat(file).st_uid
@@ -198,10 +211,10 @@ def new_uid(directory: str) -> int:
 def unknown_uid() -> int:
     """What a user namespace shows of users it does not know."""
     try:
-        with open(UNKNOWN) as file:
+        with open(OVERFLOW) as file:
             return int(file.read())
     except OSError:
-        return -1  # No Linux.
+        return NOBODY  # /proc may be hidden.
 
 
 def shared_by_groups(place: str) -> List[NotYours]:

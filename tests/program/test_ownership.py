@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from helpers import (
-    command, finish, fjd, jobs_in, ledger, ok, run, start, wait_until,
+    command, finish, fjd, jobs_in, ledger, log_of, ok, run, start, wait_until,
 )
 from needs import AS_OTHER_USER, IN_USER_NAMESPACE, OTHER_UID
 
@@ -201,11 +201,12 @@ def test_nor_one_of_root_unless_it_is_roots(home, project, victim):
     os.chown(project.root, OTHER_UID, OTHER_UID)
     for path in [home / ".fjd"] + list((home / ".fjd").rglob("*")):
         os.chown(str(path), OTHER_UID, OTHER_UID)
-    project.put("job1", b"#!/bin/sh\n", is_program=True)
+    project.put("job1", b"[control]\nexecutable: true\n")
     result = victim("fjd-recruiter", "--session", "process", "hire", "1")
     assert result.returncode == 0, result.stderr
     victim("fjd-dispatcher")
     assert jobs_in(project, "failed") == ["job1"]
+    assert "uid 0" in log_of(project, "job1")
 
 
 # Starting anew

@@ -351,3 +351,24 @@ def test_directory_of_a_project_may_not_be_anothers(project, name):
 def test_directory_of_a_project_that_is_missing_is_nothing(project):
     os.rmdir(project.path("held"))
     assert claim_project(project) == []
+
+
+@root
+@pytest.mark.parametrize("name", ["setup.sh", "remote.conf", ".queueorder.x"])
+def test_file_of_a_project_may_not_be_anothers(project, tmp_path, name):
+    """As one that came when an older fjd had not closed the project yet."""
+    path = project.path(name)
+    shared = tmp_path / "shared"
+    shared.touch()
+    give_away(shared)
+    os.symlink(str(shared), path)  # This its user did.
+    assert claim_project(project) == []
+    os.rename(str(shared), path)
+    with pytest.raises(NotYours) as refused:
+        claim_project(project)
+    assert str(refused.value).startswith(f"{path}: belongs to another user")
+
+
+def test_draft_that_goes_is_nothing(project, monkeypatch):
+    monkeypatch.setattr(os, "listdir", lambda root: [".queueorder.x"])
+    assert claim_project(project) == []
