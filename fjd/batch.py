@@ -26,6 +26,7 @@ from fjd.joblist import Listed, listed, not_done
 from fjd.liveness import HIRING
 from fjd.names import new_token, printable, Stamps
 from fjd.outcome import Outcome, pasteable
+from fjd.ownership import Survey
 from fjd.progress import Progress
 from fjd.project import ENDED, LIST, Project
 from fjd.reclaim import new_reclaimer
@@ -85,12 +86,13 @@ def patience(options: Any) -> Iterator[Callable[[], None]]:
 
 def own_project(runs: Runs, options: Any) -> str:
     """That of the run to go on with, or a new one."""
+    say = cli.teller("fjd", options.quiet, "stderr")
     token, name = new_token(time.time()), ""
     while not name:
         # RACE: a run that has just begun is found when we look again.
         name = project_to_resume(runs, options)
         if not name:
-            cli.make_home()
+            Survey(say).claim_home(cli.home())
             name = runs.begin(token)
     return name
 

@@ -11,7 +11,6 @@ import math
 import os
 import re
 import signal
-import stat
 import sys
 import time
 from typing import (
@@ -24,6 +23,7 @@ from fjd.errors import BadUsage, FjdError, Hopeless, NotYours
 from fjd.files import FINAL, HINTS, is_ours
 from fjd.liveness import BEAT
 from fjd.names import is_project, LONGEST_JOB_NAME, printable
+from fjd.ownership import check_place, ROOT, Survey, Visit
 from fjd.process import without_job
 from fjd.project import JOBS, Project
 from fjd.terminal import Terminal
@@ -166,25 +166,31 @@ def named_project(name: str) -> Project:
     return Project(os.path.join(home(), name))
 
 
-def find_project(name: str, say: Callable[[str], None]) -> Project:
-    """The project of that name, if there is one."""
+def find_project(
+    name: str, say: Callable[[str], None], is_visit: bool = False,
+) -> Project:
+    """The project of that name, if there is one; on a visit, which changes
+    nothing, root may look at those of others.
+    """
     root = named_project(name).root
     try:
-        os.stat(root)
+        owner = os.stat(root).st_uid
     except (FileNotFoundError, NotADirectoryError):
         raise BadUsage(f"{root}: there is no such project")
+    if is_visit and os.geteuid() == ROOT != owner:
+        return Project(root, Visit())
     return open_project(name, say)
 
 
 def open_project(name: str, say: Callable[[str], None]) -> Project:
     """The project of that name, with all its directories, ours alone."""
-    project = named_project(name)
+    project, survey = named_project(name), Survey(say)
     try:
-        make_home()
+        survey.claim_home(home())
         if files.make_directory(project.root) and name != default_project():
             say(f'Made project "{name}".')
         check_place(project.root)
-        close_to_others(project.root, say)
+        project.owner = survey.claim_project(project.root)
         project.make_directories()
     except PermissionError as error:
         raise NotYours(f"{error.filename}: {error.strerror}")
@@ -215,20 +221,6 @@ def home() -> str:
     if place.startswith("~"):
         raise FjdError("no home directory", "try: set HOME or FJD_DIR")
     return os.path.abspath(place)
-
-
-def make_home() -> str:
-    try:
-        os.makedirs(home(), mode=0o700, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        check_place(home())
-    return home()
-
-
-def check_place(path: str) -> None:
-    """A file may be there, or a link that leads nowhere."""
-    if not os.path.isdir(path):
-        raise BadUsage(f"{path}: not a directory")
 
 
 def current_directory() -> str:
@@ -262,18 +254,6 @@ def cpus() -> int:
     except AttributeError:  # No Linux.
         available = os.cpu_count() or 1
     return max(1, available - 1)
-
-
-def close_to_others(root: str, say: Callable[[str], None]) -> None:
-    status = os.stat(root)
-    if status.st_uid != os.geteuid():
-        raise NotYours(
-            f"{root}: belongs to another user (uid {status.st_uid})",
-            "try: another --project, or set FJD_DIR",
-        )
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        os.chmod(root, 0o700)
-        say(f"{root} was open to others; now its mode is 0700.")
 
 
 def teller(role: str, quiet: bool = False, stream: str = "stdout") \

@@ -15,6 +15,7 @@ from fjd import cli, files, roundtrip
 from fjd.errors import FjdError, Unavailable
 from fjd.hosts import Host, LOCALHOST
 from fjd.names import printable
+from fjd.ownership import shared_by_groups
 from fjd.project import Project
 from fjd.remote import Answer, Errand, run_there
 from fjd.session import PROCESS, Sessions, SOCKETS
@@ -111,6 +112,8 @@ def look_at_project(project: Project, caller: str) -> Findings:
     said: List[str] = []
     cli.open_project(project.name, said.append)
     yield from (Finding(WARN, text.rstrip(".")) for text in said)
+    for warning in shared_by_groups(project.root):
+        yield Finding(WARN, str(warning), warning.hint)
     if not caller:
         return
     seconds = roundtrip.measure(project, caller)

@@ -49,7 +49,7 @@ class Busy(FjdError):
 
 
 class NotYours(FjdError):
-    """The project directory belongs to another user."""
+    """Others own a place of fjd's, or could change it."""
 
     exit_code = os.EX_NOPERM
 

@@ -58,8 +58,8 @@ class Job(NamedTuple):
     written: float = 0.0
 
 
-def read_job(files: Any, path: str) -> Job:
-    """The job in a file.
+def read_job(files: Any, path: str, owner: Optional[int] = None) -> Job:
+    """The job in a file, which has to be that owner's if one is given.
 
     FileNotFoundError: it is not there.  BadJob: why it cannot be run.
     """
@@ -70,6 +70,9 @@ def read_job(files: Any, path: str) -> Job:
             data = whole_lines(data) if is_program \
                 else files.read(path, LARGEST)[1]
         job = parse(status.st_mode, data, path)
+        if owner not in (None, status.st_uid):
+            raise BadJob(f"it belongs to another user (uid {status.st_uid});"
+                         " fjd put makes a copy that is yours")
     except BadJob as error:
         error.written = status.st_mtime
         raise

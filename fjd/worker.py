@@ -264,7 +264,9 @@ class Worker:
         """Whoever can open it, holds it."""
         task, bad = Task(run, self.clock.time()), ""
         try:
-            job = read_job(self.project.files, self.project.job_file(run))
+            job = read_job(
+                self.project.files, self.project.job_file(run),
+                self.project.owner)
             task.job, written = job, job.written
         except FileNotFoundError:
             return 0.0  # RACE: given to another worker, or cancelled.

@@ -31,7 +31,10 @@ def pytest_configure(config):
 
 
 def pytest_sessionstart():
-    """Heed signals as on a terminal, also under nohup(1) or a shell's &."""
+    """Heed signals as on a terminal, also under nohup(1) or a shell's &; let
+    none but us write to what tests make.
+    """
+    os.umask(0o022)
     for number in (signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

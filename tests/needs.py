@@ -19,6 +19,14 @@ NAMESPACES = """
     mount -t overlay -o lowerdir=/etc:/usr overlay /mnt
 """
 WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+# It can read all, so also the Python and the fjd under test.
+OTHER_UID = 12345
+AS_OTHER_USER = [
+    "setpriv", f"--reuid={OTHER_UID}", f"--regid={OTHER_UID}",
+    "--clear-groups", "--inh-caps=+dac_read_search",
+    "--ambient-caps=+dac_read_search",
+]
+IN_USER_NAMESPACE = ["unshare", "--user", "--map-root-user"]
 SESSIONS = [
     pytest.param("screen", marks=pytest.mark.needs("screen", "a terminal")),
     pytest.param("tmux", marks=pytest.mark.needs("tmux", "a terminal")),
@@ -51,6 +59,8 @@ OTHERS = {
     # In a container root may be without CAP_SYS_ADMIN.
     "giving up rights": lambda: not is_root() or can_run(
         *WITHOUT_RIGHTS, "true"),
+    "another user": lambda: is_root() and can_run(*AS_OTHER_USER, "true"),
+    "user namespaces": lambda: can_run(*IN_USER_NAMESPACE, "true"),
     "mount": lambda: is_root() and can_run(
         "unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"),
     "namespaces": lambda: is_root() and can_run(

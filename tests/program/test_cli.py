@@ -150,7 +150,8 @@ def test_project_of_another_user_is_refused(home, name):
     result = fjd(name, *VERBS.get(name, []))
     assert result.returncode == 77
     assert result.stderr.splitlines()[0] == (
-        f"{name}: error: {root}: belongs to another user (uid 12345)"
+        f"{name}: error: {root}: belongs to another user (uid 12345,"
+        " mode 0700)"
     )
     assert os.listdir(str(root)) == []
 

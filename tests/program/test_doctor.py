@@ -12,6 +12,7 @@ from helpers import (
 )
 
 from fjd import doctor, files, roundtrip
+from fjd.ownership import ELSEWHERE
 from fjd.project import Project
 
 CHECKS = ["python", "load", "room", "home", "clock", "session"]
@@ -91,9 +92,32 @@ def test_project_of_another_user_fails_and_ends_the_examination(project):
     os.chown(project.root, 12345, 12345)
     status, lines = lines_of("node2")
     assert (status, lines[1:]) == (1, [
-        f"FAIL  home: {project.root}: belongs to another user (uid 12345);"
-        " try: another --project, or set FJD_DIR",
+        f"FAIL  home: {project.root}: belongs to another user (uid 12345,"
+        f" mode 0700); try: do this as that user; or {ELSEWHERE}",
     ])
+
+
+def test_project_that_others_may_write_to_fails_and_says_what_to_do(project):
+    os.chmod(project.path("jobqueue"), 0o777)
+    project.put("job1", b"")
+    status, lines = lines_of()
+    place = project.path("jobqueue")
+    assert (status, lines[1:]) == (1, [
+        f"FAIL  home: {place}: others may write to it (uid {os.geteuid()},"
+        f" mode 0777); try: ls -lAR '{place}'; if all of it is yours:"
+        f" chmod -R go-w '{place}'",
+    ])
+
+
+def test_group_that_may_exchange_the_home_is_a_warning(home, project):
+    home.chmod(0o775)
+    status, lines = lines_of()
+    warning, = [line for line in lines if " its group " in line]
+    assert status == 0
+    assert warning == (
+        f"warn  home: {home}: its group may exchange what is in it"
+        f" (uid {os.geteuid()}, mode 0775); try: chmod g-w"
+        f" '{home}'")
 
 
 def test_file_in_the_place_of_the_project_fails(home):
@@ -125,7 +149,8 @@ def disk(tmp_path, monkeypatch):
 
     def mount(options):
         disk.mkdir()
-        words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
+        words = ["mount", "-t", "tmpfs", "-o", f"mode=700,{options}",
+                 "tmpfs", str(disk)]
         assert run(words).returncode == 0
         monkeypatch.setenv("FJD_DIR", str(disk))
         ok("fjd-recruiter", "fire")

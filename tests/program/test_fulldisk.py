@@ -19,7 +19,7 @@ def disk(tmp_path, monkeypatch):
     """A small disk of its own, on which the projects are."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={BYTES}", "tmpfs"]
+    mount = ["mount", "-t", "tmpfs", "-o", f"mode=700,size={BYTES}", "tmpfs"]
     assert run(mount + [str(disk)]).returncode == 0
     monkeypatch.setenv("FJD_DIR", str(disk))
     yield disk

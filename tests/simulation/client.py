@@ -47,6 +47,7 @@ class Status(NamedTuple):
     st_mode: int
     st_size: int
     st_mtime: float
+    st_uid: int = os.geteuid()
 
 
 class Handle:

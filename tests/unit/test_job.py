@@ -157,6 +157,22 @@ def test_a_bad_file_has_its_reason(data, reason):
     assert why_bad(write(data)) == reason
 
 
+@pytest.mark.parametrize("data", [
+    CONTROL + b"executable = true", b"#!/bin/sh\n",
+    CONTROL + b"executable = a" + b"\n" * 5000,
+])
+def test_a_file_of_another_owner_is_no_job(data):
+    path = write(data, 0o700)
+    owner = os.stat(path).st_uid
+    assert read_job(files, path, owner) == read_job(files, path)
+    with pytest.raises(BadJob) as error:
+        read_job(files, path, owner + 1)
+    assert error.value.written == 1000
+    assert str(error.value) == (
+        f"it belongs to another user (uid {owner}); fjd put makes a copy that"
+        " is yours")
+
+
 @pytest.mark.parametrize("make, reason", [
     (os.mkdir, "it is a directory, not a file"),
     (os.mkfifo, "it is a FIFO, not a file"),

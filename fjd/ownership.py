@@ -1,0 +1,264 @@
+"""Whose places are: what others can change is neither believed nor run.
+
+A place is home(), a project, or a directory of a project.  It belongs to this
+user, and nobody else may write to it.  All that leads there, from / on and
+along every link, belongs to this user or to root, so that nobody else can
+exchange it.
+"""
+import errno
+import os
+import stat
+import time
+from shlex import quote
+from typing import Any, Callable, Dict, List, Set, Tuple
+
+from fjd import files
+from fjd.errors import BadUsage, NotYours
+from fjd.names import new_token, printable
+from fjd.project import DIRECTORIES
+
+ROOT = 0
+OPEN = stat.S_IWGRP | stat.S_IWOTH
+NOT_CLOSED = stat.S_IRWXG | stat.S_IRWXO
+MOST_LINKS = 40  # in one survey; on one way the kernel follows as many
+OVERFLOW = "/proc/sys/kernel/overflowuid"
+NOBODY = 65534  # what OVERFLOW says unless somebody changes it
+MAY_NOT = (errno.EACCES, errno.EPERM, errno.EROFS)
+ELSEWHERE = "export FJD_DIR=DIRECTORY, a directory of your own"
+
+
+class Survey:
+    """One look at places, and at all that leads to them."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+        self.above: Dict[str, os.stat_result] = {}
+        self.ours: Set[Tuple[int, int]] = set()  # devices, and our uid there
+        self.links = 0
+
+    def claim_home(self, home: str) -> None:
+        """See that it is ours alone; make it if it is missing."""
+        try:
+            self.claim(home)
+        except (FileNotFoundError, NotADirectoryError):
+            make(home)
+            self.above.clear()  # RACE: others may have made a part of it.
+            self.claim(home)
+
+    def claim_project(self, root: str) -> int:
+        """See that it is ours alone; the uid that our files have there."""
+        owner = self.claim(root, NOT_CLOSED)
+        for name in os.listdir(root):
+            path = os.path.join(root, name)
+            try:
+                if name in DIRECTORIES:
+                    self.claim(path)
+                else:
+                    self.see(path)  # setup.sh, say, and remote.conf.
+            except FileNotFoundError:
+                continue  # RACE: it was a draft.
+        return owner
+
+    def claim(self, place: str, bits: int = OPEN) -> int:
+        """The same for one place.
+
+        It is closed if its mode has one of these bits, but not if others
+        could have put something into it.
+        """
+        status = self.reach(place)
+        if not stat.S_ISDIR(status.st_mode):
+            raise BadUsage(f"{place}: not a directory")
+        if not self.is_ours(place, status):
+            raise foreign(place, status)
+        if status.st_mode & OPEN and is_filled(place, status):
+            # RACE: another command of ours may just have closed it.
+            if os.stat(place).st_mode & OPEN:
+                raise open_to_others(place, status)
+        elif status.st_mode & bits:
+            self.close(place, status)
+        return status.st_uid
+
+    def close(self, place: str, status: os.stat_result) -> None:
+        os.chmod(place, stat.S_IRWXU)
+        if status.st_mode & OPEN and is_too_late(place, status):
+            os.chmod(place, stat.S_IMODE(status.st_mode))
+            raise open_to_others(place, status)
+        self.say(f"{place} was open to others; now its mode is 0700.")
+
+    def reach(self, path: str) -> os.stat_result:
+        """See that nobody else can exchange what is there; its status."""
+        above = os.path.dirname(path)
+        is_shared = above != path and bool(self.enter(above).st_mode & OPEN)
+        status = self.see(path, is_shared)
+        if not stat.S_ISLNK(status.st_mode):
+            return status
+        self.links += 1
+        if self.links > MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+        return self.reach(os.path.join(above, os.readlink(path)))
+
+    def see(self, path: str, is_shared: bool = False) -> os.stat_result:
+        """See that it is ours or root's; its status, also if it is a link."""
+        status = os.lstat(path)
+        if not self.is_trusted(path, status, is_shared):
+            raise foreign(path, status)
+        return status
+
+    def enter(self, path: str) -> os.stat_result:
+        """The same for a directory on the way, and what is in it."""
+        if path not in self.above:
+            status = self.reach(path)
+            if status.st_mode & stat.S_IWOTH and not is_sticky(status):
+                raise refusal(
+                    path, status, "others may exchange what is in it",
+                    f"chmod o-w {shown(path)}, or {ELSEWHERE}")
+            self.above[path] = status
+        return self.above[path]
+
+    def is_trusted(
+        self, path: str, status: os.stat_result, is_shared: bool,
+    ) -> bool:
+        """Whether it is ours or root's.
+
+        In a user namespace root may be unknown; but where others may make
+        files, the unknown may be anybody.
+        """
+        if status.st_uid in (ROOT, os.geteuid()):
+            return True
+        is_unknown = not is_shared and status.st_uid == unknown_uid()
+        return is_unknown or self.is_ours(path, status)
+
+    def is_ours(self, path: str, status: os.stat_result) -> bool:
+        """NFS, sshfs: our files may have another uid there than we."""
+        key = (status.st_dev, status.st_uid)
+        if status.st_uid == os.geteuid() or key in self.ours:
+            return True
+        is_directory = stat.S_ISDIR(status.st_mode)
+        if new_uid(path if is_directory else os.path.dirname(path)) == key[1]:
+            self.ours.add(key)
+        return key in self.ours
+
+
+class Visit:
+    """The file operations of root, who only looks at another's project."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(files, name)
+
+    def names(self, directory: str) -> List[str]:
+        try:
+            return files.names(directory)
+        except FileNotFoundError:
+            return []  # Its user makes it when it is needed.
+
+    def create(self, path: str, *_: Any) -> bool:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
+
+
+def make(place: str) -> None:
+    """Make a directory and those above it that are missing, all closed."""
+    above = os.path.dirname(place)
+    if not os.path.lexists(above):
+        make(above)
+    try:
+        files.make_directory(place)
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # What is above is no directory.
+    check_place(place)
+
+
+def check_place(place: str) -> None:
+    """A file may be there, or a link that leads nowhere."""
+    if not os.path.isdir(place):
+        raise BadUsage(f"{place}: not a directory")
+
+
+def is_sticky(status: os.stat_result) -> bool:
+    """Whether others may only remove what is theirs, as in /tmp."""
+    return bool(status.st_mode & stat.S_ISVTX)
+
+
+def is_filled(place: str, status: os.stat_result) -> bool:
+    """Whether it is more than an empty directory that was left open."""
+    return is_sticky(status) or bool(os.listdir(place))
+
+
+def is_too_late(place: str, before: os.stat_result) -> bool:
+    """Whether others have put something there, or it cannot be closed."""
+    owners = {entry.stat(follow_symlinks=False).st_uid
+              for entry in os.scandir(place)}
+    is_open = os.stat(place).st_mode & OPEN
+    return bool(is_open or owners - {before.st_uid})
+
+
+def new_uid(directory: str) -> int:
+    """The uid that a file of ours gets there; -1 if we may not make one."""
+    path = os.path.join(directory, f".owner-{new_token(time.time())}")
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        if error.errno in MAY_NOT:
+            return -1
+        raise
+    try:
+        # RACE: not by path, where others may have put a file of theirs.
+        return os.fstat(file).st_uid
+    finally:
+        os.close(file)
+        files.remove(path)
+
+
+def unknown_uid() -> int:
+    """What a user namespace shows of users it does not know."""
+    try:
+        with open(OVERFLOW) as file:
+            return int(file.read())
+    except OSError:
+        return NOBODY  # /proc may be hidden.
+
+
+def shared_by_groups(place: str) -> List[NotYours]:
+    """What groups may exchange of all that leads to a place."""
+    survey = Survey(lambda text: None)
+    survey.reach(place)
+    return [
+        refusal(path, status, "its group may exchange what is in it",
+                f"chmod g-w {shown(path)}")
+        for path, status in survey.above.items()
+        if status.st_mode & stat.S_IWGRP and not is_sticky(status)
+    ]
+
+
+# Why a place is refused, and what to do
+
+def foreign(path: str, status: os.stat_result) -> NotYours:
+    todo = "do this as that user"
+    if os.geteuid() != ROOT:
+        todo = f"if it should be yours, as root: chown -Rh {os.geteuid()}" \
+               f" {shown(path)}"
+    is_link = stat.S_ISLNK(status.st_mode)
+    why = "is a link of another user's" if is_link \
+        else "belongs to another user"
+    return refusal(path, status, why, f"{todo}; or {ELSEWHERE}")
+
+
+def open_to_others(place: str, status: os.stat_result) -> NotYours:
+    todo = ELSEWHERE
+    if not is_sticky(status):
+        todo = f"ls -lAR {shown(place)}; if all of it is yours:" \
+               f" chmod -R go-w {shown(place)}"
+    return refusal(place, status, "others may write to it", todo)
+
+
+def refusal(
+    path: str, status: os.stat_result, why: str, todo: str,
+) -> NotYours:
+    mode = stat.S_IMODE(status.st_mode)
+    return NotYours(
+        f"{printable(path)}: {why} (uid {status.st_uid}, mode {mode:04o})",
+        f"try: {todo}")
+
+
+def shown(path: str) -> str:
+    """As it can be pasted into a shell."""
+    return quote(printable(path))
