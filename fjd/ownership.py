@@ -3,7 +3,7 @@
 A place is home(), a project, or a directory of a project.  It belongs to this
 user, and nobody else may write to it.  All that leads there, from / on and
 along every link, belongs to this user or to root, so that nobody else can
-exchange it.
+replace it.
 """
 import errno
 import os
@@ -37,7 +37,7 @@ class Survey:
         self.links = 0
 
     def claim_home(self, home: str) -> None:
-        """See that it is ours alone; make it if it is missing."""
+        """Make sure that it is ours alone; make it if it is missing."""
         try:
             self.claim(home)
         except (FileNotFoundError, NotADirectoryError):
@@ -46,7 +46,7 @@ class Survey:
             self.claim(home)
 
     def claim_project(self, root: str) -> int:
-        """See that it is ours alone; the uid that our files have there."""
+        """The same; return the uid that our files have there."""
         owner = self.claim(root, NOT_CLOSED)
         for name in os.listdir(root):
             path = os.path.join(root, name)
@@ -86,7 +86,7 @@ class Survey:
         self.say(f"{place} was open to others; now its mode is 0700.")
 
     def reach(self, path: str) -> os.stat_result:
-        """See that nobody else can exchange what is there; its status."""
+        """Make sure that nobody else can replace what is there; its status."""
         above = os.path.dirname(path)
         is_shared = above != path and bool(self.enter(above).st_mode & OPEN)
         status = self.see(path, is_shared)
@@ -98,7 +98,7 @@ class Survey:
         return self.reach(os.path.join(above, os.readlink(path)))
 
     def see(self, path: str, is_shared: bool = False) -> os.stat_result:
-        """See that it is ours or root's; its status, also if it is a link."""
+        """Make sure that it is ours or root's; its status, or its link's."""
         status = os.lstat(path)
         if not self.is_trusted(path, status, is_shared):
             raise foreign(path, status)
@@ -110,7 +110,7 @@ class Survey:
             status = self.reach(path)
             if status.st_mode & stat.S_IWOTH and not is_sticky(status):
                 raise refusal(
-                    path, status, "others may exchange what is in it",
+                    path, status, "others may replace what is in it",
                     f"chmod o-w {shown(path)}, or {ELSEWHERE}")
             self.above[path] = status
         return self.above[path]
@@ -218,11 +218,11 @@ def unknown_uid() -> int:
 
 
 def shared_by_groups(place: str) -> List[NotYours]:
-    """What groups may exchange of all that leads to a place."""
+    """What groups may replace of all that leads to a place."""
     survey = Survey(lambda text: None)
     survey.reach(place)
     return [
-        refusal(path, status, "its group may exchange what is in it",
+        refusal(path, status, "its group may replace what is in it",
                 f"chmod g-w {shown(path)}")
         for path, status in survey.above.items()
         if status.st_mode & stat.S_IWGRP and not is_sticky(status)
@@ -237,7 +237,7 @@ def foreign(path: str, status: os.stat_result) -> NotYours:
         todo = f"if it should be yours, as root: chown -Rh {os.geteuid()}" \
                f" {shown(path)}"
     is_link = stat.S_ISLNK(status.st_mode)
-    why = "is a link of another user's" if is_link \
+    why = "is another user's link" if is_link \
         else "belongs to another user"
     return refusal(path, status, why, f"{todo}; or {ELSEWHERE}")
 

@@ -14,8 +14,9 @@ from collections import namedtuple
 
 from faults import LAYERS, ROOT, operations
 
-# They touch no job: their files are in a directory of their own, or letters.
-ASIDE = ("doctor.py", "roundtrip.py")
+# They touch no job: their files are in a directory of their own, or letters,
+# or tell an owner and are gone.
+ASIDE = ("doctor.py", "roundtrip.py", "ownership.py")
 OWNERS = {"project": "Project", "log": "JobLog", "ledger": "Ledger"}
 
 # A call in the code, and what it may change: {"create", "create/append"}.

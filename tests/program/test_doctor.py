@@ -115,7 +115,7 @@ def test_group_that_may_exchange_the_home_is_a_warning(home, project):
     warning, = [line for line in lines if " its group " in line]
     assert status == 0
     assert warning == (
-        f"warn  home: {home}: its group may exchange what is in it"
+        f"warn  home: {home}: its group may replace what is in it"
         f" (uid {os.geteuid()}, mode 0775); try: chmod g-w"
         f" '{home}'")
 

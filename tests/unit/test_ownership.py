@@ -161,7 +161,7 @@ def test_others_than_root_are_told_how_to_get_it_back(place, monkeypatch):
 def test_directory_above_that_others_may_write_to_is_refused(place):
     place.parent.chmod(0o757)
     assert why_refused(place) == (
-        f"{place.parent}: others may exchange what is in it (uid"
+        f"{place.parent}: others may replace what is in it (uid"
         f" {os.geteuid()}, mode 0757)",
         f"try: chmod o-w {place.parent}, or {ownership.ELSEWHERE}",
     )
@@ -173,7 +173,7 @@ def test_directory_above_that_a_group_may_write_to_is_only_told(place):
     place.parent.chmod(0o775)
     assert claim(place) == []
     warning, = ownership.shared_by_groups(str(place))
-    assert str(warning).startswith(f"{place.parent}: its group may exchange")
+    assert str(warning).startswith(f"{place.parent}: its group may replace")
     assert warning.hint == f"try: chmod g-w {place.parent}"
     place.parent.chmod(0o1775)
     assert ownership.shared_by_groups(str(place)) == []
@@ -197,7 +197,7 @@ def test_link_of_another_user_is_refused(place, tmp_path, text):
     give_away(link)
     for path in link, link / "place", link / "." / ".." / "link" / "place":
         assert why_refused(path)[0].startswith(
-            f"{link}: is a link of another user's (uid {OTHER_UID}, ")
+            f"{link}: is another user's link (uid {OTHER_UID}, ")
 
 
 def test_what_a_link_leads_through_is_looked_at(place, tmp_path):
@@ -210,7 +210,7 @@ def test_what_a_link_leads_through_is_looked_at(place, tmp_path):
     shared.chmod(0o777)
     path = f"{tmp_path}/above/../shared"
     assert why_refused(tmp_path / "first")[0].startswith(
-        f"{path}: others may exchange what is in it")
+        f"{path}: others may replace what is in it")
 
 
 @pytest.mark.parametrize("text", ["link", "../{}/link", "above/../link/x"])

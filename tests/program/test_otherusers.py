@@ -125,8 +125,8 @@ def test_link_that_another_user_has_planted_is_refused(
     monkeypatch.setenv("FJD_DIR", str(tmp_path / "link" / "fjd"))
     result = fjd("fjd-dispatcher")
     assert (result.returncode, result.stderr.splitlines()[0]) == (
-        77, f"fjd-dispatcher: error: {tmp_path}/link: is a link of another"
-        f" user's (uid {OTHER_UID}, mode 0777)")
+        77, f"fjd-dispatcher: error: {tmp_path}/link: is another user's"
+        f" link (uid {OTHER_UID}, mode 0777)")
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
