@@ -163,7 +163,6 @@ class Ledger:
         self.is_synced = False
 
     def begin_part(self) -> None:
-        self.sync()
         descriptor, self.descriptor = self.descriptor, None
         self.part += 1
         self.has_header = False
