@@ -171,10 +171,6 @@ class Ledger:
         self.is_synced = False
 
     def begin_part(self) -> None:
-        self.sync()
-        self.forget()
-
-    def forget(self) -> None:
         """Let the next line begin another file."""
         descriptor, self.descriptor = self.descriptor, None
         self.part += 1
@@ -198,5 +194,5 @@ class Ledger:
             except OSError as error:
                 if error.errno not in GONE:
                     raise
-                self.forget()  # NFS: its user has removed it.
+                self.begin_part()  # NFS: its user has removed it.
             self.is_synced = True

@@ -148,11 +148,14 @@ def modules(role):
 
 
 def all_modules():
-    """The paths of all that is fjd's, but for files.py."""
+    """The paths of all that is fjd's, except files.py, and bytecode.py, which
+    touches no project.
+    """
     return sorted(
         os.path.join(place, name) for place in ("bin", "fjd")
         for name in os.listdir(os.path.join(ROOT, place))
-        if name != "files.py" and not name.startswith("__")
+        if name not in ("files.py", "bytecode.py")
+        and not name.startswith("__")
         and not name.endswith(".txt")
     )
 
