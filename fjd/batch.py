@@ -6,7 +6,6 @@ hiring a worker and knowing of it.
 """
 import os
 import signal
-import subprocess
 import time
 from collections import deque
 from contextlib import contextmanager
@@ -18,14 +17,14 @@ from fjd.account import Asked
 from fjd.alarm import Alarm
 from fjd.claim import Claim
 from fjd.errands import Errands
-from fjd.errors import BadUsage, Busy, FjdError, Hopeless, SOME_FAILED
+from fjd.errors import BadUsage, Busy, Hopeless, SOME_FAILED
 from fjd.hiring import Hiring
 from fjd.inorder import InOrder
 from fjd.jobfile import of_command
 from fjd.joblist import Listed, listed, not_done
 from fjd.liveness import HIRING
 from fjd.names import new_token, printable, Stamps
-from fjd.outcome import Outcome, pasteable
+from fjd.outcome import call_back, pasteable
 from fjd.ownership import Survey
 from fjd.progress import Progress
 from fjd.project import ENDED, LIST, Project
@@ -125,14 +124,6 @@ def print_commands(jobs: List[Listed], name: str) -> int:
     lines = [os.fsencode(job.command) + b"\n" for job in jobs]
     cli.show_bytes(b"".join(lines))
     return 0
-
-
-def call_back(command: str, name: str, outcome: Outcome) -> None:
-    environ = dict(
-        os.environ, FJD_PROJECT=name, FJD_DONE=str(outcome.done),
-        FJD_FAILED=str(len(outcome.failed)))
-    if subprocess.call(["/bin/sh", "-c", command], env=environ):
-        raise FjdError(f"the callback has failed: {command}")
 
 
 class Batch:

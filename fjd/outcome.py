@@ -2,13 +2,16 @@
 
 In the end that is held against what was asked for (account.py).
 """
+import os
 import shlex
+import subprocess
 from collections import Counter, deque
 from typing import Deque, Dict, List, Set
 
 from fjd.account import (
     Asked, CANCELLED, fates, LEFT, NO_RECORD, VANISHED,
 )
+from fjd.errors import FjdError
 from fjd.joblist import title_of
 from fjd.ledger import (
     DONE, Entry, FAILED, LOST, parsed, parts, RETRIED, SUPERSEDED,
@@ -209,3 +212,12 @@ def pasteable(path: str) -> str:
     """A path as a shell takes it; a tilde within is harmless."""
     plain = path.replace("~", "")
     return path if shlex.quote(plain) == plain else shlex.quote(path)
+
+
+def call_back(command: str, name: str, outcome: Outcome) -> None:
+    """Run a command that knows how it went; FjdError if it fails."""
+    environ = dict(
+        os.environ, FJD_PROJECT=name, FJD_DONE=str(outcome.done),
+        FJD_FAILED=str(len(outcome.failed)))
+    if subprocess.call(["/bin/sh", "-c", command], env=environ):
+        raise FjdError(f"the callback has failed: {command}")
