@@ -78,7 +78,7 @@ class Project:
         self.root = root
         self.name = os.path.basename(root)
         self.files = files
-        self.owner = os.geteuid()  # of our files; others may be seen there
+        self.owner = os.geteuid()  # the uid that our files have there
 
     def path(self, *parts: str) -> str:
         return "/".join((self.root,) + parts)

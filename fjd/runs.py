@@ -86,16 +86,15 @@ class Runs:
         base = base_of(self.asked.directory)
         last = self.names[0][len(base) + 1:] or 1 if self.names else 0
         name = f"{base}-{int(last) + 1}" if last else base
-        draft = os.path.join(self.home, f".{name}.{token}")
-        files.make_directory(draft)
-        path = os.path.join(draft, LIST)
-        files.create(path, self.asked.text)
+        project = Project(os.path.join(self.home, f".{name}.{token}"))
+        files.make_directory(project.root)
         try:
+            project.replace(LIST, self.asked.text, token)
             # RACE: a directory that is not empty is not replaced.
-            files.move(draft, os.path.join(self.home, name))
+            files.move(project.root, os.path.join(self.home, name))
         except OSError as error:
-            files.remove(path)
-            files.remove_directory(draft)
+            files.remove(project.path(LIST))
+            files.remove_directory(project.root)
             if error.errno not in TAKEN:
                 raise
             return ""

@@ -150,7 +150,7 @@ REASONS = dict(
 
 def test_dispatcher_ends_and_tells(user):
     assert (user.result.returncode, user.result.stderr) == (3, "")
-    summary = f"{len(GOOD)} done, {len(REASONS)} failed: "
+    summary = f"{len(GOOD)} done, {len(REASONS)} failed, 1 left: "
     assert summary in user.result.stdout
     assert f"and {len(REASONS) - 10} more\n" in user.result.stdout
 
