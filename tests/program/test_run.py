@@ -365,10 +365,10 @@ def test_a_second_signal_does_not_wait_and_leaves_nobody(home):
 def test_a_signal_while_hiring_leaves_nobody(home, delay):
     """Wherever it comes; before the signals are caught nothing was made."""
     process = begin("sleep 1234 #", ":::", "a", "b")
-    # Python loses one that comes in a callback of its import locks (3.12).
+    # Python loses one that comes while it looks where to import from.
     timers = [
         threading.Timer(seconds, process.send_signal, [signal.SIGINT])
-        for seconds in [delay] + [delay + 5] * (delay < 0.1)
+        for seconds in (delay, delay + LONG / 4)
     ]
     for timer in timers:
         timer.start()
