@@ -10,6 +10,8 @@ import pytest
 from helpers import run
 from installing import COMMANDS, done, PYTHON, SYSTEM, tree
 
+pytestmark = pytest.mark.slow
+
 FILES = {  # how much of each file is left
     "half": lambda data: data[:len(data) // 2],
     "its header": lambda data: data[:20],

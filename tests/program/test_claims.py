@@ -9,6 +9,8 @@ from test_run import HOLD, begin, hold, projects, run_fjd  # noqa: F401
 
 from fjd.project import ENDED
 
+pytestmark = pytest.mark.slow
+
 WAIT = "while test -e hold; do sleep 0.02; done"
 
 

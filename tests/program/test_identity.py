@@ -9,7 +9,7 @@ from helpers import command, jobs_in, LONG, ok, run, start, wait_until
 
 from fjd.liveness import myself
 
-pytestmark = pytest.mark.needs("namespaces")
+pytestmark = [pytest.mark.slow, pytest.mark.needs("namespaces")]
 HIDDEN = "mount -t tmpfs none /proc/sys"  # as with subset=pid
 RENAMED = ["unshare", "--uts", "sh", "-c", 'hostname dhcp-17 && exec "$@"', ""]
 

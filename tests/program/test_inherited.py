@@ -9,6 +9,8 @@ from helpers import command, finish, fjd, log_of, LONG, ok, path_without, \
     PIPE, wait_until
 from needs import SESSIONS
 
+pytestmark = pytest.mark.slow
+
 FUNCTION = {"BASH_FUNC_g%%": "() {  echo this is g\n}"}
 ODD = {"MY.VAR": "a 'b'\n", "MY-VAR": "", "1": "one", "é%": "x=y"}
 

@@ -14,6 +14,8 @@ from installing import PREFIX, PYTHON
 from fjd.cli import NO_THREAD
 from fjd.project import Project
 
+pytestmark = pytest.mark.slow
+
 needs = pytest.mark.needs
 KIB = 1024
 CLOSED = 'mount -t tmpfs tmpfs /dev/pts && mount --bind /dev/null /dev/ptmx'
@@ -220,7 +222,7 @@ def disk(tmp_path):
     """Another file system."""
     place = tmp_path / "disk"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "tmpfs", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs", str(place)]
     assert run(mount).returncode == 0
     yield place
     wait_until(lambda: run(["umount", str(place)]).returncode == 0)
@@ -348,7 +350,9 @@ def test_who_is_at_work_leaves_when_the_project_is_removed(home, project):
     (home / ".fjd" / "other").mkdir()
     processes = [
         start("fjd-worker"), start("fjd-dispatcher", "--keep-running")]
-    wait_until(lambda: project.announcements() and project.dispatchers())
+    for process in processes:
+        assert "Started " in process.stdout.readline()
+    wait_until(lambda: project.announcements())
     os.rename(project.root, str(home / "rubbish"))
     for process in processes:
         assert finish(process).endswith(f"{project.root}: it was removed\n")

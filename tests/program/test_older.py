@@ -5,6 +5,8 @@ import pytest
 
 from helpers import ok, fjd, jobs_in, ROOT, run
 
+pytestmark = pytest.mark.slow
+
 CREATE_JOBS = os.path.join(ROOT, "example", "create_jobs.py")
 JOBS = [f"job{number}" for number in range(10)]
 
