@@ -28,6 +28,7 @@ class Lab:
     def up(self, machines=3):
         self.hosts("up", str(machines), "--home", "nfs")
         self.home = self.run("node1", "pwd").stdout.strip()
+        assert self.home.startswith("/"), "nobody can log in on node1"
         self.code = self.path("fjd")
         copy_of_project(self.code)
         # The Python over there may lack sh, without which nobody can hire.

@@ -15,10 +15,8 @@ from lab import JOB, Lab
 from fjd.names import Attempt, host_of
 
 pytestmark = [
-    pytest.mark.slow, pytest.mark.xdist_group("lab"),
-    pytest.mark.needs("root", "FJD_LAB"),
+    pytest.mark.slow, pytest.mark.alone, pytest.mark.needs("root", "FJD_LAB"),
 ]
-alone = pytest.mark.alone
 
 JOBS = [f"job{number}" for number in range(1, 201)]
 LONG = JOBS[50:62]  # jobs that last: all of 8 workers have one at a time
@@ -189,7 +187,6 @@ def begun(project, *hosts):
     ]
 
 
-@alone
 def test_jobs_of_a_host_without_power_run_elsewhere_within_90_seconds(
     lab, disaster,
 ):
@@ -204,7 +201,6 @@ def test_jobs_of_a_host_without_power_run_elsewhere_within_90_seconds(
         assert 0 < min(waited) <= 90
 
 
-@alone
 def test_no_job_is_lost_and_none_has_two_results(disaster):
     assert jobs_in(disaster.project, "done") == sorted(JOBS)
     assert disaster.project.names("failed") == []
@@ -214,7 +210,6 @@ def test_no_job_is_lost_and_none_has_two_results(disaster):
     assert disaster.said[-1].endswith(" done, 0 failed")
 
 
-@alone
 def test_result_from_behind_a_cut_is_accepted_or_superseded(disaster):
     """And never both."""
     assert len(disaster.cut_off) == 2
@@ -230,7 +225,6 @@ def test_result_from_behind_a_cut_is_accepted_or_superseded(disaster):
     wait_until(are_decided, 60)
 
 
-@alone
 def test_a_clock_an_hour_ahead_disturbs_nobody(disaster):
     """No worker of its host was taken for dead, nor did its host take
     anybody for dead that was not.

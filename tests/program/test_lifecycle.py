@@ -421,7 +421,8 @@ def test_fire_ends_running_jobs_and_gives_them_back(project, put, tmp_path):
     dispatcher.send_signal(signal.SIGINT)
     assert finish(dispatcher).endswith(
         "[fjd-dispatcher] Stopped. Workers go on with the jobs they have;"
-        " fjd-recruiter fire ends them.\n[fjd-dispatcher] 0 done, 0 failed\n",
+        " fjd-recruiter fire ends them.\n"
+        "[fjd-dispatcher] 0 done, 0 failed, 1 left\n",
     )
     assert dispatcher.returncode == 130
 
