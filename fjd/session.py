@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List
 from fjd.errors import Unavailable
 from fjd.names import is_project
 from fjd.process import kill, SESSION, without_job
-from fjd.programs import call
+from fjd.programs import call, program
 
 SCREEN, TMUX, PROCESS = "screen", "tmux", "process"
 KINDS = (SCREEN, TMUX, PROCESS)
@@ -127,6 +127,7 @@ def start(
             argv, env=environ, cwd=directory, start_new_session=True,
             stdin=null, stdout=null, stderr=null)
         return
+    program(kind)
     check_terminals()
     words = [word.format(name) for word in STARTS[kind]]
     kept = [f"{key}={environ[key]}" for key in STRIPPED if key in environ]

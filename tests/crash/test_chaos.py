@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from helpers import ROOT, run
+from helpers import ROOT, run, wait_until
 
 CHAOS = os.path.join(ROOT, "tests", "crash", "chaos")
 ATTEMPT = "job1~1.0123456789abcdef0-1"
@@ -151,7 +151,9 @@ def test_the_processes_of_a_run_are_found(tmp_path, monkeypatch):
     monkeypatch.setenv("FJD_DIR", str(tmp_path / "fjd"))
     process = chaos.subprocess.Popen(["sleep", "60"])
     try:
-        assert chaos.processes_of(str(tmp_path)) == [process.pid]
+        # Until execve(2) is over, it has no environment.
+        wait_until(
+            lambda: chaos.processes_of(str(tmp_path)) == [process.pid])
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()

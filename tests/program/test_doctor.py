@@ -262,6 +262,7 @@ def test_package_that_is_missing_is_a_warning(programs, tmp_path):
     )
 
 
+@pytest.mark.needs("a terminal")
 def test_package_comes_out_of_its_wheel(programs):
     bare = str(programs(screen=SCREEN) / "python3")
     result = run([bare, os.path.join(BIN, "fjd"), "doctor"])
@@ -270,6 +271,7 @@ def test_package_comes_out_of_its_wheel(programs):
         "ok    session: workers live in screen")
 
 
+@pytest.mark.needs("a terminal")
 def test_screen_without_a_place_for_its_sockets_is_a_warning(programs):
     programs(screen=f'echo "{CANNOT}"; exit 1')
     assert session_lines() == [
@@ -278,6 +280,7 @@ def test_screen_without_a_place_for_its_sockets_is_a_warning(programs):
     ]
 
 
+@pytest.mark.needs("a terminal")
 def test_tmux_does_as_well(programs):
     words = 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"'
     programs(screen=f'echo "{CANNOT}"; exit 1', tmux=words)
@@ -286,6 +289,7 @@ def test_tmux_does_as_well(programs):
     ]
 
 
+@pytest.mark.needs("a terminal")
 def test_session_that_does_nothing_is_found_out(home, programs, monkeypatch):
     programs(screen="exit 0")
     monkeypatch.setattr(doctor, "PATIENCE", 0.1)

@@ -306,6 +306,7 @@ def test_without_a_good_wheel_of_sh_it_is_a_process(project, bare, break_it):
     ]
 
 
+@pytest.mark.needs("a terminal")
 def test_screen_that_cannot_start_is_said_and_left(
     project, tmp_path, monkeypatch,
 ):
