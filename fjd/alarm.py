@@ -14,6 +14,7 @@ import time
 from typing import Dict, Iterable, Set
 
 SHORTEST = 0.005  # seconds
+LEAVE = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}  # end a process of ours
 UNHEARD = {signal.SIGCHLD, signal.SIGIO}  # by who uses nohup(1)
 LONGEST = 1.25    # the default of --interval
 

@@ -14,7 +14,7 @@ from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Set
 
 from fjd import cli
 from fjd.account import Asked
-from fjd.alarm import Alarm
+from fjd.alarm import Alarm, LEAVE
 from fjd.claim import Claim
 from fjd.errands import Errands
 from fjd.errors import BadUsage, Busy, Hopeless, SOME_FAILED
@@ -33,7 +33,6 @@ from fjd.runs import Runs
 from fjd.session import PROCESS
 from fjd.shift import Shift
 
-LEAVE = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 SLICE = 0.05  # seconds to put jobs, before some are given out
 PATIENCE = 1.0  # seconds without a line, which a person does not notice
 
@@ -41,7 +40,8 @@ PATIENCE = 1.0  # seconds without a line, which a person does not notice
 def run_list(
     options: Any, text: str, commands: Iterable[str], directory: str,
 ) -> int:
-    """Run these commands, of what was typed as text; 3 if some are not done.
+    """Run these commands, of what was typed as text; 3 if some are not
+    done.
     """
     place = os.path.realpath(directory)
     say = cli.teller("fjd", stream="stderr")

@@ -1,12 +1,12 @@
-"""One fjd run at a time puts jobs into a project: whoever has made its claim.
+"""One fjd run at a time puts jobs into a project: the one with the claim.
 
 A claim is dispatchers/<number>.claim, a record as liveness.py has it.  The
 latest one counts; it is free if its run has released it or seems dead.  To
 claim is to make the next number, which one of several can do.  The latest
-claim stays when it is released, so no number comes twice: whoever comes late
-finds its number taken, or a higher one.
+claim stays when it is released, so no number comes twice: a late
+run finds its number taken, or a higher one.
 
-It keeps others away until its run is at work as a dispatcher, which shows
+It keeps others away until its run is active as a dispatcher, which has
 heartbeats.
 """
 from fjd.liveness import (

@@ -164,7 +164,8 @@ class Ledger:
             self.append(text)
         except OSError as error:
             is_full = error.errno == errno.EFBIG and self.has_header
-            if not is_full and error.errno not in GONE:
+            is_gone = self.descriptor is not None and error.errno in GONE
+            if not (is_full or is_gone):
                 raise
             self.begin_part()
             self.append(text)

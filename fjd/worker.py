@@ -9,7 +9,7 @@ import time
 from math import inf
 from typing import Any, Callable, List, Optional
 
-from fjd.alarm import Backoff, LONGEST
+from fjd.alarm import Backoff, LEAVE, LONGEST
 from fjd.errors import BadJob
 from fjd.files import is_ours
 from fjd.interruption import GIVEN_UP, INTERRUPTED, is_last, SIGNALLED, SOON
@@ -32,7 +32,6 @@ SMOOTH = 0.5    # how much the last job counts in the average
 LOOKS = 5       # into the pod, for one at the orders
 ECHO = 0.1      # seconds between two looks at what a job prints
 KILLED = Ending(-signal.SIGKILL)
-LEAVE = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}  # a worker leaves
 # Statuses of a job that died of one of these, itself or in a shell.
 DEATHS = {code for number in LEAVE for code in (-number, 128 + number)}
 DOUBT = 0.3     # seconds until such a death counts
