@@ -315,7 +315,7 @@ def test_run_goes_on_while_the_home_is_away(home, tmp_path):
     process = start(
         "fjd", "run", "-k", "-j2", "--session", "process", "cat", ":::",
         *gates)
-    wait_until(lambda: run_of(home).running())
+    wait_until(lambda: len(run_of(home).running()) == 2)
     os.rename(str(home / ".fjd"), str(home / "away"))
     for line in iter(process.stdout.readline, ""):
         if line.endswith(": No such file or directory; trying again.\n"):
