@@ -35,6 +35,9 @@ class Backoff:
         self.next = now * 1.5
         return now
 
+    def is_longest(self) -> bool:
+        return self.next > self.longest
+
 
 class Alarm:
     """Notes signals, which then end a wait instead of the process."""

@@ -3,6 +3,7 @@
 A worker is one thread around step(), which looks, decides and does one
 thing.  Files, clock and processes come in from outside.
 """
+import errno
 import os
 import signal
 import time
@@ -11,7 +12,7 @@ from typing import Any, Callable, List, Optional
 
 from fjd.alarm import Backoff, LEAVE, LONGEST
 from fjd.errors import BadJob
-from fjd.files import is_ours
+from fjd.files import FINAL, is_ours
 from fjd.interruption import GIVEN_UP, INTERRUPTED, is_last, SIGNALLED, SOON
 from fjd.job import Job, read_job, why_not_started
 from fjd.joblog import JobLog
@@ -35,6 +36,7 @@ KILLED = Ending(-signal.SIGKILL)
 # Statuses of a job that died of one of these, itself or in a shell.
 DEATHS = {code for number in LEAVE for code in (-number, 128 + number)}
 DOUBT = 0.3     # seconds until such a death counts
+LONGEST_REST = 30.0  # seconds, of a worker that could start no process
 
 
 class Task:
@@ -87,7 +89,8 @@ class Worker:
         self.asked = 0
         self.pace = HANDFUL                        # mean seconds of a job
         self.order = ""
-        self.next_beat = self.next_orders = 0.0
+        self.next_beat = self.next_orders = self.rested = 0.0
+        self.rest = Backoff(LONGEST_REST)
         self.is_signalled = self.has_left = self.was_buried = False
         self.watch: Callable[..., None] = lambda *directories: None
         self.listen: Callable[[], None] = lambda: None  # for signals
@@ -120,8 +123,16 @@ class Worker:
             return 0.0
         if self.order == NOW or (self.order and not self.given):
             return self.leave()
+        left = self.rested - self.clock.monotonic()
+        if left > 0:
+            self.give_back_unbegun()
+            return min(left, LONGEST)
         if self.given:
             return self.begin(self.given.pop())
+        return self.ask()
+
+    def ask(self) -> float:
+        """Wait for jobs, looking less and less often."""
         self.announce()
         wait = self.backoff.longer()
         if wait == self.interval:
@@ -196,8 +207,7 @@ class Worker:
         """Give back what was not begun, and go; not if a job has come."""
         self.withdraw()
         if self.order == NOW:
-            for name in self.project.given(self.id) or []:
-                self.project.give_back_unbegun(self.id, name)
+            self.give_back_unbegun()
         # What failed on its way back, for want of room perhaps.
         runs = self.project.runs_of(self.id)
         self.project.keep_draft_logs(self.id, runs[0].attempt if runs else "")
@@ -214,7 +224,7 @@ class Worker:
 
     def announce(self) -> None:
         """Say how many jobs would be welcome, unless that has been said."""
-        if self.out or self.order:
+        if self.out or self.order or self.clock.monotonic() < self.rested:
             return
         self.asked += 1
         announcement = Announcement(self.id, self.asked, self.handful())
@@ -229,6 +239,13 @@ class Worker:
         out, self.out = self.out, None  # NFS: gone, perhaps, if this fails.
         if out:
             self.project.withdraw(out)
+
+    def give_back_unbegun(self) -> None:
+        """Let others have what lies in the pod, and ask for nothing."""
+        self.withdraw()
+        for name in self.project.given(self.id) or []:
+            self.project.give_back_unbegun(self.id, name)
+        self.given = []
 
     def look_in_pod(self) -> None:
         self.watch(self.project.path("jobpods", self.id))
@@ -286,14 +303,23 @@ class Worker:
         try:
             self.processes.start(job, environ, log)
         except OSError as error:
-            if is_ours(error):
-                self.give_back(task, str(error.strerror))
-                return self.interval
-            return self.fail(task, why_not_started(error, job))
+            return self.not_started(task, error)
+        self.rest.reset()
         task.begun = self.clock.monotonic()
         task.limit = task.begun + (job.timeout or inf)
         self.task = task
         return self.while_running(task)
+
+    def not_started(self, task: Task, error: OSError) -> float:
+        """Find out who is to blame; rest if it is this machine."""
+        is_busy = error.errno == errno.ETXTBSY  # a program being written
+        if not is_ours(error) or (is_busy and self.rest.is_longest()):
+            return self.fail(task, why_not_started(error, task.job))
+        self.give_back(task, str(error.strerror))
+        if error.errno in FINAL:
+            raise error
+        self.rested = self.clock.monotonic() + self.rest.longer()
+        return 0.0
 
     def attend(self, task: Task) -> float:
         """Commit the end of the job, if it has ended and that counts."""

@@ -13,6 +13,8 @@ from collections import Counter
 
 import pytest
 
+from refusing import CALLS, refusal
+
 MISSING = "not tried here: "
 NAMESPACES = """
     ip link add type bridge
@@ -54,6 +56,13 @@ def has_terminals():
     return True
 
 
+def can_refuse():
+    try:
+        return CALLS and not subprocess.call("true", preexec_fn=refusal([]))
+    except subprocess.SubprocessError:
+        return False
+
+
 OTHERS = {
     "root": is_root,
     # In a container root may be without CAP_SYS_ADMIN.
@@ -67,6 +76,7 @@ OTHERS = {
         "unshare", "--fork", "--net", "--uts", "--ipc", "--mount", "--pid",
         "sh", "-ec", NAMESPACES),
     "a terminal": has_terminals,
+    "seccomp": can_refuse,
     "FJD_LAB": lambda: os.access(os.environ.get("FJD_LAB", ""), os.X_OK),
 }
 

@@ -10,6 +10,7 @@ from helpers import (
     BIN, fjd, finish, jobs_in, ledger, ok, ROOT, run, start, wait_until,
 )
 from installing import PREFIX, PYTHON
+from refusing import no_new_file, no_process
 
 from fjd.cli import NO_THREAD
 from fjd.project import Project
@@ -213,6 +214,47 @@ def test_too_little_memory_is_a_line(project, command, said):
     name = command.split()[-2 if "put" in command else 0]
     assert result.stderr == f"{name}: error: {said}\n" \
         "    try: fewer processes, or higher limits (ulimit -v, -u)\n"
+
+
+# What the kernel refuses
+
+@needs("seccomp")
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM])
+@pytest.mark.parametrize("how", ["fire", "signal", "another worker"])
+def test_worker_that_can_start_no_process_heeds_all(project, put, number, how):
+    """It gives back its jobs, less and less often, until told to leave."""
+    put("job1", "[control]\nexecutable: true\n")
+    worker = start("fjd-worker", preexec_fn=no_process(number))
+    dispatcher = start("fjd-dispatcher", "--keep-running")
+    for _ in range(3):
+        wait_until(lambda: worker.stdout.readline().endswith(
+            f"I gave a job back: {os.strerror(number)}.\n"))
+    if how == "signal":
+        worker.terminate()
+    elif how == "another worker":
+        other = start("fjd-worker")
+        wait_until(lambda: jobs_in(project, "done"))
+        other.terminate()
+        finish(other)
+    ok("fjd-recruiter", "fire")
+    finish(worker)
+    assert worker.returncode == 0
+    dispatcher.terminate()
+    finish(dispatcher)
+    assert len(ledger(project)) < 20
+    assert ok("fjd", "audit")[-1].endswith("0 not accounted for")
+
+
+@needs("seccomp")
+@pytest.mark.parametrize("name", ["fjd-worker", "fjd-dispatcher"])
+def test_nobody_starts_where_no_file_can_be_opened(project, put, name):
+    put("job1", "[control]\nexecutable: true\n")
+    result = fjd(name, preexec_fn=no_new_file(errno.ENFILE))
+    assert result.returncode == 74
+    said, hint = result.stderr.splitlines()
+    assert said.endswith(": Too many open files in system")
+    assert hint == "    try: fewer processes on this machine"
+    assert jobs_in(project, "jobqueue") == ["job1"]
 
 
 # A home in several parts

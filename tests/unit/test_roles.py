@@ -597,10 +597,10 @@ def test_job_that_cannot_be_started_is_tried_again_too(
 
 
 @pytest.mark.parametrize("number", [
-    errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY,
+    errno.EAGAIN, errno.ENOMEM, errno.ENFILE, errno.EIO, errno.ETXTBSY,
 ])
 def test_job_is_not_to_blame_for_what_its_host_is_short_of(
-    project, put, new_worker, new_dispatcher, number, monkeypatch,
+    project, put, new_worker, new_dispatcher, clock, number, monkeypatch,
 ):
     def start(*arguments):
         raise OSError(number, os.strerror(number))
@@ -611,11 +611,80 @@ def test_job_is_not_to_blame_for_what_its_host_is_short_of(
     dispatcher.step()
     work(worker, project.waiting)
     monkeypatch.undo()
+    clock.now = worker.rested
     work_off(worker, dispatcher, 2)
     assert jobs_in(project, "done") == ["job1"]
     assert [(row["event"], row["attempt"].split(".")[0])
             for row in ledger(project)] == [
         ("given-back", "job1~1"), ("done", "job1~1")]
+
+
+def test_worker_that_can_start_nothing_lets_others_run_the_jobs(
+    project, put, new_worker, new_dispatcher, clock, monkeypatch,
+):
+    """It asks again later and later, at last twice a minute."""
+    def start(*arguments):
+        tries.append(clock.now)
+        raise OSError(errno.ENOMEM, "short")
+
+    tries = []
+    for number in range(9):
+        put(f"job{number}", TRUE)
+        # None looks as if it were still being written.
+        os.utime(project.path("jobqueue", f"job{number}"), (1, 1))
+    worker, dispatcher = new_worker(), new_dispatcher()
+    worker.pace = 0.001  # It is given them all.
+    monkeypatch.setattr(worker.processes, "start", start)
+    begun = clock.now
+    while clock.now < begun + 600:
+        dispatcher.step()
+        clock.now += max(worker.step(), 0.001)
+        if clock.now < worker.rested:
+            worker.step()
+            assert not project.given(worker.id) and not project.running()
+    assert 20 < len(tries) < 45
+    assert 29 < tries[-1] - tries[-2] < 33
+    monkeypatch.undo()
+    clock.now += 60
+    repeat(
+        lambda: (dispatcher.step(), worker.step()),
+        lambda: len(jobs_in(project, "done")) == 9)
+    assert worker.rest.longer() < 0.01
+
+
+def test_worker_that_may_open_nothing_more_gives_the_job_back_and_leaves(
+    project, put, new_worker, new_dispatcher, monkeypatch,
+):
+    """patiently() makes it leave."""
+    def start(*arguments):
+        raise OSError(errno.EMFILE, "too many")
+
+    put("job1", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    monkeypatch.setattr(worker.processes, "start", start)
+    dispatcher.step()
+    with pytest.raises(OSError):
+        work(worker, lambda: worker.task)
+    assert project.waiting() and not worker.task
+
+
+def test_program_that_is_always_being_written_fails_its_job(
+    project, put, new_worker, new_dispatcher, clock,
+):
+    with open("script", "w") as script:
+        script.write("#!/bin/sh\n")
+        os.chmod("script", 0o700)
+        put("job1", "[control]\nexecutable: ./script\n")
+        os.utime(project.path("jobqueue", "job1"), (1, 1))
+        worker, dispatcher = new_worker(), new_dispatcher()
+        begun = clock.now
+        while not jobs_in(project, "failed"):
+            dispatcher.step()
+            clock.now += max(worker.step(), 0.001)
+            assert clock.now < begun + 200
+    assert clock.now > begun + 60
+    assert ledger(project)[-1]["reason"] \
+        == f"cannot run ./script: {os.strerror(errno.ETXTBSY)}"
 
 
 @pytest.mark.parametrize("number", [errno.E2BIG, errno.EACCES, errno.ENOEXEC])
