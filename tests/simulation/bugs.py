@@ -13,6 +13,7 @@ from fjd.reclaim import Reclaimer
 from fjd.worker import Worker
 
 from simulation import roles
+from simulation.world import SimProcesses
 
 
 def onto_a_name_that_may_be_taken():
@@ -131,6 +132,18 @@ def end_that_counts_at_once():
 
 
 # Each bug, what brings it out, and what the simulation says of it.
+def a_job_is_ended_and_not_an_attempt():
+    """Of a stopped worker's job another attempt may run on the same host."""
+    real = SimProcesses.end_trees
+
+    def end_trees(processes, attempts, logs=()):
+        jobs = {Attempt.parse(attempt).job for attempt in attempts}
+        real(processes, {
+            run.attempt for run in processes.process.host.jobs
+            if Attempt.parse(run.attempt).job in jobs})
+    return patch.object(SimProcesses, "end_trees", end_trees)
+
+
 BUGS = [
     (onto_a_name_that_may_be_taken, ["kill", "death"], "overwritten"),
     (dispatcher_removes_announcements, [], "announcement was removed"),
@@ -148,4 +161,6 @@ BUGS = [
     (end_that_counts_although_its_worker_was_signalled, ["logout"],
      "accepted what did not end"),
     (end_that_counts_at_once, ["logout"], "accepted what did not end"),
+    (a_job_is_ended_and_not_an_attempt, ["hang"],
+     "accepted what did not end"),
 ]

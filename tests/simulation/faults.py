@@ -8,6 +8,7 @@ import errno
 
 from fjd.files import STALE
 from fjd.liveness import BEAT
+from fjd.names import Attempt
 
 from simulation.server import LEDGERS, USER
 
@@ -21,7 +22,7 @@ CHANGES = (LOST, AGAIN, LATE, TWICE, DEATH)
 # What may befall processes, hosts, or the server, some times in a story:
 BLOWS = (
     "kill", "term", "logout", "stall", "freeze", "cut", "power", "clock",
-    "leap", "full", "storm", "rm", "rename",
+    "leap", "full", "storm", "rm", "rename", "hang",
 )
 SINGLE = CHANGES + ("error", "stale", "fork")
 LIKELY = 0.3
@@ -34,7 +35,7 @@ MOMENTS = ("", "", "workers", "workerqueue", "jobpods", "running", "jobqueue",
 # given to others.
 UNSETTLING = (
     "kill", "term", "logout", "stall", "freeze", "cut", "power", "full",
-    "storm", "fork", "error", "stale",
+    "storm", "hang", "fork", "error", "stale",
 ) + CHANGES
 
 
@@ -48,6 +49,7 @@ class Faults:
         self.on = []
         self.ambushes = []
         self.freezes = []  # (from, until)
+        self.lasting = {}  # job: until then, at least
         self.frozen_until = self.full_until = self.storm_until = 0.0
 
     def choose(self, wanted):
@@ -205,6 +207,26 @@ class Faults:
         if victim:
             victim.stopped_until = self.until(1, 250)
             self.world.note("stopped", victim, victim.stopped_until)
+
+    def hang(self, victim):
+        """A worker is stopped, and its job is not: it runs on when others
+        have begun it once more, perhaps on the same host.
+        """
+        world = self.world
+        runs = [run for host in world.hosts for run in host.jobs
+                if not run.worker.is_dead]
+        if runs:
+            run = world.one_of(runs)
+            until = world.now + world.between(60, 250)
+            run.worker.stopped_until = until
+            self.lasting[Attempt.parse(run.attempt).job] = until + 10.0
+            world.note("hangs", run.worker, run.attempt, until)
+        elif self.is_on():
+            world.after(1.0, lambda: self.hang(victim))
+
+    def seconds_left(self, attempt):
+        until = self.lasting.get(Attempt.parse(attempt).job, 0.0)
+        return max(0.0, until - self.world.now)
 
     def freeze(self, victim):
         self.frozen_until = self.until(1, 200)

@@ -322,7 +322,15 @@ class JobRun:
         self.how = ""
         self.host = worker.host
         self.host.jobs.append(self)
-        worker.world.after(seconds, lambda: self.stop("exit"))
+        worker.world.after(seconds, self.end)
+
+    def end(self):
+        """By itself, unless something holds it up."""
+        left = self.worker.world.faults.seconds_left(self.attempt)
+        if left:
+            self.worker.world.after(left, self.end)
+        else:
+            self.stop("exit")
 
     def signal(self, status):
         """TERM, which ends it with that status."""
