@@ -28,11 +28,15 @@ class Loader(SourceFileLoader):
             return self.source_to_code(self.get_data(self.path), self.path)
 
     def set_data(self, path, data, *, _mode=0o666):
-        """Write byte code; without room Python does without."""
+        """Write byte code; without room Python does without.
+
+        Whatever the umask, only its owner may change it.
+        """
         draft = f"{path}.{os.getpid()}"
         try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(draft, "xb") as file:
+            os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with open(os.open(draft, flags, _mode & 0o644), "wb") as file:
                 file.write(data)
             os.replace(draft, path)
         except FileExistsError:
@@ -60,6 +64,24 @@ def use(place, is_installed):
     sys.path_hooks.insert(0, hook)
     sys.path.insert(0, place)
     sys.dont_write_bytecode |= is_installed
+
+
+def optional(name):
+    """Import a package that is not part of fjd, though its byte code be cut.
+
+    None is written, for others installed it.  ImportError if it is missing.
+    """
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    tag = sys.implementation.cache_tag
+    try:
+        __import__(name)
+    except (EOFError, TypeError, ValueError):  # What marshal raises.
+        sys.implementation.cache_tag = None  # PEP 3147: no byte code is read.
+        __import__(name)
+    finally:
+        sys.implementation.cache_tag = tag
+        sys.dont_write_bytecode = before
+    return sys.modules[name]
 
 
 def write_all(place):

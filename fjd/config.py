@@ -11,9 +11,11 @@ to start a process.  So plain lines, as most jobs have, are read without one.
 import re
 from typing import Any, Dict, Optional
 
+from fjd.bytecode import optional
+
 try:
     # PY36: to 3.9; from 3.10 on the backport cannot be imported.
-    from backports import configparser2 as configparser
+    configparser: Any = optional("backports.configparser2")
 except ImportError:
     import configparser  # type: ignore
 

@@ -66,13 +66,8 @@ class JobLog:
 
     def shortage(self) -> str:
         """Why what the job has printed may not be all; "" if it is."""
-        unless_removed(self.look_at_its_end)
+        unless_removed(self.look_for_room)
         return SHORT if self.is_short else ""
-
-    def look_at_its_end(self) -> None:
-        if self.descriptor is not None \
-                and self.project.files.length(self.descriptor):
-            self.look_for_room()
 
     def echo(self) -> None:
         """Show on the terminal what has come since the last time."""

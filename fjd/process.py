@@ -11,8 +11,7 @@ import signal
 import subprocess
 import time
 from typing import (
-    Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple,
-    Optional, Set,
+    Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set,
 )
 
 from fjd.files import is_ours
@@ -31,6 +30,9 @@ THREADS = (
     "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )
 MOST_OPEN = 1024  # descriptors, where nothing lists them
+# Fields of /proc/PID/stat (proc(5)), from the state on:
+SESSION_FIELD, BLOCKED, CAUGHT = 3, 29, 31
+ENDS = 1 << signal.SIGTERM - 1 | 1 << signal.SIGHUP - 1
 PYTHONS = (signal.SIGPIPE, signal.SIGXFSZ)  # which it ignores
 
 
@@ -40,6 +42,7 @@ class Ending(NamedTuple):
     status: int
     cpu: float = 0.0  # seconds, user and system, children included
     peak: int = 0     # KiB, the largest of its processes
+    catches: bool = False  # TERM or HUP do not just end it
 
     @property
     def text(self) -> str:
@@ -74,6 +77,7 @@ class Processes:
 
     def __init__(self) -> None:
         self.child = 0  # a pid
+        self.catches = False
         self.keeper: Any = None
 
     def prepare(self) -> None:
@@ -86,6 +90,7 @@ class Processes:
 
     def start(self, job: Job, environ: Dict[str, str], log: int) -> None:
         """OSError if execve(2) refuses."""
+        self.catches = False
         if job.niceness == NICENESS:
             self.child = spawn(job, environ, log)
             return
@@ -99,6 +104,8 @@ class Processes:
     def poll(self) -> Optional[Ending]:
         """How the job ended, told once; None while it runs."""
         assert self.child
+        # A zombie tells it, too, but some undo it before they end (Python).
+        self.catches |= catches_ends(self.child)
         pid, status, usage = os.wait4(self.child, os.WNOHANG)
         if not pid:
             return None
@@ -106,7 +113,8 @@ class Processes:
         if os.WIFSIGNALED(status):
             code = -os.WTERMSIG(status)
         self.child = 0
-        return Ending(code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+        seconds = usage.ru_utime + usage.ru_stime
+        return Ending(code, seconds, usage.ru_maxrss, self.catches)
 
     def end_trees(
         self, attempts: Set[str], logs: Iterable[str] = (),
@@ -122,7 +130,7 @@ class Processes:
         told: Set[int] = set()
         paths = set(map(os.path.realpath, logs))
         while True:
-            pids = set(members(attempts, leader, paths))
+            pids = members(attempts, leader, paths)
             waited = time.monotonic() - begun
             if not pids or waited > 2 * grace:
                 break
@@ -187,28 +195,46 @@ def at_niceness(nice: int, spawn: Callable[[], int]) -> int:
         return thread.submit(act).result()
 
 
+def catches_ends(pid: int) -> bool:
+    """Whether a process has a handler for TERM or HUP, or waited for them.
+
+    A shell blocks all signals for moments, so that counts at the end only.
+    """
+    fields = stat_of(pid)
+    if len(fields) <= CAUGHT:
+        return False
+    blocked = int(fields[BLOCKED]) if fields[0] == "Z" else 0
+    return bool((blocked | int(fields[CAUGHT])) & ENDS)
+
+
 def members(
     attempts: Set[str], leader: int, logs: Set[str],
-) -> Iterator[int]:
+) -> Set[int]:
     """The living processes of attempts: by environment, session or log.
 
     A process that is only being started still has its worker's environment
     (execve(2) of a file on a slow server may take a while), but has its
-    stdout already.
+    stdout already.  One without both (env -i) has the session of others.
     """
     marks = {os.fsencode(f"FJD_ATTEMPT={attempt}") for attempt in attempts}
     try:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except FileNotFoundError:
         pids = []  # No Linux.
+    sessions, found = {leader}, set()
+    session_of = {}
     for pid in pids:
         fields = stat_of(pid)
         if fields[0] in "ZX":
             continue  # RACE: it has ended.
-        is_member = int(fields[3]) == leader or marks & environ_of(pid) \
-            or stdout_of(pid) in logs
-        if is_member:
-            yield pid
+        session_of[pid] = int(fields[SESSION_FIELD])
+        if marks & environ_of(pid):
+            sessions.add(session_of[pid])
+        elif not outputs_of(pid).isdisjoint(logs):
+            found.add(pid)
+    sessions.discard(os.getsid(0))
+    return found.union(
+        pid for pid, session in session_of.items() if session in sessions)
 
 
 def environ_of(pid: int) -> Set[bytes]:
@@ -224,12 +250,15 @@ def environ_of(pid: int) -> Set[bytes]:
         return set()
 
 
-def stdout_of(pid: int) -> str:
-    """The path of the file that a process prints into."""
-    try:
-        return os.readlink(f"/proc/{pid}/fd/1")
-    except OSError:
-        return ""
+def outputs_of(pid: int) -> Set[str]:
+    """The paths of the files that a process prints into."""
+    paths = set()
+    for descriptor in (1, 2):
+        try:
+            paths.add(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
+        except OSError:
+            pass  # Closed, or somebody else's.
+    return paths
 
 
 def oldest_first(pids: Iterable[int]) -> List[int]:

@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Any, List
 
+from fjd.bytecode import optional
 from fjd.errors import Unavailable
 from fjd.process import keep_descriptors
 
@@ -51,14 +52,13 @@ def program(name: str) -> Any:
 def package() -> Any:
     """The package sh; Unavailable says how to get it."""
     try:
-        import sh
+        return optional("sh")
     except ImportError:
         sys.path[:0] = wheels()
         try:
-            import sh
+            return optional("sh")
         except ImportError:
             raise Unavailable("the Python package sh is missing", GET_SH)
-    return sh
 
 
 def wheels() -> List[str]:

@@ -9,6 +9,8 @@ import sys
 import time
 from typing import Any, Callable, Optional, Tuple
 
+from fjd.bytecode import optional
+
 FIRST = 0.5   # seconds without it, which may be all there are
 PERIOD = 0.25
 SHARE = 20    # to count the jobs may take one part in so many of time
@@ -78,8 +80,7 @@ class Meter:
         self.begin = now
         self.before = ended
         try:
-            from tqdm import tqdm
-            self.tqdm: Any = tqdm
+            self.tqdm: Any = optional("tqdm").tqdm
         except ImportError:
             self.tqdm = None
 

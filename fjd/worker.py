@@ -10,7 +10,7 @@ import time
 from math import inf
 from typing import Any, Callable, List, Optional
 
-from fjd.alarm import Backoff, LEAVE, LONGEST
+from fjd.alarm import Backoff, LONGEST
 from fjd.errors import BadJob
 from fjd.files import FINAL, is_ours
 from fjd.interruption import GIVEN_UP, INTERRUPTED, is_last, SIGNALLED, SOON
@@ -33,9 +33,10 @@ SMOOTH = 0.5    # how much the last job counts in the average
 LOOKS = 5       # into the pod, for one at the orders
 ECHO = 0.1      # seconds between two looks at what a job prints
 KILLED = Ending(-signal.SIGKILL)
-# Statuses of a job that died of one of these, itself or in a shell.
-DEATHS = {code for number in LEAVE for code in (-number, 128 + number)}
+# Statuses of a job that a signal ended, or one of its processes in a shell.
+DEATHS = {code for number in range(1, 65) for code in (-number, 128 + number)}
 DOUBT = 0.3     # seconds until such a death counts
+SHORT_DOUBT = 0.03  # until an end does that may be the answer to a signal
 LONGEST_REST = 30.0  # seconds, of a worker that could start no process
 
 
@@ -346,8 +347,7 @@ class Worker:
                 self.log.flush()
                 return self.while_running(task)
             task.end = self.clock.time()
-            doubt = DOUBT if task.ending.status in DEATHS else 0.0
-            task.certain = self.clock.monotonic() + doubt
+            task.certain = self.clock.monotonic() + doubt_of(task.ending)
         left = task.certain - self.clock.monotonic()
         self.listen()  # RACE: we may have been sent what ended the job.
         if self.is_signalled:
@@ -451,3 +451,10 @@ class Worker:
         self.project.requeue(task.run, task.run.attempt)
         self.say(f"Worker {self.id}: I gave a job back: {reason}.")
         return 0.0
+
+
+def doubt_of(ending: Ending) -> float:
+    """Seconds until it counts: what ended it may come to its worker, too."""
+    if ending.status in DEATHS:
+        return DOUBT
+    return SHORT_DOUBT if ending.catches else 0.0

@@ -85,6 +85,16 @@ def test_without_room_a_clone_writes_what_fits_whole(clone):
     assert len(byte_code(clone)) > len(sources(clone)) // 3
 
 
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o077])
+def test_only_its_owner_may_change_what_is_written(clone, umask):
+    versions(clone, preexec_fn=lambda: os.umask(umask))
+    places = {os.path.dirname(path) for path in byte_code(clone)}
+    assert places
+    for path in byte_code(clone) + list(places):
+        mode = os.stat(path).st_mode & 0o777
+        assert not mode & (umask | 0o022) and mode & 0o600 == 0o600
+
+
 @pytest.mark.parametrize("how", FILES)
 def test_clone_with_bad_byte_code_mends_it(clone, how):
     versions(clone)

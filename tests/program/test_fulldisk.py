@@ -68,14 +68,17 @@ def test_all_goes_on_when_there_is_room_again(project, put, disk):
     assert ok("fjd", "audit")[-1].endswith(": 0 not accounted for")
 
 
-@pytest.mark.parametrize("end, status, how", [
-    ("true", 0, "exit 0"), ("exit 4", 3, "exit 4"),
+@pytest.mark.parametrize("begin, end, status, how", [
+    ("echo hello", "true", 0, "exit 0"), ("", "exit 4", 3, "exit 4"),
+    ("", "true", 0, "exit 0"),
 ])
-def test_a_log_that_may_be_short_is_told(project, put, disk, end, status, how):
+def test_a_log_that_may_be_short_is_told(
+    project, put, disk, begin, end, status, how,
+):
     """A job prints while the disk is full, and nothing tells it."""
     gate = disk / "gate"
     os.mkfifo(str(gate))
-    put("job1", f"#!/bin/sh\necho hello; cat '{gate}'\n"
+    put("job1", f"#!/bin/sh\n{begin}\ncat '{gate}'\n"
         f"head -c 100000 /dev/zero; {end}\n", mode=0o700)
     worker = start("fjd-worker")
     dispatcher = start("fjd-dispatcher")

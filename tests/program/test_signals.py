@@ -28,6 +28,7 @@ JOBS = {
         " print(os.getpid(), file=open('pid', 'w'), flush=True);"
         " time.sleep(1234)") + " #",
 }
+QUICK = JOBS["handler"].replace("sys.exit", "os._exit")
 DELAY = 0.2  # seconds
 IN_TIME = 0.28  # for a worker that waits 0.3 seconds
 
@@ -38,7 +39,7 @@ def begun(project, put, home):
     stamps = Stamps(new_token(time.time()))
 
     def begun(name):
-        put("job1", f"[control]\nexecutable: {JOBS[name]}\n")
+        put("job1", f"[control]\nexecutable: {JOBS.get(name, QUICK)}\n")
         worker = start("fjd-worker", "--interval", "0.05")
         member, = wait_until(project.pods)
         attempt = Attempt("job1", 1, stamps.new())
@@ -97,6 +98,24 @@ def test_signal_to_a_worker_may_come_some_time_after_that_to_its_job(
         time.sleep(DELAY)
         worker.terminate()
         is_in_time = time.monotonic() - begin < IN_TIME
+        found = lines(worker)
+        if is_in_time:
+            assert found == (["given-back"], [1])
+            times -= 1
+
+
+@pytest.mark.parametrize("times", [2, pytest.param(20, marks=slow)])
+@pytest.mark.parametrize("name", ["trap", "quick"])
+def test_signal_to_a_worker_may_come_just_after_its_job_has_answered_one(
+    begun, lines, name, times,
+):
+    while times:
+        worker, job = begun(name)
+        begin = time.monotonic()
+        os.kill(job, signal.SIGTERM)
+        wait_until(lambda: stat_of(job)[0] in "ZX")
+        worker.terminate()
+        is_in_time = time.monotonic() - begin < 0.025
         found = lines(worker)
         if is_in_time:
             assert found == (["given-back"], [1])

@@ -9,6 +9,7 @@ import errno
 from fjd.files import STALE
 from fjd.liveness import BEAT
 from fjd.names import Attempt
+from fjd.worker import DOUBT, SHORT_DOUBT
 
 from simulation.server import LEDGERS, USER
 
@@ -27,7 +28,6 @@ BLOWS = (
 SINGLE = CHANGES + ("error", "stale", "fork")
 LIKELY = 0.3
 UNNOTICED = 1.5 * BEAT  # seconds
-BRIEF = 0.29            # seconds, less than a worker waits for a signal
 # Where somebody has just changed something when a blow falls; "": anywhere.
 MOMENTS = ("", "", "workers", "workerqueue", "jobpods", "running", "jobqueue",
            "done", "failed", "orders", "dispatchers")
@@ -198,7 +198,8 @@ class Faults:
         for job in list(host.jobs):
             status = world.one_of([-15, 143, 0])
             world.after(0.0, lambda j=job, s=status: j.signal(s))
-            delays[job.worker] = BRIEF * world.draw() * bool(status)
+            longest = DOUBT if status else SHORT_DOUBT
+            delays[job.worker] = 0.9 * longest * world.draw()
         for process, delay in delays.items():
             if process.role == "worker":
                 world.after(delay, lambda p=process: p.signal("TERM"))

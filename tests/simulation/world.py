@@ -378,7 +378,8 @@ class SimProcesses:
             return None
         child, self.child = self.child, None
         is_own = child.how in ("exit", "signal")
-        return Ending(child.status if is_own else -15)
+        catches = child.how == "signal"
+        return Ending(child.status if is_own else -15, catches=catches)
 
     def end_trees(self, attempts, logs=()):
         for job in list(self.process.host.jobs):

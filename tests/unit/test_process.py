@@ -114,6 +114,27 @@ def test_children_that_cleared_their_environment_are_ended_too(started):
     assert start_time(pids("pids")[0]) == ""
 
 
+@pytest.mark.parametrize("output", ["2>/dev/null", "2>/dev/null >&2"])
+def test_after_its_worker_only_traces_of_a_job_are_known(
+    started, tmp_path, output,
+):
+    """Its log, and the session of who still has its environment."""
+    started(
+        "env -i sh -c 'echo $$ >> pids; touch ready; exec sleep 1234'"
+        f" {output} & wait")
+    Processes().end_trees({RUN.attempt}, [str(tmp_path / "log")])
+    assert start_time(pids("pids")[0]) == ""
+
+
+@pytest.mark.parametrize("descriptor", ["stdout", "stderr"])
+def test_what_prints_into_the_log_is_ended_too(tmp_path, descriptor):
+    with open(str(tmp_path / "log"), "wb") as file:
+        left = subprocess.Popen(
+            ["sleep", "1234"], env={}, **{descriptor: file})
+    Processes().end_trees({RUN.attempt}, [str(tmp_path / "log")])
+    assert left.wait() == -signal.SIGTERM
+
+
 def test_a_job_that_is_only_being_started_is_ended_too(tmp_path):
     """Until execve(2) it has the environment of its worker."""
     (tmp_path / "link").symlink_to(tmp_path)

@@ -28,7 +28,7 @@ from fjd.reclaim import Reclaimer
 from fjd.succession import Succession
 from fjd.terminal import Terminal
 from fjd.why import why
-from fjd.worker import DOUBT, Worker
+from fjd.worker import DOUBT, SHORT_DOUBT, Worker
 
 BUSY, IDLE, GONE = "a_1.000000-1", "b_1.000000-1", "c_1.000000-1"
 TRUE = "[control]\nexecutable: true\n"
@@ -854,7 +854,7 @@ def test_job_removed_while_it_waits_is_cancelled(
 
 @pytest.mark.parametrize("is_late", [False, True])
 def test_job_removed_while_it_runs_is_not_accounted_for(
-    project, begun, is_late,
+    project, begun, clock, is_late,
 ):
     """Its worker finds out by a heartbeat, or when it commits the end."""
     worker, dispatcher = begun("[control]\nexecutable: exec sleep 1234 #\n")
@@ -862,6 +862,8 @@ def test_job_removed_while_it_runs_is_not_accounted_for(
     os.unlink(project.job_file(run))
     if is_late:
         os.kill(worker.processes.child, signal.SIGKILL)
+        work(worker, lambda: worker.task.ending)
+        clock.now += DOUBT
     else:
         worker.next_beat = 0.0
     work(worker, lambda: not worker.task)
@@ -1005,6 +1007,10 @@ HANDLER = f"{shlex.quote(sys.executable)} -c " + shlex.quote(
     "import signal, sys, time;"
     " signal.signal(signal.SIGTERM, lambda *_: sys.exit(0));"
     " open('ready', 'w'); time.sleep(1234)") + " #"
+WAITS = f"{shlex.quote(sys.executable)} -c " + shlex.quote(
+    "import signal; ends = [signal.SIGTERM];"
+    " signal.pthread_sigmask(signal.SIG_BLOCK, ends);"
+    " open('ready', 'w'); signal.sigwait(ends)") + " #"
 SLEEP = "touch ready; exec sleep 1234 #"
 
 
@@ -1045,7 +1051,8 @@ def test_job_that_ended_when_its_worker_was_signalled_waits_again(
 
 
 @pytest.mark.parametrize("number", [
-    signal.SIGTERM, signal.SIGHUP, signal.SIGINT,
+    signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL,
+    signal.SIGUSR2,
 ])
 def test_end_by_such_a_signal_may_yet_be_an_interruption(
     project, begun, clock, number,
@@ -1067,7 +1074,8 @@ def test_end_by_such_a_signal_may_yet_be_an_interruption(
     ("kill -TERM $$", "signal 15"), ("kill -HUP $$", "signal 1"),
     ("kill -INT $$", "signal 2"),
     ("exit 143", "exit 143"), ("exit 129", "exit 129"),
-    ("exit 130", "exit 130"),
+    ("exit 130", "exit 130"), ("kill -KILL $$", "signal 9"),
+    ("kill -USR1 $$", "signal 10"), ("exit 137", "exit 137"),
 ])
 def test_end_by_such_a_signal_counts_after_a_moment(
     project, begun, clock, command, status,
@@ -1087,14 +1095,41 @@ def test_end_by_such_a_signal_counts_after_a_moment(
 
 
 @pytest.mark.parametrize("command, place", [
-    ("true", "done"), ("exit 1", "failed"), ("kill -KILL $$", "failed"),
-    ("kill -USR1 $$", "failed"), ("exit 15", "failed"),
+    ("true", "done"), ("exit 1", "failed"), ("exit 15", "failed"),
+    ("exit 255", "failed"), ("trap : USR1 INT; true", "done"),
 ])
 def test_any_other_end_counts_at_once(project, begun, command, place):
     """The clock stands still."""
     worker, dispatcher = begun(f"[control]\nexecutable: {command} #\n")
     work(worker, lambda: not worker.task)
     assert jobs_in(project, place) == ["job1"]
+
+
+@pytest.mark.parametrize("command, place", [
+    (TRAP, "done"), (TRAP.replace("exit 0", "exit 1"), "failed"),
+    (TRAP.replace("TERM;", "HUP;"), "done"), ("exec " + HANDLER, "done"),
+    ("exec " + WAITS, "done"),
+])
+@pytest.mark.parametrize("is_signalled", [True, False])
+def test_end_of_a_job_that_catches_signals_counts_a_little_later(
+    project, begun, clock, command, place, is_signalled,
+):
+    """It may be its answer to one, which its worker then gets, too."""
+    worker, dispatcher = begun(f"[control]\nexecutable: {command}\n")
+    wait_until(lambda: os.path.exists("ready"))
+    worker.step()
+    end_unseen(worker, getattr(
+        signal, "SIGHUP" if "HUP" in command else "SIGTERM"))
+    assert 0 < worker.step() <= SHORT_DOUBT
+    assert events(project) == []
+    if is_signalled:
+        worker.heed_signal()
+        work(worker, lambda: worker.has_left)
+        assert events(project) == ["given-back"]
+    else:
+        clock.now += SHORT_DOUBT
+        worker.step()
+        assert events(project) == [place]
 
 
 @pytest.mark.parametrize("command, place", [
