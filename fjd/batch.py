@@ -208,11 +208,13 @@ class Batch:
         try:
             self.run_jobs()
         except BaseException:
-            self.stop()
-            self.end()
-            self.tell(f"Stopped: {self.left()} job(s) are left in"
-                      f" {printable(self.project.root)}. To go on:"
-                      f" {self.way_on()}")
+            try:
+                self.stop()
+                self.end()
+            finally:
+                self.tell(f"Stopped: {self.left()} job(s) are left in"
+                          f" {printable(self.project.root)}. To go on:"
+                          f" {self.way_on()}")
             raise
         self.end()
         self.shift.tell_held(self.say)

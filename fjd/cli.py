@@ -413,8 +413,10 @@ def run(main: Callable[[], Optional[int]]) -> None:
     """Run a command, and end with its exit code."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Whoever started us may ignore it; then no end of a child can be told.
+    # Whoever started us may ignore or block it: no end of a child would be
+    # told.  Jobs would inherit what is blocked, and heed no TERM.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     try:
         status = main_status(main)
     except FjdError as error:

@@ -131,6 +131,8 @@ class Processes:
         paths = set(map(os.path.realpath, logs))
         while True:
             pids = members(attempts, leader, paths)
+            if self.has_leader() and leader not in pids:
+                pids.add(-leader)  # kill(2): its process group
             waited = time.monotonic() - begun
             if not pids or waited > 2 * grace:
                 break
@@ -140,6 +142,17 @@ class Processes:
                 kill(oldest_first(pids - told), signal.SIGTERM)
                 told |= pids
             time.sleep(0.02)
+
+    def has_leader(self) -> bool:
+        """Whether the first process of the job has not ended.
+
+        /proc may be hidden, and calls a process a zombie whose first thread
+        has ended, though others go on.
+        """
+        if not self.child or not hasattr(os, "waitid"):
+            return False
+        how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.child, how) is None
 
 
 def keep_descriptors() -> None:

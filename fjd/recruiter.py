@@ -70,11 +70,16 @@ class Recruiter:
     ) -> None:
         """See to it that exactly that many workers stay here."""
         names = self.free_names(number - len(self.staying()))
+        started: List[str] = []
         try:
             for name in names:
                 log = self.project.session_log(name)
                 sessions.start(name, argv, log, environ, directory)
+                started.append(name)
             self.wait_for(names)
+        except OSError:
+            self.wait_for(started)  # Here is no room for more.
+            raise
         finally:
             for name in names:
                 self.project.open_session(name)

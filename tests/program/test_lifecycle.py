@@ -798,6 +798,37 @@ def test_worker_that_does_not_leave_is_ended_and_its_job_given_back(
     wait_until(lambda: start_time(pid) == "")
 
 
+def test_workers_that_could_be_started_are_waited_for(project, monkeypatch):
+    """Where there is no room for all of them."""
+    import errno
+    import time
+    from fjd.recruiter import Recruiter
+    from fjd.reclaim import new_reclaimer
+
+    class Sessions:
+        """Of which the third cannot be started, and the first is slow."""
+
+        started = []
+
+        def start(self, name, *_):
+            if len(self.started) == 2:
+                raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+            self.started.append(name)
+
+    def watch(*_):
+        project.open_session(Sessions.started[len(looks)])
+        looks.append(time.monotonic())
+
+    looks = []
+    hand = Recruiter(
+        project, new_reclaimer(project, looks.append, 3), looks.append)
+    hand.watch = watch
+    with pytest.raises(OSError):
+        hand.hire(5, Sessions(), [], {}, "/")
+    assert len(looks) == 2
+    assert os.listdir(project.path("workers")) == []
+
+
 def answer(dispatcher_output, text):
     """Wait for the question, and type the answer."""
     seen = b""

@@ -3,13 +3,17 @@ import errno
 import os
 import resource
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from helpers import (
-    BIN, fjd, finish, jobs_in, ledger, ok, ROOT, run, start, wait_until,
+    BIN, command, fjd, finish, jobs_in, ledger, LONG, ok, PIPE, ROOT, run,
+    start, wait_until,
 )
 from installing import PREFIX, PYTHON
+from needs import SESSIONS
 from refusing import no_new_file, no_process
 
 from fjd.cli import NO_THREAD
@@ -142,6 +146,38 @@ def test_ignored_ends_of_children_are_told_all_the_same(project, put, verb):
     result = fjd(*verb, preexec_fn=ignoring_children)
     assert result.returncode == 0
     assert "1 done, 0 failed" in result.stdout + result.stderr
+
+
+BLOCK = [sys.executable, "-c", """\
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))
+os.execvp(sys.argv[1], sys.argv[1:])"""]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_blocked_signals_are_heeded_all_the_same(home, number):
+    words = command(
+        "fjd", "run", "-j1", "--session", "process", "sleep {}", ":::", "1234")
+    process = subprocess.Popen(BLOCK + words, stderr=PIPE)
+    wait_until(lambda: run_of(home).running())
+    process.send_signal(number)
+    assert b"Stopped: 1 job(s) are left" in finish_bytes(process)
+    assert process.returncode == 130
+
+
+def finish_bytes(process):
+    return process.communicate(timeout=LONG)[1]
+
+
+@pytest.mark.parametrize("kind", SESSIONS)
+def test_no_signal_is_blocked_for_jobs(project, put, kind):
+    put("job1", "[control]\nexecutable: grep SigBlk /proc/self/status\n")
+    words = command("fjd-recruiter", "--session", kind, "hire", "1")
+    assert run(BLOCK + words).returncode == 0
+    ok("fjd-dispatcher")
+    name, = os.listdir(project.path("joblogs"))
+    with open(project.path("joblogs", name)) as log:
+        assert int(log.read().split()[1], 16) == 0
 
 
 @needs("screen", "a terminal")

@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from helpers import wait_until
 
 from fjd.job import Job
-from fjd.liveness import start_time
+from fjd.liveness import start_time, stat_of
 from fjd.names import Attempt, new_token, Running, Stamps
 from fjd.process import environment, Processes, without_job
 
@@ -112,6 +113,31 @@ def test_children_that_cleared_their_environment_are_ended_too(started):
     )
     processes.end_trees({RUN.attempt})
     assert start_time(pids("pids")[0]) == ""
+
+
+def test_what_proc_does_not_show_is_ended_with_its_group(
+    started, monkeypatch,
+):
+    from fjd import process
+    monkeypatch.setattr(process, "members", lambda *_: set())
+    processes = started(
+        "sh -c 'echo $$ >> pids; touch ready; exec sleep 1234' & wait")
+    processes.end_trees({RUN.attempt})
+    assert processes.poll().status == -signal.SIGTERM
+    wait_until(lambda: start_time(pids("pids")[0]) == "")
+
+
+def test_process_whose_first_thread_has_ended_is_ended_too(started):
+    """proc(5) calls it a zombie."""
+    program = "import ctypes, threading, time;" \
+        " threading.Thread(target=time.sleep, args=[1234]).start();" \
+        " open('ready', 'w').close();" \
+        " ctypes.CDLL(None).pthread_exit(None)"
+    processes = started(f"exec {sys.executable} -c \"{program}\"")
+    wait_until(lambda: stat_of(processes.child)[0] == "Z")
+    assert not processes.poll()
+    processes.end_trees({RUN.attempt})
+    assert processes.poll().status == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("output", ["2>/dev/null", "2>/dev/null >&2"])
