@@ -118,8 +118,10 @@ clean_up() {  # what this made in vain
 
 fill_stage() {
     lib=$stage/lib/fjd missing=''
-    mkdir -p "$stage/bin" "$lib/fjd" "$lib/wheels"
-    cp "$here"/fjd/*.py "$lib/fjd"
+    mkdir -p "$stage/bin" "$lib/wheels"
+    for module in $(cd "$here" && find fjd -name '*.py'); do
+        mkdir -p "$lib/${module%/*}" && cp "$here/$module" "$lib/$module"
+    done
     for cmd in fjd fjd-dispatcher fjd-recruiter fjd-worker; do
         { say "#!$first" && tail -n +2 "$here/bin/$cmd"; } >"$stage/bin/$cmd"
     done

@@ -8,11 +8,11 @@ one of those.
 """
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
+from fjd.find import everything, names_in
 from fjd.joblist import Listed, mark_of
 from fjd.ledger import (
     CLEANED, DONE, Entry, escape, LOST, parsed, parts, RETRIED, SUPERSEDED,
 )
-from fjd.lookup import everything, names_in
 from fjd.names import Attempt, LISTED, made_up, Running, why_bad
 from fjd.project import ENDED, Project
 

@@ -8,10 +8,10 @@ import time
 from typing import Iterator, List, NamedTuple, Optional
 
 from fjd import cli
-from fjd.alarm import Backoff
 from fjd.errors import BadJob, BadUsage
 from fjd.ledger import Entry
 from fjd.names import host_of, new_token, Stamps
+from fjd.wakeup import Backoff
 
 
 class Job(NamedTuple):
@@ -63,7 +63,7 @@ class Project:
         can have that name or command.
         """
         # Late, as all below: every command imports this module.
-        from fjd.jobfile import checked_name, of_command
+        from fjd.newjob import checked_name, of_command
         if not isinstance(command, str):
             raise TypeError(f"a command is a str, not {command!r}")
         place = os.path.abspath(directory or os.curdir)
@@ -77,7 +77,7 @@ class Project:
 
     def jobs(self) -> List[Job]:
         """All of them, in no order."""
-        from fjd.lookup import everything, STATES
+        from fjd.find import everything, STATES
         found = {}
         for place, _, attempt, worker in everything(self.project):
             # RACE: what has moved on meanwhile is found twice.
@@ -112,7 +112,7 @@ class Project:
         >>> sum(result.cpu for result in Project("empty").results())
         0
         """
-        from fjd.results import results
+        from fjd.verbs.results import results
         return results(self.project)
 
     def is_busy(self) -> bool:

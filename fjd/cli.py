@@ -18,15 +18,15 @@ from typing import (
 )
 
 from fjd import __version__, files
-from fjd.alarm import LONGEST
 from fjd.errors import BadUsage, FjdError, Hopeless, NotYours
 from fjd.files import FINAL, HINTS, is_ours
-from fjd.liveness import BEAT
+from fjd.members import BEAT
 from fjd.names import is_project, LONGEST_JOB_NAME, printable
 from fjd.ownership import check_place, ROOT, Survey, Visit
 from fjd.process import without_job
 from fjd.project import JOBS, Project
 from fjd.terminal import Terminal
+from fjd.wakeup import LONGEST
 
 HOME_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 AWAY = 60.0  # seconds that a project may be missing before that is believed

@@ -11,8 +11,8 @@ import json
 from collections import deque
 from typing import Any, Deque, Iterable, NamedTuple, Optional, Tuple
 
-from fjd.outcome import Outcome
 from fjd.project import COUNTS, Project
+from fjd.summary import Outcome
 
 LISTING_SHARE = 100  # listing what has ended may take one part of time
 LATELY = 7           # counts, over which the rate is a mean

@@ -1,131 +1,223 @@
-"""What fjd writes into the queue: job files of its own making.
+"""What a job file says: a program to run as it is, or an INI file.
 
-Each records the directory that it was typed in, and is put under a stamped
-name, so that no other job of that name is replaced.
+Whatever the bytes are, the result is a Job or BadJob with the reason.
 """
+import errno
 import os
 import re
-from typing import NamedTuple, Optional
+import shlex
+import stat
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from fjd import files
-from fjd.config import BLANKS
-from fjd.errors import BadJob, BadUsage
-from fjd.job import (
-    Job, parse, PROGRAM, read_job, SECTIONS, whole_lines, WRITE_BUFFER,
+from fjd import ini
+from fjd.errors import BadJob
+from fjd.files import is_ours
+
+NICENESS = 9
+WRITE_BUFFER = 4096  # bytes; what is longer may come in several writes
+SECTIONS = ("control", "fjd")
+PROGRAM = (b"#!", b"\x7fELF")
+COMMENT = re.compile(
+    rb"^[ \t]*#[ \t]*fjd:[ \t]*([a-z]+)[ \t]*[=:][ \t]*(.*?)\s*$", re.M)
+KEYS = {  # what they may say
+    "nice": (r"[+-]?[01]?[0-9]|-20", "a number from -20 to 19"),
+    "timeout": (r"[0-9]{1,9}(\.[0-9]{1,9})?[smhd]?",
+                "seconds, or 10m, 2h, 1d"),
+    "retries": ("[0-9]{1,6}", "a number from 0 to 999999"),
+    "argument": ("yes|no", "yes or no"),
+}
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LARGEST = 1 << 24  # bytes of an INI file
+SHELL_SYNTAX = re.compile(
+    r"[|&;<>()$`\\*?\[\]#~{}!\n]|^\s*[A-Za-z_][A-Za-z0-9_]*=",
 )
-from fjd.names import Attempt, CONTROL, is_editor_copy, printable, why_bad
-from fjd.project import Project
-
-# The lines before the first one of a script whose interpreter takes # for a
-# comment; one that ends in a backslash may go on in the next (Tcl).
-SCRIPT = re.compile(
-    rb"#![ \t]*(?:\S*/env[ \t]+(?:(?:-|\w+=)\S*[ \t]+)*)?(?:\S*/)?"
-    rb"(?:(?:|a|ba|c|da|fi|k|mk|tc|z)sh|python|pypy|perl|ruby|Rscript|[gm]?awk"
-    rb"|sed|tclsh|wish|expect|julia|g?make|octave|gnuplot)[0-9.]*"
-    rb"(?:[ \t].*)?(?<!\\)\n(?:#.*(?<!\\)\n)*",
-)
-# What a shell ignores at the ends of a line.
-OUTER_BLANKS = re.compile(r"^[ \t]+|(?<![\\ \t])[ \t]+$")
-SHELL, BASH = "/bin/sh", "/usr/bin/env bash"
-LONGEST_SHOWN = 500  # characters, within the part that a worker reads
-SECTION = (  # the line of its header, and how far the next key is indented
-    rb"^(?:\xef\xbb\xbf)?[ \t]*\[%s\].*?(\r?\n)"
-    rb"(?=(?:[ \t]*(?:[#;].*)?\r?\n)*([ \t]*))"
+QUOTES = re.compile("['\"]")
+# POSIX.1-2017, "Special Built-In Utilities" and those of 2.9.1 that have to
+# be built in; what also is a program (test, echo, printf, ...) is not here.
+BUILTINS = frozenset(
+    ". : alias bg break cd command continue eval exec exit export fc fg"
+    " getopts hash jobs local read readonly return set shift source times"
+    " trap type ulimit umask unalias unset wait".split(),
 )
 
 
-class JobFile(NamedTuple):
-    """The bytes of a job, and whether they are a program."""
+class Job(NamedTuple):
+    """How to run it: arguments, and the command as written.
 
-    data: bytes
-    is_program: bool = False
-    has_directory: bool = True
-
-    def put(self, project: Project, job: str, stamp: str) -> str:
-        """Let it wait, whole or not at all; the name of its attempt."""
-        name = Attempt(job, 1, stamp).name
-        project.put(name, self.data, self.is_program)
-        return name
-
-
-def of_command(
-    command: str, directory: str, shell: str = SHELL,
-) -> JobFile:
-    """What a shell is to run in that directory, an absolute path.
-
-    A script, if it is for another shell, or more than a line of an INI file
-    can hold.
+    timeout is in seconds, 0.0 for none; directory "" is that of the worker.
+    written is when a file that may not be complete was last written to, in
+    the server's seconds; 0.0 for one that one write(2) brought whole.
     """
-    if not command.strip():
-        raise BadJob("the command is empty")
-    if "\0" in command:
-        raise BadJob("it holds a NUL byte")
-    if CONTROL.search(directory):
-        raise BadUsage(f"{printable(directory)}: a directory whose name has a"
-                       " control character cannot be recorded")
-    line = OUTER_BLANKS.sub("", command)
-    is_plain = line == line.strip() and not CONTROL.search(line)
-    if shell != SHELL or not is_plain or BLANKS.search(line):
-        shown = printable(command)[:LONGEST_SHOWN]
-        text = f"#!{shell}\n# fjd: directory={directory}\n" \
-            f"# fjd: command={shown}\n{command}\n"
-        return JobFile(os.fsencode(text), is_program=True)
-    return JobFile(os.fsencode(
-        f"[control]\nexecutable: {line}\nargument: no\n"
-        f"directory: {directory}\n"
-    ))
+
+    argv: List[str]
+    command: str
+    niceness: int = NICENESS
+    timeout: float = 0.0
+    retries: int = 0
+    directory: str = ""
+    written: float = 0.0
 
 
-def of_file(path: str, directory: str) -> JobFile:
-    """A user's file, with a line more that records the directory unless it
-    has one, or has no place for it.  BadJob: why it cannot be run.
+def read_job(files: Any, path: str, owner: Optional[int] = None) -> Job:
+    """The job in a file, which has to be that owner's if one is given.
+
+    FileNotFoundError: it is not there.  BadJob: why it cannot be run.
     """
+    status, data = read_start(files, path)
     try:
-        job = read_job(files, path)._replace(written=0.0)
+        if status.st_size > len(data):
+            is_program = data.startswith(PROGRAM)
+            data = whole_lines(data) if is_program \
+                else files.read(path, LARGEST)[1]
+        job = parse(status.st_mode, data, path)
+        if owner not in (None, status.st_uid):
+            raise BadJob(f"it belongs to another user (uid {status.st_uid});"
+                         " fjd put makes a copy that is yours")
+    except BadJob as error:
+        error.written = status.st_mtime
+        raise
+    is_long = status.st_size > WRITE_BUFFER
+    return job._replace(written=status.st_mtime) if is_long else job
+
+
+def whole_lines(data: bytes) -> bytes:
+    """The start of a file without the line that is cut."""
+    return data[:data.rfind(b"\n") + 1] or data
+
+
+def retries_of(files: Any, path: str) -> int:
+    """How often that job wants to be tried again."""
+    try:
+        return read_job(files, path).retries
+    except (FileNotFoundError, BadJob):
+        return 0
+
+
+def read_start(files: Any, path: str) -> Tuple[os.stat_result, bytes]:
+    try:
+        return files.read(path, WRITE_BUFFER)
     except FileNotFoundError:
-        raise BadJob("there is no such file")
-    status, data = files.read(path)
-    is_program = data.startswith(PROGRAM)
-    wanted = job._replace(directory=job.directory or directory)
-    for text in (data, with_directory(data, os.fsencode(directory))):
-        if parsed(status.st_mode, text, path) == wanted:
-            return JobFile(text, is_program)
-    return JobFile(data, is_program, has_directory=False)
+        if files.is_link(path):
+            raise BadJob("it is a link that leads nowhere")
+        raise
+    except OSError as error:
+        if is_ours(error):
+            raise
+        raise BadJob(f"cannot read it: {error.strerror}")
 
 
-def parsed(mode: int, data: bytes, path: str) -> Optional[Job]:
-    """The job, as who reads a file with that data has it."""
-    if data.startswith(PROGRAM) and len(data) > WRITE_BUFFER:
-        data = whole_lines(data[:WRITE_BUFFER])
+def parse(mode: int, data: bytes, path: str) -> Job:
+    """The job in a file of that mode that holds (or begins with) data."""
+    if not stat.S_ISREG(mode):
+        raise BadJob(f"it is {kind_of_file(mode)}, not a file")
+    if data.startswith(PROGRAM) and mode & 0o111:
+        keys = keys_in(data)
+        shown = keys.get("command") or first_line(data)
+        return with_keys(Job([path], shown), keys)
+    if data.startswith(b"#!"):
+        raise BadJob("it begins with #! but may not be executed (chmod +x)")
+    return parse_job(data, path)
+
+
+def parse_job(data: bytes, path: str) -> Job:
+    """The job in an INI file, path being its last argument."""
+    if not data.strip():
+        raise BadJob("the file is empty")
+    if b"\0" in data:
+        raise BadJob("it is neither an INI file nor an executable program")
+    data = data[3:] if data.startswith(b"\xef\xbb\xbf") else data
     try:
-        return parse(mode, data, path)
-    except BadJob:
-        return None
+        sections = ini.sections(os.fsdecode(data))
+    except ini.Error as error:
+        text = " ".join(str(error).split()).replace("file: '<string>', ", "")
+        raise BadJob(f"no INI file: {text}")
+    for section in SECTIONS:
+        if section in sections:
+            return job_of_section(sections[section], section, path)
+    raise BadJob("no section [control]")
 
 
-def with_directory(data: bytes, directory: bytes) -> bytes:
-    """With a line more, at the place where it should be."""
-    script = b"\0" not in data and SCRIPT.match(data)
-    if script:
-        line = b"# fjd: directory=" + directory + b"\n"
-        return data[:script.end()] + line + data[script.end():]
-    for name in SECTIONS:
-        header = re.search(SECTION % name.encode(), data, re.M)
-        if header:
-            end, indent = header.groups()
-            line = indent + b"directory: " + directory + end
-            return data[:header.end()] + line + data[header.end():]
-    return data
+def job_of_section(keys: dict, section: str, path: str) -> Job:
+    command = keys.get("executable")
+    if not command:
+        raise BadJob(f"no 'executable' in section [{section}]")
+    own = [path] if value(keys, "argument", "yes") == "yes" else []
+    return with_keys(Job(arguments(command, own), command), keys)
 
 
-def checked_name(name: str) -> str:
-    """The job that a file of that name is to be; BadJob if it cannot."""
-    job = Attempt.parse(name).job
-    if not job:
-        raise BadJob("a job has to have a name")
-    why = why_bad(job)
-    if job[0] == "." or "/" in job or is_editor_copy(job):
-        why = "only a path, a draft or an editor's copy is called so"
-    if why:
-        raise BadJob(why)
-    return job
+def arguments(command: str, own: List[str]) -> List[str]:
+    """The command split, or given to a shell if it has shell syntax."""
+    if SHELL_SYNTAX.search(command) or command.split()[0] in BUILTINS:
+        # The user's own command line goes to a shell, by contract; the name
+        # of the file does not become a part of it.
+        behind = ' "$@"' if own else ""
+        return ["/bin/sh", "-c", command + behind, *own, *own]
+    is_plain = command.isprintable() and not QUOTES.search(command)
+    try:
+        # Of plain words, shlex makes the same, and takes ten times as long.
+        words = command.split() if is_plain else shlex.split(command)
+        return words + own
+    except ValueError as error:
+        raise BadJob(f"executable: {error} in: {command}")
+
+
+def keys_in(script: bytes) -> Dict[str, str]:
+    """What its lines `# fjd: key=value` say."""
+    lines = COMMENT.findall(script) if script.startswith(b"#!") else []
+    return {os.fsdecode(key): os.fsdecode(value) for key, value in lines}
+
+
+def with_keys(job: Job, keys: Mapping[str, Optional[str]]) -> Job:
+    """The job as its keys have it; those that fjd does not know are its own.
+    """
+    directory = keys.get("directory") or ""
+    if "\0" in directory:
+        raise BadJob("directory: it holds a NUL byte")
+    limit = value(keys, "timeout", "0")
+    return job._replace(
+        niceness=int(value(keys, "nice", str(NICENESS))),
+        timeout=float(limit.rstrip("smhd")) * UNITS.get(limit[-1], 1),
+        retries=int(value(keys, "retries", "0")),
+        directory=os.path.expanduser(directory),
+    )
+
+
+def value(keys: Mapping[str, Optional[str]], key: str, default: str) -> str:
+    """What a key says, as it has to look."""
+    text = keys.get(key)
+    pattern, wanted = KEYS[key]
+    if text is not None and not re.fullmatch(pattern, text):
+        raise BadJob(f"{key}: {wanted}, not {text!r}")
+    return default if text is None else text
+
+
+def first_line(data: bytes) -> str:
+    """What to show for a program's command: #! and interpreter, or ELF."""
+    if not data.startswith(b"#!"):
+        return "(ELF program)"
+    return os.fsdecode(data.split(b"\n", 1)[0][:200])
+
+
+def kind_of_file(mode: int) -> str:
+    kinds = (
+        (stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a FIFO"),
+        (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
+    )
+    return next((text for is_it, text in kinds if is_it(mode)), "a socket")
+
+
+def why_not_started(error: OSError, job: Job) -> str:
+    """The reason in words why execve(2) refused; names the command."""
+    if job.directory and not os.path.isdir(job.directory):
+        return f"directory: there is no directory {job.directory}"
+    program = job.argv[0]
+    if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+        return f"cannot run {program}: {error.strerror}"
+    place = os.path.join(os.getcwd(), job.directory)
+    try:
+        with open(os.path.join(place, program), "rb") as script:
+            return f"interpreter not found: {first_line(script.read(200))!r}"
+    except OSError:
+        is_relative = "/" in program and program[0] != "/"
+        where = f" (in {place.rstrip('/')})" if is_relative else ""
+        return f"command not found: {program}{where}"

@@ -15,8 +15,8 @@ from typing import (
 )
 
 from fjd.files import is_ours
-from fjd.job import Job, NICENESS
-from fjd.liveness import start_time, stat_of
+from fjd.jobfile import Job, NICENESS
+from fjd.members import start_time, stat_of
 
 GRACE = 5.0  # seconds between TERM and KILL
 SESSION = "FJD_SESSION_NAME"  # what a recruiter tells a worker

@@ -17,7 +17,7 @@ The grammar of the names is in names.py.
     done/<attempt>             ended with exit status 0
     failed/<attempt>           ended otherwise, could not be run, or was lost
                                too often
-    workers/<worker>           who it is (liveness.py); its mtime is its sign
+    workers/<worker>           who it is (members.py); its mtime is its sign
                                of life.  Missing: the worker is dead
     dispatchers/<dispatcher>   the same for dispatchers; decides nothing
     dispatchers/<dispatcher>.<stamp>.seen

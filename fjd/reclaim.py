@@ -16,9 +16,9 @@ record goes last, so that a burial cut short is taken up again.
 import time
 from typing import Any, Callable, Dict, List, Set, Tuple
 
-from fjd.job import retries_of
+from fjd.jobfile import retries_of
 from fjd.ledger import Entry, FAILED, Ledger, LOST
-from fjd.liveness import (
+from fjd.members import (
     Identity, identity_in, keys_of, MISSED, myself, parse_record, period_in,
     Watch,
 )

@@ -22,7 +22,7 @@ from peers import (
     QUIET, started_workers,
 )
 
-from fjd.liveness import BEAT, enrol, myself, stat_of
+from fjd.members import BEAT, enrol, myself, stat_of
 from fjd.names import Announcement, natural
 
 FILE_CALLS = "open,openat,rename,renameat,renameat2,utimensat,unlink,mkdir," \

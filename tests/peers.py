@@ -20,7 +20,7 @@ from helpers import command, PIPE, ROOT, wait_until
 sys.path.insert(0, ROOT)
 
 from fjd import __version__
-from fjd.job import NICENESS
+from fjd.jobfile import NICENESS
 from fjd.project import Project
 
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)

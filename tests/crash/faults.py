@@ -111,13 +111,13 @@ def main():
     plan = json.loads(sys.argv[1])
     sys.argv = sys.argv[2:]
     sys.path.insert(0, ROOT)
-    from fjd import alarm, files, liveness
+    from fjd import files, members, wakeup
     faults = Faults(plan)
     for name in operations():
         setattr(files, name, faults.watched(name, getattr(files, name)))
-    liveness.BEAT = plan.get("beat", liveness.BEAT)
+    members.BEAT = plan.get("beat", members.BEAT)
     if plan.get("deaf"):
-        alarm.Alarm.watch = lambda self, *directories: None
+        wakeup.Alarm.watch = lambda self, *directories: None
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 

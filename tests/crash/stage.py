@@ -15,7 +15,7 @@ import faults
 from helpers import command, LONG, wait_until
 
 from fjd.ledger import read_entries
-from fjd.liveness import enrol, myself, start_time
+from fjd.members import enrol, myself, start_time
 from fjd.names import Attempt, Order, Running, Stamps, new_token
 from fjd.project import DIRECTORIES, Project
 

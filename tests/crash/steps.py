@@ -16,7 +16,7 @@ from faults import LAYERS, ROOT, operations
 
 # They touch no job: their files are in a directory of their own, or letters,
 # or tell an owner and are gone.
-ASIDE = ("doctor.py", "roundtrip.py", "ownership.py")
+ASIDE = ("doctor.py", "latency.py", "ownership.py")
 OWNERS = {"project": "Project", "log": "JobLog", "ledger": "Ledger"}
 
 # A call in the code, and what it may change: {"create", "create/append"}.
@@ -130,7 +130,10 @@ def imports(tree):
             if node.module == "fjd":
                 yield from (f"{alias.name}.py" for alias in node.names)
             elif node.module.startswith("fjd."):
-                yield f"{node.module[4:]}.py"
+                path = node.module[4:].replace(".", os.sep)
+                yield f"{path}.py"
+                for alias in node.names:  # Of a package, a module.
+                    yield os.path.join(path, f"{alias.name}.py")
 
 
 @functools.lru_cache(maxsize=None)
@@ -139,11 +142,14 @@ def modules(role):
     path = script(role)
     found = {os.path.basename(path): parsed(path)}
     todo = set(imported(found[os.path.basename(path)]))
-    while todo:
-        name = todo.pop()
-        if os.path.exists(os.path.join(ROOT, "fjd", name)):
-            found[name] = parsed("fjd", name)
-            todo |= set(imported(found[name])) - set(found)
+    done = set()
+    while todo - done:
+        path = (todo - done).pop()
+        done.add(path)
+        if os.path.exists(os.path.join(ROOT, "fjd", path)):
+            tree = parsed("fjd", path)
+            found[os.path.basename(path)] = tree
+            todo |= set(imported(tree))
     return found
 
 
@@ -152,10 +158,12 @@ def all_modules():
     touches no project.
     """
     return sorted(
-        os.path.join(place, name) for place in ("bin", "fjd")
-        for name in os.listdir(os.path.join(ROOT, place))
+        os.path.relpath(os.path.join(place, name), ROOT)
+        for top in ("bin", "fjd")
+        for place, _, names in os.walk(os.path.join(ROOT, top))
+        for name in names
         if name not in ("files.py", "bytecode.py")
-        and not name.startswith("__")
+        and "__" not in os.path.join(place, name)
         and not name.endswith(".txt")
     )
 

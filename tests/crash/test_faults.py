@@ -20,7 +20,7 @@ from helpers import Clock
 from scenarios import SCENARIOS
 from stage import HANG, Killed, Stage, job_of
 
-from fjd.liveness import BEAT, MISSED
+from fjd.members import BEAT, MISSED
 from fjd.reclaim import new_reclaimer
 
 pytestmark = [

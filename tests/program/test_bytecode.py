@@ -37,8 +37,8 @@ def byte_code(place):
 
 
 def sources(place):
-    pattern = os.path.join(str(place), "fjd", "*.py")
-    return sorted(glob.glob(pattern))
+    pattern = os.path.join(str(place), "fjd", "**", "*.py")
+    return sorted(glob.glob(pattern, recursive=True))
 
 
 def bad(place):

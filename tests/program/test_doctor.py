@@ -11,9 +11,11 @@ from helpers import (
     wait_until,
 )
 
-from fjd import doctor, files, roundtrip
+from fjd import files
+from fjd.hosts import latency
 from fjd.ownership import ELSEWHERE
 from fjd.project import Project
+from fjd.verbs import doctor
 
 CHECKS = ["python", "load", "room", "home", "clock", "session"]
 SCREEN = 'while [ "$1" != env ]; do shift; done; exec "$@"'
@@ -441,7 +443,7 @@ def test_interrupted_doctor_leaves_nothing(ssh, home, project):
 def test_file_that_does_not_come_back_fails(project, monkeypatch):
     """Nobody answers."""
     project.claim_session("doctor-1")
-    monkeypatch.setattr(roundtrip, "PATIENCE", 0.2)
+    monkeypatch.setattr(latency, "PATIENCE", 0.2)
     line, = said(doctor.look_at_project(project, "doctor-1"))
     assert line == (
         f"FAIL  it: no file went there and back in 0 s; {doctor.CACHES}"
@@ -451,7 +453,7 @@ def test_file_that_does_not_come_back_fails(project, monkeypatch):
 
 def test_file_that_comes_late_is_a_warning(project, monkeypatch):
     monkeypatch.setattr(doctor, "LATE", 0.0)
-    with roundtrip.answering(project) as witness:
+    with latency.answering(project) as witness:
         line, = said(doctor.look_at_project(project, witness))
     assert line.startswith("warn  it: shared; a file went there and back in ")
     assert line.endswith(f" s; {doctor.CACHES}")
@@ -459,15 +461,15 @@ def test_file_that_comes_late_is_a_warning(project, monkeypatch):
 
 def test_many_letters_are_each_answered(project):
     other = Project(project.root)
-    with roundtrip.answering(project) as witness:
+    with latency.answering(project) as witness:
         for _ in range(20):
-            assert roundtrip.measure(other, witness) < 5
+            assert latency.measure(other, witness) < 5
             assert project.names("screenlogs") == [f"{witness}.err"]
     assert project.names("screenlogs") == []
 
 
 def test_files_of_the_same_time_are_left_alone(project):
     project.claim_session("default.node1.1")
-    with roundtrip.answering(project):
+    with latency.answering(project):
         pass
     assert project.names("screenlogs") == ["default.node1.1.err"]

@@ -7,7 +7,7 @@ import pytest
 
 from helpers import command, jobs_in, LONG, ok, run, start, wait_until
 
-from fjd.liveness import myself
+from fjd.members import myself
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("namespaces")]
 HIDDEN = "mount -t tmpfs none /proc/sys"  # as with subset=pid

@@ -6,7 +6,7 @@ import pytest
 
 from helpers import fjd, ok, wait_until
 
-from fjd.liveness import keys_of
+from fjd.members import keys_of
 
 pytestmark = [
     pytest.mark.slow, pytest.mark.alone, pytest.mark.needs("strace"),

@@ -13,7 +13,7 @@ from helpers import (
 )
 from needs import SESSIONS
 
-from fjd.liveness import BEAT
+from fjd.members import BEAT
 
 slow = pytest.mark.slow
 HIRE = ("fjd-recruiter", "--session", "process", "hire")
@@ -42,7 +42,7 @@ def fired(number, project="default"):
 
 def records(project):
     """What each enrolled worker says about itself."""
-    from fjd.liveness import parse_record
+    from fjd.members import parse_record
     return {
         name: parse_record(project.record("workers", name)[1])
         for name in project.names("workers")
@@ -64,7 +64,7 @@ def sessions(project):
 
 
 def host():
-    from fjd.liveness import myself
+    from fjd.members import myself
     return myself().host
 
 
@@ -580,7 +580,7 @@ def test_worker_that_is_killed_loses_nothing(
     assert events == (["done", "lost"] if is_busy else ["done"])
     wait_until(lambda: project.names("workers") == [])
     if is_busy:
-        from fjd.liveness import start_time
+        from fjd.members import start_time
         assert start_time(int((tmp_path / "pid").read_text())) == ""
 
 
@@ -775,10 +775,10 @@ def test_worker_that_does_not_leave_is_ended_and_its_job_given_back(
     project, put, kind, monkeypatch,
 ):
     """It is not left the time to; ended, it gives its job back."""
-    from fjd import recruiter
+    from fjd.roles import recruiter
     from fjd.project import NOW
     from fjd.reclaim import new_reclaimer
-    from fjd.session import Sessions
+    from fjd.hosts.session import Sessions
     put("job1", "[control]\nexecutable: sleep 1234 #\n")
     ok("fjd-recruiter", "--session", kind, "hire", "1")
     ok("fjd-dispatcher", "--once")
@@ -794,7 +794,7 @@ def test_worker_that_does_not_leave_is_ended_and_its_job_given_back(
     assert said[0] == f"{worker} does not leave: sending SIGTERM."
     assert said[-1] == 'Fired 1 workers in project "default".'
     assert [name[:7] for name in project.waiting()] == ["job1~1."]
-    from fjd.liveness import start_time
+    from fjd.members import start_time
     wait_until(lambda: start_time(pid) == "")
 
 
@@ -802,7 +802,7 @@ def test_workers_that_could_be_started_are_waited_for(project, monkeypatch):
     """Where there is no room for all of them."""
     import errno
     import time
-    from fjd.recruiter import Recruiter
+    from fjd.roles.recruiter import Recruiter
     from fjd.reclaim import new_reclaimer
 
     class Sessions:

@@ -6,14 +6,14 @@ import pytest
 
 from helpers import command, finish, fjd, LONG, ok, start
 
-from fjd import follow
 from fjd.errors import FjdError
-from fjd.follow import show_log
+from fjd.find import find
 from fjd.ledger import Entry, FAILED, Ledger, RETRIED
-from fjd.liveness import enrol, myself
-from fjd.lookup import find
+from fjd.members import enrol, myself
 from fjd.names import Attempt, Running
-from fjd.why import named, why
+from fjd.verbs import follow
+from fjd.verbs.follow import show_log
+from fjd.verbs.why import named, why
 
 STAMP = "0123456789abcdef0-"
 

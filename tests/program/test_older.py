@@ -60,7 +60,7 @@ def test_local_only_may_stand_before_the_verb(project, words):
 
 
 def test_fire_local_only_leaves_other_hosts_alone(project):
-    from fjd.liveness import enrol, myself
+    from fjd.members import enrol, myself
     elsewhere = enrol(project, "workers", myself()._replace(
         host="lab7", boot="x"))
     project.make_pod(elsewhere)

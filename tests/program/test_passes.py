@@ -12,8 +12,8 @@ from helpers import (
     start, wait_until,
 )
 
-from fjd.liveness import parse_record
-from fjd.memory import recall
+from fjd.handover import recall
+from fjd.members import parse_record
 
 TRUE = "[control]\nexecutable: true\n"
 FALSE = "[control]\nexecutable: false\n"
@@ -185,7 +185,7 @@ def clone(tmp_path):
 
 def update(clone):
     """Functions get other names, in the modules and in the scripts."""
-    for path in [*clone.glob("fjd/*.py"), *clone.glob("bin/*")]:
+    for path in [*clone.glob("fjd/**/*.py"), *clone.glob("bin/*")]:
         text = path.read_text()
         path.write_text(re.sub(
             r"\b(beside|cpus|open_project)\(", r"new_\1(", text))

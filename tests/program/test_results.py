@@ -13,7 +13,7 @@ from fjd.ledger import (
     SUPERSEDED,
 )
 from fjd.project import SEEN
-from fjd.results import as_joblog, results
+from fjd.verbs.results import as_joblog, results
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import pytest
 from helpers import command, finish, LONG, wait_until
 from test_run import HOLD, begin, hold, projects, run_fjd  # noqa: F401
 
-from fjd import batch
-from fjd.claim import Claim, name_of
 from fjd.joblist import listed
 from fjd.ledger import DONE, Entry, Ledger
-from fjd.liveness import BEAT, FRESH, HIRING, myself
+from fjd.members import BEAT, FRESH, HIRING, myself
 from fjd.project import CLAIM, LIST, Project
-from fjd.runs import MOST_LOOKED_AT, base_of, Runs
+from fjd.verbs import batch
+from fjd.verbs.claim import Claim, name_of
+from fjd.verbs.runs import MOST_LOOKED_AT, base_of, Runs
 
 LOG = "echo {} >> runs; test -e good || test {} != %s"
 

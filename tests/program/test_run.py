@@ -573,5 +573,6 @@ def test_modules_that_are_not_needed_are_not_imported():
     )
     loaded = set(run([sys.executable, "-c", script]).stdout.split())
     assert "fjd.cli" in loaded
-    assert not loaded & {"fjd.dispatcher", "fjd.batch", "tqdm", "hashlib",
-                         "concurrent.futures", "logging", "socket", "sh"}
+    assert not loaded & {
+        "fjd.roles.dispatcher", "fjd.verbs.batch", "tqdm", "hashlib",
+        "concurrent.futures", "logging", "socket", "sh"}

@@ -13,7 +13,7 @@ from helpers import (
     command, finish, fjd, jobs_in, ledger, ok, run, start, wait_until,
 )
 
-from fjd.liveness import stat_of
+from fjd.members import stat_of
 from fjd.names import Attempt, Stamps, new_token
 from fjd.project import Project
 

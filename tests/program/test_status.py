@@ -7,11 +7,11 @@ import pytest
 
 from helpers import finish, ok, start, wait_until
 
-from fjd.liveness import enrol, myself, start_time
+from fjd.members import enrol, myself, start_time
 from fjd.names import Announcement, Running
 from fjd.project import COUNTS
-from fjd.status import Look, screen, span, status_of
-from fjd.succession import Succession
+from fjd.roles.active import Succession
+from fjd.verbs.status import Look, screen, span, status_of
 
 ELSEWHERE = myself()._replace(host="lab7", boot="x")
 

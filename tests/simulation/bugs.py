@@ -4,13 +4,13 @@ A simulation that does not find them would not find others either.
 """
 from unittest.mock import patch
 
-from fjd import memory
-from fjd.dispatcher import Dispatcher
-from fjd.liveness import Identity
+from fjd import handover
+from fjd.members import Identity
 from fjd.names import Attempt
 from fjd.project import NOW, Project
 from fjd.reclaim import Reclaimer
-from fjd.worker import Worker
+from fjd.roles.dispatcher import Dispatcher
+from fjd.roles.worker import Worker
 
 from simulation import roles
 from simulation.world import SimProcesses
@@ -70,7 +70,7 @@ def rmtree_of_a_pod():
 
 def each_pass_is_a_beat():
     """Cron starts them once a minute."""
-    real = memory.resume
+    real = handover.resume
 
     def resume(before, watch, now, clock):
         after = real(before, watch, now, clock)
@@ -81,7 +81,7 @@ def each_pass_is_a_beat():
 
 def late_after_the_one_before():
     """Late is a pass after half as long again as the one before it."""
-    real, gaps = memory.resume, {}
+    real, gaps = handover.resume, {}
 
     def resume(before, watch, now, clock):
         after = real(before, watch, now, clock)
@@ -128,7 +128,7 @@ def end_that_counts_although_its_worker_was_signalled():
 
 def end_that_counts_at_once():
     """No signal has come, so none will."""
-    return patch("fjd.worker.DOUBT", 0.0)
+    return patch("fjd.roles.worker.DOUBT", 0.0)
 
 
 # Each bug, what brings it out, and what the simulation says of it.

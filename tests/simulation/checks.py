@@ -7,7 +7,7 @@ from fjd.ledger import (
     CLEANED, DONE, Entry, FAILED, GIVEN_BACK, HEADER, LOST, RETRIED,
     SUPERSEDED, unescape,
 )
-from fjd.liveness import BEAT, MISSED
+from fjd.members import BEAT, MISSED
 from fjd.names import Attempt, is_member, Order, Running, why_bad
 from fjd.project import NOW
 

@@ -7,9 +7,9 @@ can be seen that what is left comes to rest.
 import errno
 
 from fjd.files import STALE
-from fjd.liveness import BEAT
+from fjd.members import BEAT
 from fjd.names import Attempt
-from fjd.worker import DOUBT, SHORT_DOUBT
+from fjd.roles.worker import DOUBT, SHORT_DOUBT
 
 from simulation.server import LEDGERS, USER
 

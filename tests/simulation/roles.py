@@ -3,19 +3,19 @@ import signal
 
 from fjd import cli
 from fjd.account import VANISHED
-from fjd.dispatcher import Dispatcher
-from fjd.errands import Errands
-from fjd.liveness import enrol, Watch
-from fjd.memory import leave_memory, recall, resume
+from fjd.handover import leave_memory, recall, resume
+from fjd.members import enrol, Watch
 from fjd.names import new_id, new_token, Stamps
-from fjd.neighbours import Neighbours
-from fjd.outcome import Outcome
 from fjd.project import NOW
 from fjd.reclaim import Reclaimer
-from fjd.recruiter import Recruiter
-from fjd.succession import Succession
+from fjd.roles.active import Succession
+from fjd.roles.dispatcher import Dispatcher
+from fjd.roles.neighbours import Neighbours
+from fjd.roles.recruiter import Recruiter
+from fjd.roles.worker import Worker
+from fjd.summary import Outcome
 from fjd.terminal import Terminal
-from fjd.worker import Worker
+from fjd.verbs.errands import Errands
 
 from simulation.world import Process, SimProcesses
 
@@ -140,7 +140,7 @@ def ask(process, verb, jobs):
 
 
 class SimSessions:
-    """fjd.session.Sessions: a worker is a process of the same host."""
+    """fjd.hosts.session.Sessions: a worker is a process of the same host."""
 
     def __init__(self, process, interval):
         self.process = process

@@ -10,7 +10,7 @@ import os
 from typing import Any, NamedTuple
 
 import fjd.names
-from fjd.audit import audit
+from fjd.verbs.audit import audit
 
 from simulation import roles
 from simulation.checks import Checks, may_stay

@@ -15,7 +15,7 @@ from greenlet import getcurrent, greenlet, GreenletExit
 
 from fjd import files
 from fjd.errors import FjdError
-from fjd.liveness import Here
+from fjd.members import Here
 from fjd.process import Ending
 from fjd.project import Project
 

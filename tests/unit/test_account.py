@@ -10,7 +10,7 @@ from fjd.ledger import (
     SUPERSEDED,
 )
 from fjd.names import Attempt, Running
-from fjd.outcome import Outcome
+from fjd.summary import Outcome
 
 WORKER = "lab_1.000000-1"
 TOKEN, OTHER = "0123456789abcdef0", "1123456789abcdef0"

@@ -6,13 +6,13 @@ import pytest
 
 from helpers import fjd, ok
 
-from fjd.audit import audit
 from fjd.ledger import (
     CLEANED, DONE, Entry, FAILED, GIVEN_BACK, Ledger, LOST, RETRIED,
     SUPERSEDED,
 )
-from fjd.liveness import BEAT, enrol, MISSED, myself
+from fjd.members import BEAT, enrol, MISSED, myself
 from fjd.names import Attempt, Running, Stamps, new_token
+from fjd.verbs.audit import audit
 
 STAMPS = Stamps(new_token(1.0))
 GONE = "a_1.000000-1"

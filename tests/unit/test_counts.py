@@ -8,11 +8,11 @@ from helpers import Clock
 
 from fjd.counts import LISTING_SHARE, Tally, newest_counts
 from fjd.ledger import DONE, Entry, FAILED, Ledger
-from fjd.liveness import enrol, myself
-from fjd.outcome import Outcome
+from fjd.members import enrol, myself
 from fjd.project import COUNTS
 from fjd.reclaim import new_reclaimer
-from fjd.succession import Succession
+from fjd.roles.active import Succession
+from fjd.summary import Outcome
 
 A, B = "lab_1.000001-1", "lab_2.000001-2"
 

@@ -11,18 +11,18 @@ from helpers import (
 )
 from test_roles import work
 
-from fjd.audit import audit
-from fjd.errands import Errands
+from fjd.find import find
 from fjd.ledger import DONE, Entry, FAILED, Ledger, RETRIED
-from fjd.liveness import BEAT, enrol, myself
-from fjd.lookup import find
+from fjd.members import BEAT, enrol, myself
 from fjd.names import Attempt, Running, Stamps, new_token
-from fjd.neighbours import Neighbours
-from fjd.outcome import Outcome
 from fjd.process import Processes
 from fjd.reclaim import new_reclaimer
+from fjd.roles.neighbours import Neighbours
+from fjd.roles.worker import Worker
+from fjd.summary import Outcome
 from fjd.terminal import Terminal
-from fjd.worker import Worker
+from fjd.verbs.audit import audit
+from fjd.verbs.errands import Errands
 
 STAMPS = Stamps(new_token(1.0))
 DAY = 86400

@@ -38,7 +38,7 @@ WRONG = {
 @pytest.fixture
 def hosts(project):
     """What a remote.conf says: hosts(text)."""
-    from fjd.hosts import read_hosts
+    from fjd.hosts.conf import read_hosts
 
     def hosts(text):
         with open(project.path("remote.conf"), "w") as file:
@@ -62,7 +62,7 @@ def test_wrong_remote_conf_is_told_by_section_and_key(hosts, text):
 ])
 def test_what_is_no_ini_file_is_told(project, text):
     from fjd.errors import BadConfig
-    from fjd.hosts import read_hosts
+    from fjd.hosts.conf import read_hosts
     with open(project.path("remote.conf"), "wb") as file:
         file.write(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(BadConfig) as caught:
@@ -85,12 +85,12 @@ def test_wrong_remote_conf_hires_nobody(hosts, project):
 
 
 def test_no_file_is_no_hosts(project):
-    from fjd.hosts import read_hosts
+    from fjd.hosts.conf import read_hosts
     assert read_hosts(project, HERE) is None
 
 
 def test_all_that_a_section_may_say(hosts):
-    from fjd.hosts import Host
+    from fjd.hosts.conf import Host
     assert hosts(
         "[first]\nname = me@node2.example.org\nworkers = 0\n"
         "[a b]\nname: node3\nworkers: auto\npython: /opt/python 3/bin/python3"
@@ -103,7 +103,7 @@ def test_all_that_a_section_may_say(hosts):
 
 
 def test_sections_of_one_host_count_together(hosts):
-    from fjd.hosts import Host
+    from fjd.hosts.conf import Host
     assert hosts(
         "[a]\nname: lab1\nworkers: 1\n[b]\nname: node2\nworkers: 2\n"
         "[c]\nname: localhost\nworkers: 3\n[d]\nname: node2.example.org\n"

@@ -3,9 +3,9 @@ import pytest
 
 from helpers import Clock
 
-from fjd.liveness import myself
+from fjd.members import myself
 from fjd.names import new_id
-from fjd.neighbours import Neighbours, PERIOD
+from fjd.roles.neighbours import Neighbours, PERIOD
 
 
 class Host:

@@ -11,8 +11,8 @@ import pytest
 
 from helpers import wait_until
 
-from fjd.job import Job
-from fjd.liveness import start_time, stat_of
+from fjd.jobfile import Job
+from fjd.members import start_time, stat_of
 from fjd.names import Attempt, new_token, Running, Stamps
 from fjd.process import environment, Processes, without_job
 

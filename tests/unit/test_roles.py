@@ -10,25 +10,25 @@ import pytest
 
 from helpers import Clock, jobs_in, ledger, log_of, repeat, wait_until
 
-from fjd.alarm import LONGEST
-from fjd.audit import audit
 from fjd.cli import patiently
-from fjd.dispatcher import Dispatcher
-from fjd.interruption import GIVEN_UP, INTERRUPTED, MOST, SIGNALLED, SOON
-from fjd.liveness import (
+from fjd.members import (
     BEAT, MISSED, STANDBY, enrol, myself, start_time, stat_of,
 )
-from fjd.neighbours import Neighbours
 from fjd.names import (
     Announcement, Attempt, Order, Running, Stamps, given_order, new_token,
 )
-from fjd.outcome import Outcome
 from fjd.process import Processes
 from fjd.reclaim import Reclaimer
-from fjd.succession import Succession
+from fjd.roles.active import Succession
+from fjd.roles.dispatcher import Dispatcher
+from fjd.roles.interruption import GIVEN_UP, INTERRUPTED, MOST, SIGNALLED, SOON
+from fjd.roles.neighbours import Neighbours
+from fjd.roles.worker import DOUBT, SHORT_DOUBT, Worker
+from fjd.summary import Outcome
 from fjd.terminal import Terminal
-from fjd.why import why
-from fjd.worker import DOUBT, SHORT_DOUBT, Worker
+from fjd.verbs.audit import audit
+from fjd.verbs.why import why
+from fjd.wakeup import LONGEST
 
 BUSY, IDLE, GONE = "a_1.000000-1", "b_1.000000-1", "c_1.000000-1"
 TRUE = "[control]\nexecutable: true\n"
@@ -271,7 +271,7 @@ def test_found_is_said_when_numbers_change_at_most_once_a_second(
 
 
 def test_long_queue_is_not_listed_for_every_pass(project, put, clock):
-    from fjd.dispatcher import Queue
+    from fjd.roles.dispatcher import Queue
     put("job1", TRUE)
     put("job2", TRUE)
     queue = Queue(project, Stamps(new_token(0.0)), clock)
@@ -1263,7 +1263,7 @@ def test_nothing_but_signals_soon_after_the_start_makes_a_job_fail(
 
 @pytest.fixture
 def three(monkeypatch):
-    monkeypatch.setattr("fjd.interruption.MOST", 3)
+    monkeypatch.setattr("fjd.roles.interruption.MOST", 3)
 
 
 def test_count_of_interruptions_begins_again_when_a_job_has_failed_of_them(
@@ -1325,7 +1325,7 @@ def test_no_ledger_is_read_unless_a_signal_comes_soon(
     project, put, interrupt, monkeypatch,
 ):
     put("job1", LONG_JOB)
-    monkeypatch.setattr("fjd.interruption.interruptions", None)
+    monkeypatch.setattr("fjd.roles.interruption.interruptions", None)
     interrupt(signals=False)
     interrupt(SOON)
     monkeypatch.undo()

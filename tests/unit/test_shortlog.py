@@ -11,8 +11,8 @@ from test_roles import (  # noqa: F401
 
 from fjd import files
 from fjd.ledger import DONE, Entry, FAILED, SHORT
-from fjd.liveness import BEAT
-from fjd.outcome import Outcome
+from fjd.members import BEAT
+from fjd.summary import Outcome
 
 JOB = "[control]\nexecutable: {}cat gate; exit {} #\n"
 

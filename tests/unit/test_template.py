@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from fjd.errors import BadUsage
-from fjd.template import (
+from fjd.verbs.template import (
     combinations, split, with_braces, with_dollars,
 )
 

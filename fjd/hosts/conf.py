@@ -1,0 +1,141 @@
+"""Which hosts should have workers, and how many: remote.conf.
+
+An INI file in the project directory, with a section of any name for each
+host:
+
+    name        [user@]host, as ssh takes it; localhost is this machine
+    workers     a number, or auto: that host's CPUs minus one
+    python      optional: the Python to run there
+    directory   optional: where its workers start jobs, instead of the
+                directory in which hire was typed
+    session     optional: screen, tmux or process
+
+Sections that name one host count together, and may not contradict.
+A host is called as the file has it, this one always localhost.
+"""
+import os
+import re
+from typing import Any, List, NamedTuple, Optional
+
+from fjd.errors import BadConfig, BadUsage
+from fjd.hosts.session import KINDS
+from fjd.ini import Error, parse
+from fjd.names import is_same_host, printable
+from fjd.project import Project
+
+AUTO = "auto"
+LOCALHOST = "localhost"
+ADDRESS = "127.0.0.1"
+KEYS = {  # what a value has to look like, and what it is else
+    "name": (r"(\w[\w.-]*@)?(?!(\d+\.){0,2}\d+$)\w[\w.-]*", "is no host"),
+    "workers": (f"[0-9]{{1,3}}|1000|{AUTO}",
+                f"is neither a number from 0 to 1000 nor {AUTO}"),
+    "python": ("[^-].*", "is no command"),
+    "directory": ("[~/].*", "is no absolute path"),
+    "session": ("|".join(KINDS), f"is none of {', '.join(KINDS)}"),
+}
+PATHS = ("python", "directory")
+
+
+class Host(NamedTuple):
+    """A host, and how many workers it should have; None: auto."""
+
+    name: str
+    workers: Optional[int] = None
+    python: str = ""
+    directory: str = ""
+    session: str = ""
+
+    @property
+    def address(self) -> str:
+        return self.name.rpartition("@")[2]
+
+    def is_same(self, host: str) -> bool:
+        return is_same_host(self.address, host)
+
+    def seen_from(self, here: str) -> "Host":
+        """The same; if it is the host called here, then as localhost."""
+        is_here = any(map(self.is_same, (here, LOCALHOST, ADDRESS)))
+        return self._replace(name=LOCALHOST) if is_here else self
+
+
+def parse_hosts(texts: List[str], here: str) -> List[Host]:
+    """What `4`, `node2` and `node2:4` on the command line mean."""
+    if sum(map(str.isdigit, texts)) > 1:
+        raise BadUsage("hire: one number, for this machine; HOST:N for others")
+    hosts: List[Host] = []
+    for text in texts:
+        name, _, number = text.partition(":")
+        if text.isdigit():
+            name, number = LOCALHOST, text
+        try:
+            host = Host(
+                checked("name", name), checked("workers", number or AUTO))
+            add(hosts, host.seen_from(here))
+        except ValueError as error:
+            raise BadUsage(f"hire {printable(text)}: {error}")
+    return hosts
+
+
+def read_hosts(project: Project, here: str) -> Optional[List[Host]]:
+    """The hosts of remote.conf; None if there is no such file."""
+    path = project.path("remote.conf")
+    try:
+        _, text = project.files.read(path)
+        sections = parse(text.decode(), "remote.conf", strict=True)
+    except FileNotFoundError:
+        return None
+    except (Error, UnicodeDecodeError) as error:
+        why = printable(" ".join(str(error).split()))
+        raise BadConfig(f"{path}: it is no INI file: {why}")
+    if not sections.sections():
+        raise BadConfig(f"{path}: no section in it names a host")
+    hosts: List[Host] = []
+    for section in sections.sections():
+        try:
+            add(hosts, host_in(sections[section]).seen_from(here))
+        except ValueError as error:
+            raise BadConfig(f"{path}: [{printable(section)}] {error}")
+    return hosts
+
+
+def host_in(section: Any) -> Host:
+    """ValueError says which key is wrong, and why."""
+    found = {}
+    for key in section:
+        if key not in KEYS:
+            known = ", ".join(KEYS)
+            raise ValueError(f"{printable(key)}: unknown; keys are {known}")
+        try:
+            found[key] = checked(key, section[key] or "")
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}")
+    for key in ("name", "workers"):
+        if key not in found:
+            raise ValueError(f"{key}: it is missing")
+    return Host(**found)
+
+
+def checked(key: str, text: str) -> Any:
+    """The value of a key; ValueError says why it is none."""
+    pattern, why = KEYS[key]
+    if not re.fullmatch(pattern, text, re.A):
+        raise ValueError(f"{text!r} {why}")
+    if key == "workers":
+        return None if text == AUTO else int(text)
+    return os.path.expanduser(text) if key in PATHS else text
+
+
+def add(hosts: List[Host], new: Host) -> None:
+    """Append a host, or count it together with the same one."""
+    for i, host in enumerate(hosts):
+        if host.is_same(new.address):
+            if host[2:] != new[2:] or None in (host.workers, new.workers):
+                raise ValueError(
+                    f"name: {new.name} is named twice, and the two"
+                    " contradict each other",
+                )
+            total = (host.workers or 0) + (new.workers or 0)
+            hosts[i] = host._replace(workers=total)
+            return
+    hosts.append(new)

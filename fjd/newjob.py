@@ -1,0 +1,131 @@
+"""What fjd writes into the queue: job files of its own making.
+
+Each records the directory that it was typed in, and is put under a stamped
+name, so that no other job of that name is replaced.
+"""
+import os
+import re
+from typing import NamedTuple, Optional
+
+from fjd import files
+from fjd.errors import BadJob, BadUsage
+from fjd.ini import BLANKS
+from fjd.jobfile import (
+    Job, parse, PROGRAM, read_job, SECTIONS, whole_lines, WRITE_BUFFER,
+)
+from fjd.names import Attempt, CONTROL, is_editor_copy, printable, why_bad
+from fjd.project import Project
+
+# The lines before the first one of a script whose interpreter takes # for a
+# comment; one that ends in a backslash may go on in the next (Tcl).
+SCRIPT = re.compile(
+    rb"#![ \t]*(?:\S*/env[ \t]+(?:(?:-|\w+=)\S*[ \t]+)*)?(?:\S*/)?"
+    rb"(?:(?:|a|ba|c|da|fi|k|mk|tc|z)sh|python|pypy|perl|ruby|Rscript|[gm]?awk"
+    rb"|sed|tclsh|wish|expect|julia|g?make|octave|gnuplot)[0-9.]*"
+    rb"(?:[ \t].*)?(?<!\\)\n(?:#.*(?<!\\)\n)*",
+)
+# What a shell ignores at the ends of a line.
+OUTER_BLANKS = re.compile(r"^[ \t]+|(?<![\\ \t])[ \t]+$")
+SHELL, BASH = "/bin/sh", "/usr/bin/env bash"
+LONGEST_SHOWN = 500  # characters, within the part that a worker reads
+SECTION = (  # the line of its header, and how far the next key is indented
+    rb"^(?:\xef\xbb\xbf)?[ \t]*\[%s\].*?(\r?\n)"
+    rb"(?=(?:[ \t]*(?:[#;].*)?\r?\n)*([ \t]*))"
+)
+
+
+class JobFile(NamedTuple):
+    """The bytes of a job, and whether they are a program."""
+
+    data: bytes
+    is_program: bool = False
+    has_directory: bool = True
+
+    def put(self, project: Project, job: str, stamp: str) -> str:
+        """Let it wait, whole or not at all; the name of its attempt."""
+        name = Attempt(job, 1, stamp).name
+        project.put(name, self.data, self.is_program)
+        return name
+
+
+def of_command(
+    command: str, directory: str, shell: str = SHELL,
+) -> JobFile:
+    """What a shell is to run in that directory, an absolute path.
+
+    A script, if it is for another shell, or more than a line of an INI file
+    can hold.
+    """
+    if not command.strip():
+        raise BadJob("the command is empty")
+    if "\0" in command:
+        raise BadJob("it holds a NUL byte")
+    if CONTROL.search(directory):
+        raise BadUsage(f"{printable(directory)}: a directory whose name has a"
+                       " control character cannot be recorded")
+    line = OUTER_BLANKS.sub("", command)
+    is_plain = line == line.strip() and not CONTROL.search(line)
+    if shell != SHELL or not is_plain or BLANKS.search(line):
+        shown = printable(command)[:LONGEST_SHOWN]
+        text = f"#!{shell}\n# fjd: directory={directory}\n" \
+            f"# fjd: command={shown}\n{command}\n"
+        return JobFile(os.fsencode(text), is_program=True)
+    return JobFile(os.fsencode(
+        f"[control]\nexecutable: {line}\nargument: no\n"
+        f"directory: {directory}\n"
+    ))
+
+
+def of_file(path: str, directory: str) -> JobFile:
+    """A user's file, with a line more that records the directory unless it
+    has one, or has no place for it.  BadJob: why it cannot be run.
+    """
+    try:
+        job = read_job(files, path)._replace(written=0.0)
+    except FileNotFoundError:
+        raise BadJob("there is no such file")
+    status, data = files.read(path)
+    is_program = data.startswith(PROGRAM)
+    wanted = job._replace(directory=job.directory or directory)
+    for text in (data, with_directory(data, os.fsencode(directory))):
+        if parsed(status.st_mode, text, path) == wanted:
+            return JobFile(text, is_program)
+    return JobFile(data, is_program, has_directory=False)
+
+
+def parsed(mode: int, data: bytes, path: str) -> Optional[Job]:
+    """The job, as who reads a file with that data has it."""
+    if data.startswith(PROGRAM) and len(data) > WRITE_BUFFER:
+        data = whole_lines(data[:WRITE_BUFFER])
+    try:
+        return parse(mode, data, path)
+    except BadJob:
+        return None
+
+
+def with_directory(data: bytes, directory: bytes) -> bytes:
+    """With a line more, at the place where it should be."""
+    script = b"\0" not in data and SCRIPT.match(data)
+    if script:
+        line = b"# fjd: directory=" + directory + b"\n"
+        return data[:script.end()] + line + data[script.end():]
+    for name in SECTIONS:
+        header = re.search(SECTION % name.encode(), data, re.M)
+        if header:
+            end, indent = header.groups()
+            line = indent + b"directory: " + directory + end
+            return data[:header.end()] + line + data[header.end():]
+    return data
+
+
+def checked_name(name: str) -> str:
+    """The job that a file of that name is to be; BadJob if it cannot."""
+    job = Attempt.parse(name).job
+    if not job:
+        raise BadJob("a job has to have a name")
+    why = why_bad(job)
+    if job[0] == "." or "/" in job or is_editor_copy(job):
+        why = "only a path, a draft or an editor's copy is called so"
+    if why:
+        raise BadJob(why)
+    return job

@@ -1,0 +1,198 @@
+"""The recruiter: hires workers on this host, and fires them.
+
+Workers are found by what they say of themselves in workers/, never by the
+names of sessions, and told to leave through orders/, so that it does not
+matter where and how they were started.
+"""
+import signal
+import time
+from math import inf
+from typing import Any, Callable, Dict, Iterable, List
+
+from fjd.errors import NotHired
+from fjd.members import HIRING, identity_in, keys_of
+from fjd.names import host_of, is_same_host, printable
+from fjd.project import DRAIN, NOW, Project
+from fjd.reclaim import Reclaimer
+from fjd.roles.firing import Dismissal
+from fjd.wakeup import Backoff
+
+SILENT = "no answer; try another --session"
+HESITATION = 1.0  # seconds that a worker may still take that complains
+PATIENCE = 30.0  # seconds for workers to come up, or to leave
+LAST_PATIENCE = 15.0  # seconds to leave for those who were made to
+FAREWELL = 20.0       # seconds more, until those elsewhere count as dead
+
+
+class Recruiter:
+    """Hires and fires for one project, on the host of this process."""
+
+    def __init__(
+        self, project: Project, reclaimer: Reclaimer,
+        say: Callable[[str], None], clock: Any = time,
+    ) -> None:
+        self.project = project
+        self.reclaimer = reclaimer
+        self.here = reclaimer.here
+        self.stamps = reclaimer.stamps
+        self.say = say
+        self.clock = clock
+        self.wait: Callable[[float], Any] = clock.sleep
+        self.watch: Callable[..., None] = lambda *directories: None
+
+    def records(self) -> Dict[str, Dict[str, str]]:
+        """The records of all workers that live on this host."""
+        found = {}
+        for worker in self.project.names("workers"):
+            keys = keys_of(self.project, "workers", worker)
+            if self.here.is_home_of(identity_in(keys)):
+                found[worker] = keys
+        return found
+
+    def host_names(self) -> List[str]:
+        """Names of this host: its own, and those in the ids of its workers,
+        which are others if it was renamed.
+        """
+        return sorted({self.here.host, *map(host_of, self.records())})
+
+    def names_of(self, host: str) -> List[str]:
+        is_here = is_same_host(host, self.here.host)
+        return self.host_names() if is_here else [host]
+
+    def staying(self) -> List[str]:
+        """Those of them whom no order tells to leave, the oldest first."""
+        leaving = {order.worker for order in self.project.orders()}
+        return [w for w in sorted(self.records()) if w not in leaving]
+
+    def hire(
+        self, number: int, sessions: Any, argv: List[str],
+        environ: Dict[str, str], directory: str,
+    ) -> None:
+        """See to it that exactly that many workers stay here."""
+        names = self.free_names(number - len(self.staying()))
+        started: List[str] = []
+        try:
+            for name in names:
+                log = self.project.session_log(name)
+                sessions.start(name, argv, log, environ, directory)
+                started.append(name)
+            self.wait_for(names)
+        except OSError:
+            self.wait_for(started)  # Here is no room for more.
+            raise
+        finally:
+            for name in names:
+                self.project.open_session(name)
+        # RACE: somebody else may have hired here at the same time.
+        self.drain(self.staying()[number:])
+        self.say(f'Hired {number} workers in project "{self.project.name}".')
+
+    def drain_strangers(self, hosts: List[str]) -> None:
+        """Let the workers of all other hosts leave after their jobs."""
+        leaving = {order.worker for order in self.project.orders()}
+        strangers = [
+            worker for worker in self.project.pods()
+            if worker not in leaving
+            and not any(is_same_host(h, host_of(worker)) for h in hosts)
+        ]
+        self.drain(strangers)
+        for host in sorted(set(map(host_of, strangers))):
+            self.say(f"Host {host}: its workers leave after their job.")
+
+    def drain(self, workers: List[str]) -> None:
+        dismissal = Dismissal(self.project, self.stamps, DRAIN)
+        for worker in workers:
+            dismissal.tell(worker)
+
+    def free_names(self, number: int) -> List[str]:
+        """Names for sessions, <project>.<host>.<number>, that nobody has."""
+        taken = {session_of(keys) for keys in self.records().values()}
+        names: List[str] = []
+        count = 0
+        while len(names) < number:
+            count += 1
+            name = f"{self.project.name}.{self.here.host}.{count}"
+            if name not in taken and self.project.claim_session(name):
+                names.append(name)
+        return names
+
+    def wait_for(self, names: List[str]) -> None:
+        """Until all have announced themselves; NotHired says who did not."""
+        backoff = Backoff(0.1)
+        deadline = self.clock.monotonic() + PATIENCE
+        while names:
+            self.watch(self.project.path("screenlogs"))
+            why = {name: self.project.session_trouble(name) for name in names}
+            names = [name for name in names if why[name] is not None]
+            now = self.clock.monotonic()
+            if all(why[name] for name in names):
+                # What they say on stderr may also be but a warning.
+                deadline = min(deadline, now + HESITATION)
+            if names and now > deadline:
+                raise NotHired("; ".join(
+                    f"{name} did not come up: " + (why[name] or SILENT)
+                    for name in names
+                ))
+            self.wait(backoff.longer() if names else 0)
+
+    def fire(self, word: str, hosts: Iterable[str], sessions: Any) -> None:
+        """Tell all workers (of those hosts) to leave, and see that they do.
+
+        Who should leave now and does not, is ended, if it lives here.
+        """
+        names = {host: self.names_of(host) for host in hosts}
+        dismissal = Dismissal(
+            self.project, self.stamps, word, sum(names.values(), []))
+        self.wait_until_left(dismissal, PATIENCE if word == NOW else inf)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self.end(dismissal.remaining(), sessions, number)
+            self.wait_until_left(dismissal, LAST_PATIENCE)
+        self.wait_until_left(dismissal, FAREWELL)
+        if not hosts:
+            self.project.forget_sessions()
+        for host in names:
+            if not any(dismissal.told_on(name) for name in names[host]):
+                self.say(f"No worker was on {printable(host)}.")
+        if dismissal.remaining():
+            workers = ", ".join(dismissal.remaining())
+            raise NotHired(f"{workers}: did not leave")
+        for line in dismissal.summary(self.here.host):
+            self.say(line)
+        self.warn_of_those_who_hire()
+
+    def warn_of_those_who_hire(self) -> None:
+        for dispatcher in self.project.members("dispatchers"):
+            keys = keys_of(self.project, "dispatchers", dispatcher)
+            is_gone = self.here.sees(identity_in(keys)) is False
+            if keys.get("session") == HIRING and not is_gone:
+                self.say(f"Dispatcher {dispatcher} is at work with --hire, and"
+                         " will hire again: end it first.")
+
+    def wait_until_left(self, dismissal: Dismissal, seconds: float) -> None:
+        backoff = Backoff(0.5)
+        deadline = self.clock.monotonic() + seconds
+        while self.look_for(dismissal) and self.clock.monotonic() < deadline:
+            self.wait(backoff.longer())
+
+    def look_for(self, dismissal: Dismissal) -> List[str]:
+        """The workers that have not left yet; the dead are buried."""
+        self.watch(self.project.path("jobpods"))
+        self.reclaimer.sweep()
+        return dismissal.remaining()
+
+    def end(self, workers: List[str], sessions: Any, number: int) -> None:
+        """End those of them that live here, with their sessions."""
+        name = signal.Signals(number).name
+        for worker in workers:
+            keys = keys_of(self.project, "workers", worker)
+            if self.here.sees(identity_in(keys)):
+                self.say(f"{worker} does not leave: sending {name}.")
+                sessions.end(keys["session"], identity_in(keys).pid, number)
+            elif number == signal.SIGTERM:
+                self.say(f"{worker} does not leave: waiting until it does, or"
+                         " counts as dead.")
+
+
+def session_of(keys: Dict[str, str]) -> str:
+    """The name of the session in a worker's record."""
+    return keys.get("session", "").partition(" ")[2]

@@ -1,0 +1,462 @@
+"""The worker: asks for jobs, runs what it finds in its pod, says how it went.
+
+A worker is one thread around step(), which looks, decides and does one
+thing.  Files, clock and processes come in from outside.
+"""
+import errno
+import os
+import signal
+import time
+from math import inf
+from typing import Any, Callable, List, Optional
+
+from fjd.errors import BadJob
+from fjd.files import FINAL, is_ours
+from fjd.jobfile import Job, read_job, why_not_started
+from fjd.joblog import JobLog
+from fjd.ledger import (
+    DONE, Entry, FAILED, GIVEN_BACK, Ledger, RETRIED, SUPERSEDED,
+)
+from fjd.members import BEAT
+from fjd.names import (
+    Announcement, Attempt, given_order, host_of, new_token, Running, Stamps,
+)
+from fjd.process import Ending, environment, without_job
+from fjd.project import NOW, Project
+from fjd.roles.interruption import (
+    GIVEN_UP, INTERRUPTED, is_last, SIGNALLED, SOON,
+)
+from fjd.terminal import Terminal
+from fjd.wakeup import Backoff, LONGEST
+
+HANDFUL = 0.25  # seconds that a handful of short jobs should last
+LARGEST_HANDFUL = 256
+SMOOTH = 0.5    # how much the last job counts in the average
+LOOKS = 5       # into the pod, for one at the orders
+ECHO = 0.1      # seconds between two looks at what a job prints
+KILLED = Ending(-signal.SIGKILL)
+# Statuses of a job that a signal ended, or one of its processes in a shell.
+DEATHS = {code for number in range(1, 65) for code in (-number, 128 + number)}
+DOUBT = 0.3     # seconds until such a death counts
+SHORT_DOUBT = 0.03  # until an end does that may be the answer to a signal
+LONGEST_REST = 30.0  # seconds, of a worker that could start no process
+
+
+class Task:
+    """The job that is running.
+
+    ending is set when its process has ended, entry when that counts.  start
+    and end are by the host's clock; begun, limit and certain (when the ending
+    counts) by its monotonic one.
+    """
+
+    def __init__(self, run: Running, start: float) -> None:
+        self.run = run
+        self.attempt = Attempt.parse(run.attempt)
+        self.start = start
+        self.end = self.begun = self.certain = 0.0
+        self.job = Job([], "")
+        self.limit = inf
+        self.ending: Optional[Ending] = None
+        self.entry: Optional[Entry] = None
+        self.is_recorded = self.is_logged = False
+
+
+class Worker:
+    """One worker of a project; its record must be enrolled first."""
+
+    def __init__(
+        self, project: Project, worker: str, processes: Any,
+        neighbours: Any, terminal: Terminal, say: Callable[[str], None],
+        interval: float, clock: Any = time,
+    ) -> None:
+        self.project = project
+        self.id = worker
+        self.host = host_of(worker)
+        self.neighbours = neighbours
+        self.processes = processes
+        self.say = say
+        self.clock = clock
+        self.environ = environment(
+            without_job(os.environ), os.path.dirname(project.root),
+            project.name, worker,
+        )
+        self.interval = interval
+        self.backoff = Backoff(interval)
+        self.stamps = Stamps(new_token(clock.time()))
+        self.ledger = Ledger(project, worker)
+        self.log = JobLog(project, worker, terminal)
+        self.task: Optional[Task] = None           # what runs
+        self.given: List[str] = []                 # to begin, the last first
+        self.out: Optional[Announcement] = None    # what it asks for
+        self.asked = 0
+        self.pace = HANDFUL                        # mean seconds of a job
+        self.order = ""
+        self.next_beat = self.next_orders = self.rested = 0.0
+        self.rest = Backoff(LONGEST_REST)
+        self.is_signalled = self.has_left = self.was_buried = False
+        self.watch: Callable[..., None] = lambda *directories: None
+        self.listen: Callable[[], None] = lambda: None  # for signals
+
+    def start(self) -> None:
+        """Become a member, and ask for work."""
+        self.project.make_pod(self.id)
+        self.say(f"Started with ID {self.id}.")
+        self.announce()
+
+    def step(self) -> float:
+        """Look, decide, do one thing; seconds until the next look."""
+        self.beat_if_due()
+        try:
+            wait = 0.0 if self.has_left else self.act()
+        finally:
+            if not self.has_left:
+                self.neighbours.look_if_due()
+        return max(0.0, min(wait, self.next_beat - self.clock.monotonic()))
+
+    def act(self) -> float:
+        self.heed_orders_if_due()
+        if self.task:
+            wait = self.attend(self.task)
+            if self.task:
+                return wait
+        if not self.given:
+            self.look_in_pod()
+        if self.has_left:
+            return 0.0
+        if self.order == NOW or (self.order and not self.given):
+            return self.leave()
+        left = self.rested - self.clock.monotonic()
+        if left > 0:
+            self.give_back_unbegun()
+            return min(left, LONGEST)
+        if self.given:
+            return self.begin(self.given.pop())
+        return self.ask()
+
+    def ask(self) -> float:
+        """Wait for jobs, looking less and less often."""
+        self.announce()
+        wait = self.backoff.longer()
+        if wait == self.interval:
+            self.ledger.sync()  # NFS: only then others can read the last line
+        soon = self.clock.monotonic() + LOOKS * wait
+        self.next_orders = min(self.next_orders, soon)
+        return wait
+
+    # Signs of life, and what is found out on that occasion
+
+    def beat_if_due(self) -> None:
+        now = self.clock.monotonic()
+        if now < self.next_beat:
+            return
+        self.next_beat = now + BEAT
+        try:
+            self.project.touch("workers", self.id)
+        except FileNotFoundError:
+            return self.end_life()
+        self.ledger.sync()
+        self.log.look_for_room()
+        mine = self.project.runs_of(self.id)
+        if not self.task:
+            for run in mine[:1] if self.order != NOW else []:
+                self.run(run)  # NFS: a begin that happened late.
+        elif self.task.run not in mine:
+            if not self.project.is_running(self.task.run):
+                self.drop(self.task)
+
+    def drop(self, task: Task) -> None:
+        """Others were given the job, or its user removed it."""
+        if task.entry:
+            return self.commit(task)  # NFS: it may have ended well.
+        self.end_processes(task)
+        self.task = None
+        self.ledger.write(self.entry(task, SUPERSEDED, reason="taken away"))
+        self.log.keep(task.run.attempt)
+
+    def abandon(self) -> None:
+        """End what runs, when the project is gone."""
+        if self.task and not self.task.entry:
+            self.end_processes(self.task)
+
+    def end_life(self) -> None:
+        """We were taken for dead: all we had is in other hands."""
+        if self.task:
+            self.drop(self.task)
+        self.was_buried = self.has_left = True
+
+    # Orders
+
+    def look_soon(self) -> None:
+        """Something has come: perhaps an order, or a job was cancelled."""
+        self.next_orders = 0.0
+        if self.task:
+            self.next_beat = 0.0
+
+    def heed_signal(self) -> None:
+        """Leave now, and trust no end of the job that is not recorded."""
+        self.order, self.is_signalled = NOW, True
+
+    def heed_orders_if_due(self) -> None:
+        now = self.clock.monotonic()
+        if now >= self.next_orders and self.order != NOW:
+            self.next_orders = now + LOOKS * min(self.interval, LONGEST)
+            self.watch(self.project.path("orders"))
+            orders = self.project.orders()
+            words = {o.word for o in orders if o.worker == self.id}
+            self.order = max(words | {self.order})  # "now" beats "drain"
+
+    def leave(self) -> float:
+        """Give back what was not begun, and go; not if a job has come."""
+        self.withdraw()
+        if self.order == NOW:
+            self.give_back_unbegun()
+        # What failed on its way back, for want of room perhaps.
+        runs = self.project.runs_of(self.id)
+        self.project.keep_draft_logs(self.id, runs[0].attempt if runs else "")
+        for run in runs:
+            self.project.requeue(run, run.attempt)
+        self.ledger.sync()  # Who sees that we have left, reads the ledgers.
+        if self.project.remove_pod(self.id):
+            self.project.drop_orders(self.id)
+            self.project.strike("workers", self.id)
+            self.has_left = True
+        return 0.0 if self.has_left else self.backoff.longer()
+
+    # Asking for jobs
+
+    def announce(self) -> None:
+        """Say how many jobs would be welcome, unless that has been said."""
+        if self.out or self.order or self.clock.monotonic() < self.rested:
+            return
+        self.asked += 1
+        announcement = Announcement(self.id, self.asked, self.handful())
+        self.project.announce(announcement)
+        self.out = announcement
+
+    def handful(self) -> int:
+        wanted = int(HANDFUL / max(self.pace, 1e-6))
+        return min(max(wanted, 1), LARGEST_HANDFUL)
+
+    def withdraw(self) -> None:
+        out, self.out = self.out, None  # NFS: gone, perhaps, if this fails.
+        if out:
+            self.project.withdraw(out)
+
+    def give_back_unbegun(self) -> None:
+        """Let others have what lies in the pod, and ask for nothing."""
+        self.withdraw()
+        for name in self.project.given(self.id) or []:
+            self.project.give_back_unbegun(self.id, name)
+        self.given = []
+
+    def look_in_pod(self) -> None:
+        self.watch(self.project.path("jobpods", self.id))
+        given = self.project.given(self.id)
+        if given is None:
+            self.end_life()
+        elif given:
+            self.withdraw()
+            self.backoff.reset()
+            self.given = sorted(given, key=given_order, reverse=True)
+
+    # Running a job
+
+    def begin(self, attempt: str) -> float:
+        """Take an attempt out of the pod, and run it."""
+        run = Running(attempt, self.id)
+        self.project.begin(run)
+        wait = self.run(run)
+        if len(self.given) < self.handful() // 2:
+            self.announce()
+        return wait
+
+    def run(self, run: Running) -> float:
+        """Run a job; if that fails for now, it is adopted at once."""
+        try:
+            return self.run_if_ours(run)
+        except OSError:
+            self.next_beat = 0.0
+            raise
+
+    def run_if_ours(self, run: Running) -> float:
+        """Whoever can open it, holds it."""
+        task, bad = Task(run, self.clock.time()), ""
+        try:
+            job = read_job(
+                self.project.files, self.project.job_file(run),
+                self.project.owner)
+            task.job, written = job, job.written
+        except FileNotFoundError:
+            return 0.0  # RACE: given to another worker, or cancelled.
+        except BadJob as error:
+            bad, written = str(error), error.written
+        if written and self.project.is_unfinished(run, written):
+            return self.give_back(task, "perhaps half written")
+        self.say(f"Worker {self.id}: I found a job.")
+        return self.fail(task, bad) if bad else self.spawn(task)
+
+    def spawn(self, task: Task) -> float:
+        job = task.job
+        environ = dict(
+            self.environ, FJD_JOB=task.attempt.job,
+            FJD_ATTEMPT=task.run.attempt,
+        )
+        log = self.log.open()
+        try:
+            self.processes.start(job, environ, log)
+        except OSError as error:
+            return self.not_started(task, error)
+        self.rest.reset()
+        task.begun = self.clock.monotonic()
+        task.limit = task.begun + (job.timeout or inf)
+        self.task = task
+        return self.while_running(task)
+
+    def not_started(self, task: Task, error: OSError) -> float:
+        """Find out who is to blame; rest if it is this machine."""
+        is_busy = error.errno == errno.ETXTBSY  # a program being written
+        if not is_ours(error) or (is_busy and self.rest.is_longest()):
+            return self.fail(task, why_not_started(error, task.job))
+        self.give_back(task, str(error.strerror))
+        if error.errno in FINAL:
+            raise error
+        self.rested = self.clock.monotonic() + self.rest.longer()
+        return 0.0
+
+    def attend(self, task: Task) -> float:
+        """Commit the end of the job, if it has ended and that counts."""
+        if not task.entry:
+            wait = self.look_at(task)
+            if not task.entry:
+                return wait
+        try:
+            self.commit(task)
+        except OSError as error:
+            if self.order != NOW:
+                raise
+            # As if it were killed here: its job is run again.
+            self.say(f"Leaving, and cannot record an end: {error.strerror}.")
+            self.has_left = True
+        return 0.0
+
+    def look_at(self, task: Task) -> float:
+        """Find out how the job ended; seconds until the next look."""
+        if not task.ending:
+            self.log.echo()
+            task.ending = self.processes.poll()
+            if not task.ending:
+                self.log.flush()
+                return self.while_running(task)
+            task.end = self.clock.time()
+            task.certain = self.clock.monotonic() + doubt_of(task.ending)
+        left = task.certain - self.clock.monotonic()
+        self.listen()  # RACE: we may have been sent what ended the job.
+        if self.is_signalled:
+            return self.interrupt(task)
+        if left <= 0:
+            self.ended(task, task.ending)
+        return max(left, 0.0)
+
+    def while_running(self, task: Task) -> float:
+        left = task.limit - self.clock.monotonic()
+        if self.order == NOW:
+            return self.interrupt(task)
+        if left <= 0:
+            ending = self.end_processes(task)
+            self.ended(task, ending, f"timeout after {task.job.timeout:g} s")
+            return 0.0
+        longest = ECHO if self.log.terminal.is_open else LONGEST
+        return min(longest, self.interval, left)
+
+    def interrupt(self, task: Task) -> float:
+        """Give back the job, because we leave; it fails if signals have done
+        this too often.
+        """
+        is_soon = self.clock.monotonic() < task.begun + SOON
+        self.end_processes(task)
+        reason = "its worker was told to leave"
+        if self.is_signalled:
+            if is_soon and is_last(self.project, task.run):
+                return self.fail(task, GIVEN_UP)
+            reason = INTERRUPTED if is_soon else SIGNALLED
+        self.task = None
+        return self.give_back(task, reason)
+
+    # How a job ends
+
+    def end_processes(self, task: Task) -> Ending:
+        """End all that the job began; what cannot be killed is left."""
+        self.processes.end_trees({task.run.attempt}, [self.log.draft])
+        task.ending = task.ending or self.processes.poll() or KILLED
+        return task.ending
+
+    def ended(self, task: Task, ending: Ending, reason: str = "") -> None:
+        is_well = not (ending.status or reason)
+        reason = "; ".join(filter(None, [reason, self.log.shortage()]))
+        task.entry = self.entry(
+            task, DONE if is_well else self.failure(task), status=ending.text,
+            cpu=ending.cpu, peak=ending.peak, reason=reason,
+        )
+
+    def failure(self, task: Task) -> str:
+        """What becomes of a job that has failed."""
+        is_left = task.attempt.n <= task.job.retries
+        return RETRIED if is_left else FAILED
+
+    def entry(self, task: Task, event: str, **more: Any) -> Entry:
+        return Entry(
+            event, task.attempt.job, task.run.attempt, self.host,
+            self.id, task.start, task.end or self.clock.time(),
+            command=task.job.command, **more,
+        )
+
+    def fail(self, task: Task, reason: str) -> float:
+        """A job that could not be run."""
+        task.entry = self.entry(task, self.failure(task), reason=reason)
+        self.task = task
+        return 0.0
+
+    def commit(self, task: Task) -> None:
+        """Record the end, name the log, and only then rename."""
+        entry = task.entry
+        assert entry
+        failure = f"{entry.job}: {entry.how}"
+        if not task.is_recorded:
+            self.ledger.write(entry)
+            task.is_recorded = True
+        if not task.is_logged:
+            note = "" if entry.event == DONE else failure
+            self.log.keep(entry.attempt, note)
+            task.is_logged = True
+        if entry.event == RETRIED:
+            self.try_again(task)
+        elif not self.project.end(task.run, entry.event):
+            self.ledger.write(entry._replace(event=SUPERSEDED))
+        self.task = None
+        self.pace += (min(entry.end - entry.start, 1.0) - self.pace) * SMOOTH
+        self.say(f"Worker {self.id}: Finished my job.")
+        if entry.event != DONE:
+            self.say(f"Worker {self.id}: It failed: {failure}")
+            self.ledger.sync()
+
+    def try_again(self, task: Task) -> None:
+        """A job that failed waits again, behind the first attempts."""
+        job, n, _ = task.attempt
+        after = Attempt(job, n + 1, self.stamps.new())
+        self.project.requeue(task.run, after.name)
+
+    def give_back(self, task: Task, reason: str) -> float:
+        """A begun job waits again; it counts for nothing."""
+        self.ledger.write(self.entry(task, GIVEN_BACK, reason=reason))
+        self.log.keep(task.run.attempt)
+        self.project.requeue(task.run, task.run.attempt)
+        self.say(f"Worker {self.id}: I gave a job back: {reason}.")
+        return 0.0
+
+
+def doubt_of(ending: Ending) -> float:
+    """Seconds until it counts: what ended it may come to its worker, too."""
+    if ending.status in DEATHS:
+        return DOUBT
+    return SHORT_DOUBT if ending.catches else 0.0

@@ -1,0 +1,132 @@
+"""Whether every job is accounted for, as far as the files can prove it.
+
+Jobs move while this looks.  So it looks in the order against which they go
+(ended, ledgers, waiting, held, running, given), opens what seems to be
+missing, and says nothing that a second look does not find again.
+"""
+from collections import defaultdict
+from typing import Dict, Iterator, List, Set, Tuple
+
+from fjd.find import files_in, Found
+from fjd.ledger import (
+    CLEANED, GIVEN_BACK, LOST, read_entries, RETRIED, SUPERSEDED,
+)
+from fjd.members import Here, MISSED, seems_dead
+from fjd.names import Attempt, printable
+from fjd.project import ENDED, Project
+
+EXCUSES = (LOST, RETRIED, GIVEN_BACK, CLEANED)
+
+
+class Look:
+    """What lies where, and what the ledgers say about it."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.counts: Dict[str, int] = defaultdict(int)
+        self.found: Dict[str, List[Found]] = defaultdict(list)  # attempts
+        self.lines: Dict[str, List[str]] = defaultdict(list)
+        self.jobs: Set[str] = set()  # of all these files
+        self.excused: Set[str] = set()
+        self.superseded: Set[str] = set()
+        for place in ENDED:
+            self.add(place)
+        self.read_ledgers()
+        for place in ("jobqueue", "held", "running", "jobpods"):
+            self.add(place)
+
+    def add(self, place: str) -> None:
+        for found in files_in(self.project, place):
+            self.counts[place] += 1
+            self.jobs.add(found.attempt.job)
+            if found.attempt.stamp:
+                self.found[found.attempt.name].append(found)
+
+    def read_ledgers(self) -> None:
+        for path in self.project.ledger_files():
+            for entry in read_entries(self.project, path):
+                if entry.event in ENDED:
+                    self.lines[entry.attempt].append(entry.event)
+                elif entry.event in EXCUSES:
+                    self.excused.add(entry.attempt)
+                elif entry.event == SUPERSEDED:
+                    self.superseded.add(entry.attempt)
+
+    def lost_records(self) -> List[str]:
+        """The paths of attempts that ended, and no ledger says so."""
+        return [
+            f"{found[0].place}/{name}" for name, found in self.found.items()
+            if found[0].place in ENDED and name not in self.lines
+        ]
+
+    # What must not be, as (attempt, what is wrong)
+
+    def findings(self, dead: Set[str]) -> Iterator[Tuple[str, str]]:
+        for name, found in self.found.items():
+            if len(found) > 1 and all(map(self.is_there, found)):
+                yield name, f"lies in {' and in '.join(places_of(found))}"
+            if found[0].place == "jobpods" and found[0].worker in dead:
+                yield name, f"lies in the pod of {found[0].worker}, which is" \
+                    " dead"
+        for name, events in self.lines.items():
+            yield from self.wrong_lines(name, events)
+        for name in self.superseded.difference(self.found, self.lines):
+            if not self.is_explained(name):
+                yield name, "superseded, the ledger says, but no other" \
+                    " attempt of it is known"
+
+    def is_explained(self, name: str) -> bool:
+        """Whether it is known why an attempt that had begun is nowhere.
+
+        A superseded one may also have another attempt of its job instead.
+        """
+        return name in self.excused or name in self.superseded \
+            and Attempt.parse(name).job in self.jobs
+
+    def is_there(self, found: Found) -> bool:
+        """Listings may be old (sshfs); open() tells the truth."""
+        return self.project.files.is_there(found.path(self.project))
+
+    def wrong_lines(
+        self, name: str, events: List[str],
+    ) -> Iterator[Tuple[str, str]]:
+        places = places_of(self.found.get(name, []))
+        # Its worker died before the rename, or it is told why that was not.
+        is_explained = "running" in places or self.is_explained(name)
+        if len(events) > 1:
+            yield name, f"{len(events)} lines in the ledgers say that it ended"
+        elif events[0] not in places and not is_explained:
+            where = f"lies in {places[0]}" if places else "is nowhere"
+            yield name, f"{events[0]}, the ledger says, but it {where}"
+
+
+def places_of(found: List[Found]) -> List[str]:
+    return [each.place for each in found]
+
+
+def audit(project: Project, here: Here) -> Tuple[Look, List[str]]:
+    """What there is, and a line for everything that must not be."""
+    look = Look(project)
+    dead = dead_workers(project, here)
+    found = set(look.findings(dead))
+    if found:
+        look = Look(project)
+        found &= set(look.findings(dead))
+    return look, sorted(f"{printable(name)}: {why}" for name, why in found)
+
+
+def dead_workers(project: Project, here: Here) -> Set[str]:
+    """Those in whose pods nothing may be left.
+
+    Of other hosts: who has been silent since long before the last sign of
+    life of anybody, both in the file server's time.
+    """
+    records = {
+        name: project.record(kind, name)
+        for kind in ("workers", "dispatchers") for name in project.names(kind)
+    }
+    now = max((record[0] for record in records.values() if record), default=0)
+    return {
+        worker for worker in project.pods()
+        if seems_dead(records.get(worker), now, here, MISSED)
+    }

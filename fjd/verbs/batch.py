@@ -1,0 +1,310 @@
+"""A list of jobs that is run to its end: put, hired for, given out, told.
+
+Whatever ends us, the files say what is left, and another one goes on.
+Signals are noticed between two steps, so that none of them comes between
+hiring a worker and knowing of it.
+"""
+import os
+import signal
+import time
+from collections import deque
+from contextlib import contextmanager
+from threading import Timer
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Set
+
+from fjd import cli
+from fjd.account import Asked
+from fjd.errors import BadUsage, Busy, Hopeless, SOME_FAILED
+from fjd.hosts.session import PROCESS
+from fjd.joblist import Listed, listed, not_done
+from fjd.members import HIRING
+from fjd.names import new_token, printable, Stamps
+from fjd.newjob import of_command
+from fjd.ownership import Survey
+from fjd.progress import Progress
+from fjd.project import ENDED, LIST, Project
+from fjd.reclaim import new_reclaimer
+from fjd.roles.hiring import Hiring
+from fjd.roles.shift import Shift
+from fjd.summary import call_back, pasteable
+from fjd.verbs.claim import Claim
+from fjd.verbs.errands import Errands
+from fjd.verbs.inorder import InOrder
+from fjd.verbs.runs import Runs
+from fjd.wakeup import Alarm, LEAVE
+
+SLICE = 0.05  # seconds to put jobs, before some are given out
+PATIENCE = 1.0  # seconds without a line, which a person does not notice
+
+
+def run_list(
+    options: Any, text: str, commands: Iterable[str], directory: str,
+) -> int:
+    """Run these commands, of what was typed as text; 3 if some are not
+    done.
+    """
+    place = os.path.realpath(directory)
+    say = cli.teller("fjd", stream="stderr")
+    with patience(options) as ready:
+        jobs = list(listed(filter(str.strip, commands), place))
+        runs = Runs(cli.home(), text, place, jobs)
+        if options.dry_run:
+            return print_commands(jobs, project_to_resume(runs, options))
+        if not (jobs or options.resume):
+            say("Nothing to do.")
+            return 0
+        name = options.project or own_project(runs, options)
+        batch = Batch(cli.open_project(name, say), jobs, directory, options)
+        status = batch.run(runs, ready)
+    if options.callback:
+        call_back(options.callback, name, batch.shift.outcome)
+    return status
+
+
+@contextmanager
+def patience(options: Any) -> Iterator[Callable[[], None]]:
+    """Say after a second what takes so long; call what this yields when that
+    is ready.
+    """
+    say = cli.teller("fjd", options.quiet, "stderr")
+    text = "Looking which jobs of the list are done ..."
+    timer = Timer(PATIENCE, say, [text])
+
+    def ready() -> None:
+        timer.cancel()
+        if timer.is_alive():
+            timer.join()  # No line of it comes between later ones.
+
+    if options.resume:
+        timer.start()
+    try:
+        yield ready
+    finally:
+        ready()
+
+
+def own_project(runs: Runs, options: Any) -> str:
+    """That of the run to go on with, or a new one."""
+    say = cli.teller("fjd", options.quiet, "stderr")
+    token, name = new_token(time.time()), ""
+    while not name:
+        # RACE: a run that has just begun is found when we look again.
+        name = project_to_resume(runs, options)
+        if not name:
+            Survey(say).claim_home(cli.home())
+            name = runs.begin(token)
+    return name
+
+
+def project_to_resume(runs: Runs, options: Any) -> str:
+    """The project to go on with; "" if there is none."""
+    if options.project or not options.resume:
+        runs.look()
+        return options.project if options.resume else ""
+    say = cli.teller("fjd", options.quiet, "stderr")
+    jobs, place = len(runs.asked.marks), printable(runs.asked.directory)
+    name, shared = runs.best()
+    if name:
+        known = f", which has {shared} of {jobs} command(s)" * bool(jobs)
+        say(f'Resuming project "{name}"{known}.')
+    elif jobs:
+        say(f"Nothing of this list was begun in {place}: all of it is run.")
+    else:
+        raise BadUsage("--resume: nothing of this command was begun in"
+                       f" {place}", "type it with its list")
+    return name
+
+
+def print_commands(jobs: List[Listed], name: str) -> int:
+    """Those that would be run, if that project goes on."""
+    if name and os.path.isdir(cli.named_project(name).root):
+        new, failed, _ = not_done(cli.named_project(name), jobs)
+        marks = failed.keys() | {job.mark for job in new}
+        jobs = [job for job in jobs if job.mark in marks]
+    lines = [os.fsencode(job.command) + b"\n" for job in jobs]
+    cli.show_bytes(b"".join(lines))
+    return 0
+
+
+class Batch:
+    """The jobs of a list that are to be put, and the shift that runs them.
+
+    options are those of the command line: project (None: one that nobody
+    else uses), workers (None: as many as there are CPUs), session, resume,
+    in_order, quiet, shell (what runs the commands) and is_local (whatever
+    remote.conf says).
+    """
+
+    def __init__(
+        self, project: Project, jobs: List[Listed], directory: str,
+        options: Any,
+    ) -> None:
+        self.project = project
+        self.directory = directory
+        self.options = options
+        self.tell = cli.teller("fjd", stream="stderr")
+        progress = Progress(not options.quiet)
+        self.say = progress.above(
+            cli.teller("fjd", options.quiet, stream="stderr"))
+        reclaimer = new_reclaimer(project, self.say, cli.MOST_LOSSES)
+        self.shift = Shift(project, reclaimer, HIRING, progress, self.say)
+        self.shift.bring = self.put_some
+        self.dispatcher = self.shift.dispatcher
+        # What has the dispatcher's own is what a worker has given back.
+        self.stamps = Stamps(new_token(time.time()))
+        self.jobs = jobs
+        self.todo: Deque[Listed] = deque()
+        self.failed: Dict[str, str] = {}
+        here, now = reclaimer.here, self.shift.succession.beaten
+        self.claim = Claim(project, here, now)
+
+    def run(self, runs: Runs, ready: Callable[[], None]) -> int:
+        """To the end; 3 if something is not done.  Busy: others are at it."""
+        try:
+            self.see_that_nobody_else_is_at_work()
+            self.look_what_is_done(runs)
+            ready()
+            return self.work()
+        finally:
+            self.shift.succession.leave()
+            self.claim.release()
+
+    def see_that_nobody_else_is_at_work(self) -> None:
+        is_claimed = self.claim.make()
+        rival = self.shift.succession.rival()
+        if rival or not is_claimed:
+            who = f"dispatcher {rival}" if rival else "another fjd run"
+            raise Busy(f'{who} is active in project "{self.project.name}"')
+
+    def look_what_is_done(self, runs: Runs) -> None:
+        """After the claim: nobody else puts what is found missing here."""
+        options, project = self.options, self.project
+        is_own = options.project is None or project.whole(LIST)
+        if is_own and self.jobs:
+            runs.record(project, self.stamps.new())
+        todo = self.jobs
+        done: Set[str] = set()
+        earlier: Set[str] = set()
+        if options.resume:
+            todo, self.failed, done = not_done(project, todo)
+        else:
+            # The project may have run the same list before.
+            earlier.update(*map(project.names, ENDED))
+        self.todo.extend(todo)
+        listed = {job.mark: job for job in self.jobs}
+        self.shift.outcome.asked = Asked(listed, done, earlier)
+        self.printer = InOrder(
+            project, listed if options.in_order else [], self.shift.progress,
+            earlier)
+
+    def work(self) -> int:
+        self.hiring = Hiring(
+            self.shift, [cli.beside("fjd-recruiter"), *self.hire_arguments()],
+            is_apart=True, is_quiet=True,
+        )
+        self.dispatcher.is_held = self.is_held
+        self.shift.alarm = Alarm(LEAVE | {signal.SIGCHLD})
+        self.shift.alarm.set()
+        try:
+            self.run_jobs()
+        except BaseException:
+            try:
+                self.stop()
+                self.end()
+            finally:
+                self.tell(f"Stopped: {self.left()} job(s) are left in"
+                          f" {printable(self.project.root)}. To go on:"
+                          f" {self.way_on()}")
+            raise
+        self.end()
+        self.shift.tell_held(self.say)
+        return 0 if self.shift.outcome.is_well else SOME_FAILED
+
+    def hire_arguments(self) -> List[str]:
+        """What to tell fjd-recruiter."""
+        options, number = self.options, self.options.workers
+        if options.project is None:
+            number = min(number or cli.cpus(), max(1, self.left()))
+        words = [str(number) if number else "--local-only"]
+        session = options.session or PROCESS
+        if not (number or options.is_local) and self.has_hosts():
+            words, session = [], options.session
+        return ["--project", self.project.name,
+                *(["--session", session] if session else []), "hire", *words]
+
+    def has_hosts(self) -> bool:
+        return os.path.exists(self.project.path("remote.conf"))
+
+    def left(self) -> int:
+        """How many jobs are to be run."""
+        return len(self.todo) + len(self.failed) + self.dispatcher.left()
+
+    def run_jobs(self) -> None:
+        if self.failed:
+            errands = Errands(self.project, self.shift.here)
+            errands.carry_out("retry", self.failed.values())
+            self.failed = {}
+        pods = self.project.pods()
+        if not self.todo and self.dispatcher.is_all_quiet():
+            self.say("Nothing to do.")
+        elif self.options.workers or not pods:
+            self.hiring.start()
+            pods.append("to come")
+        if pods:
+            self.shift.work_to_the_last(self.pause)
+        self.printer.show_if_due(is_last=True)
+
+    def is_held(self) -> bool:
+        return bool(self.todo) or self.hiring.is_going_on()
+
+    def put_some(self) -> bool:
+        """Put jobs for a while; whether there are more."""
+        until = time.monotonic() + SLICE
+        while self.todo and time.monotonic() < until:
+            job, command = self.todo[0]
+            file = of_command(command, self.directory, self.options.shell)
+            file.put(self.project, job, self.stamps.new())
+            self.todo.popleft()
+        return bool(self.todo)
+
+    def pause(self, seconds: float) -> None:
+        try:
+            self.printer.show_if_due()
+        except OSError as error:
+            if not error.filename:
+                raise  # It is that of standard output.
+        self.wait(seconds)
+
+    def wait(self, seconds: float) -> None:
+        if LEAVE & self.shift.pause(seconds):
+            raise KeyboardInterrupt
+
+    def stop(self) -> None:
+        """End all that was begun; a second signal does not wait for that."""
+        self.hiring.wait()  # Who is still coming could not be told.
+        self.shift.bring = lambda: False
+        self.dispatcher.fire()
+        try:
+            self.shift.work(self.wait)
+        except (KeyboardInterrupt, Hopeless):
+            pass  # All have been told.
+
+    def way_on(self) -> str:
+        """What to type; a list that was not put whole is wanted again."""
+        if self.todo or self.options.in_order:
+            return "type the same with --resume"
+        number = self.options.workers
+        return f"fjd run --resume {f'-j{number} ' if number else ''}" \
+            f"--project {self.project.name}"
+
+    def end(self) -> None:
+        """Say how it went, and where to see more."""
+        outcome = self.shift.outcome
+        for mark in [job.mark for job in self.todo] + list(self.failed):
+            outcome.asked.jobs.pop(mark, None)
+        left = self.left() + self.project.count("held")
+        self.shift.close(self.tell, self.options.quiet, False, left)
+        is_told = outcome.failed or self.options.in_order
+        if self.project.count("joblogs") and not is_told:
+            logs = pasteable(self.project.path("joblogs"))
+            self.say(f"What they printed: {logs}")

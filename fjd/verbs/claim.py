@@ -1,0 +1,70 @@
+"""One fjd run at a time puts jobs into a project: the one with the claim.
+
+A claim is dispatchers/<number>.claim, a record as members.py has it.  The
+latest one counts; it is free if its run has released it or seems dead.  To
+claim is to make the next number, which one of several can do.  The latest
+claim stays when it is released, so no number comes twice: a late
+run finds its number taken, or a higher one.
+
+It keeps others away until its run is active as a dispatcher, which has
+heartbeats.
+"""
+from fjd.members import (
+    FRESH, Here, HIRING, identity_in, parse_record, seems_dead, STANDBY,
+)
+from fjd.project import CLAIM, Project
+
+
+class Claim:
+    """That of one run; now: by the server's clock."""
+
+    def __init__(self, project: Project, here: Here, now: float) -> None:
+        self.project = project
+        self.here = here
+        self.now = now
+        self.name = ""
+
+    def make(self) -> bool:
+        """Claim the project; False if another run has, or may have."""
+        before = self.project.claims()
+        last = before[-1] if before else 0
+        if before and not self.is_free(name_of(last)):
+            return False
+        name = name_of(last + 1)
+        record = self.here.record(HIRING)
+        if not self.project.enrol("dispatchers", name, record):
+            return False
+        # RACE: our number may have been used, and removed, since we looked.
+        is_ours = self.project.claims()[-1:] == [last + 1]
+        for number in before if is_ours else [last + 1]:
+            self.remove(name_of(number))
+        self.name = name if is_ours else ""
+        return is_ours
+
+    def is_free(self, name: str) -> bool:
+        """Whether nobody holds that claim any more; False if it is gone,
+        because then somebody has made the next one.
+        """
+        record = self.project.record("dispatchers", name)
+        keys = parse_record(record[1] if record else "")
+        if keys.get("session") == STANDBY:
+            return True
+        is_seen = self.here.sees(identity_in(keys))
+        return bool(record) and not is_seen \
+            and seems_dead(record, self.now, self.here, FRESH)
+
+    def release(self) -> None:
+        """Let others claim the project at once."""
+        if self.name:
+            try:
+                self.project.amend(
+                    "dispatchers", self.name, f"session: {STANDBY}\n")
+            except OSError:
+                pass  # They see that this process has ended.
+
+    def remove(self, name: str) -> None:
+        self.project.discard(self.project.path("dispatchers", name))
+
+
+def name_of(number: int) -> str:
+    return f"{number}{CLAIM}"

@@ -1,0 +1,79 @@
+"""What a job prints: the log of its latest attempt, live while it runs.
+
+While it runs, that is a draft of its worker's, in the shared home; each look
+opens it anew.  No name is opened before it should be there: NFS would say for
+half a minute that it is not.
+"""
+import time
+from collections import defaultdict
+from typing import Callable, DefaultDict
+
+from fjd.find import find, Found, RUNNING, unknown
+from fjd.project import ENDED, Project
+
+POLL = 0.25      # seconds
+BLOCK = 1 << 20  # bytes
+
+
+class Tail:
+    """Copies the logs of attempts, each byte once."""
+
+    def __init__(
+        self, project: Project, write: Callable[[bytes], None],
+    ) -> None:
+        self.project = project
+        self.write = write
+        self.copied: DefaultDict[str, int] = defaultdict(int)
+
+    def copy(self, attempt: str, path: str) -> None:
+        """What has come, if the file is there."""
+        data = b"more"
+        while data:
+            try:
+                _, data = self.project.files.read(
+                    path, BLOCK, self.copied[attempt])
+            except FileNotFoundError:
+                return  # It printed nothing, or has just ended.
+            self.copied[attempt] += len(data)
+            self.write(data)
+
+    def watch(self, found: Found, is_once: bool) -> None:
+        """Until that job file is somewhere else."""
+        attempt, is_running = found.attempt.name, found.place == RUNNING
+        drafts = []
+        while self.project.files.is_there(found.path(self.project)):
+            if is_running and not drafts:
+                # A worker has one at a time: that of the job it runs.
+                drafts = self.project.draft_logs(found.worker)
+            for draft in drafts:
+                self.copy(attempt, draft)
+            if is_once:
+                return
+            time.sleep(POLL)
+        if is_running:
+            self.copy(attempt, self.project.job_log(attempt))
+
+
+def show_log(
+    project: Project, wanted: str, is_once: bool,
+    write: Callable[[bytes], None], say: Callable[[str], None],
+) -> str:
+    """Copy what it printed, until it has ended or just once; the place where
+    it lies at last, "" if it is gone.
+    """
+    tail, is_known = Tail(project, write), False
+    while True:
+        # RACE: what goes back while this looks may be missed once.
+        found = find(project, wanted) or find(project, wanted)
+        if not found or found[-1].place in ENDED:
+            attempt = found[-1].name if found else wanted
+            tail.copy(attempt, project.job_log(attempt))
+            if not (found or is_known or tail.copied[attempt]):
+                raise unknown(wanted)
+            return found[-1].place if found else ""
+        if found[-1].place != RUNNING:
+            say(f"{found[-1].told}.")
+        is_known = True
+        tail.watch(found[-1], is_once)
+        if is_once:
+            return found[-1].place

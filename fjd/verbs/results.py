@@ -1,0 +1,61 @@
+"""The ledgers of all hosts as one table, in the order in which jobs ended.
+
+Each ledger is in that order already, so they are merged while they are read:
+that needs a part of each in memory, and the names of attempts that went back.
+An end that was recorded, and did not come about, is no result (summary.py).
+"""
+import heapq
+import json
+from typing import Iterator, Set
+
+from fjd.ledger import (
+    DONE, Entry, HEADER, LOST, line_of, read_entries, RETRIED, SUPERSEDED,
+)
+from fjd.project import ENDED, Project
+
+ENDS = tuple(f"{event}\t" for event in ENDED)
+BACK = tuple(f"{event}\t" for event in (LOST, SUPERSEDED, RETRIED))
+JOBLOG = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal" \
+    "\tCommand\n"
+
+
+def results(project: Project, has_all: bool = False) -> Iterator[Entry]:
+    """What has ended for good; or all that the ledgers tell."""
+    paths = project.ledger_files()
+    back: Set[str] = set()
+    for path in [] if has_all else paths:
+        lines = read_entries(project, path, lambda line: line.startswith(BACK))
+        back.update(entry.attempt for entry in lines)
+    ledgers = [
+        read_entries(
+            project, path, lambda line: has_all or line.startswith(ENDS))
+        for path in paths
+    ]
+    for entry in heapq.merge(*ledgers, key=lambda entry: entry.end):
+        if entry.attempt not in back or project.is_accepted(entry.attempt):
+            yield entry
+
+
+def as_table(entries: Iterator[Entry]) -> Iterator[str]:
+    yield HEADER
+    yield from map(line_of, entries)
+
+
+def as_json(entries: Iterator[Entry]) -> Iterator[str]:
+    for entry in entries:
+        yield json.dumps(entry._asdict()) + "\n"
+
+
+def as_joblog(entries: Iterator[Entry]) -> Iterator[str]:
+    """As GNU parallel writes and reads it (--joblog, --retry-failed)."""
+    yield JOBLOG
+    for number, entry in enumerate(entries, 1):
+        kind, _, code = entry.status.partition(" ")
+        codes = {"exit": 0, "signal": 0, kind: int(code or 0)}
+        if entry.event != DONE and not any(codes.values()):
+            codes["exit"] = -1  # It could not be run, or was told to end.
+        runtime = max(0.0, entry.end - entry.start)
+        command = (entry.command or entry.job).replace("\n", "\0")
+        yield f"{number}\t{entry.host or ':'}\t{entry.start:.3f}" \
+            f"\t{runtime:10.3f}\t0\t0\t{codes['exit']}\t{codes['signal']}" \
+            f"\t{command}\n"

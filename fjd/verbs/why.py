@@ -1,0 +1,99 @@
+"""Where a job is, and why: what files and ledgers tell about it."""
+import signal
+from typing import Iterator, List
+
+from fjd.find import find, Found, RUNNING, unknown
+from fjd.ledger import Entry, escape, read_entries, RETRIED
+from fjd.members import Here
+from fjd.names import Attempt, CONTROL, printable, Running
+from fjd.project import ENDED, Project
+from fjd.verbs.status import Look, moment, since, span
+
+LAST_LINES = 10
+LAST_BYTES = 8192
+IN_SHELL = 128  # and a signal: how sh tells what ended a program that it ran
+
+
+def why(project: Project, here: Here, wanted: str) -> Iterator[str]:
+    """Lines for people; FjdError if nothing is known of that job."""
+    matches = find(project, wanted)
+    attempt = matches[-1].attempt if matches else Attempt.parse(wanted)
+    entries = history(project, attempt.job)
+    if not (matches or entries):
+        raise unknown(wanted)
+    if not matches:
+        yield f"{printable(wanted)} is not there any more"
+    yield from dict.fromkeys(  # Troubles are the same for several.
+        line for found in matches for line in whereabouts(project, here, found)
+    )
+    if entries and entries[-1].event == RETRIED:
+        yield "what failed is tried again behind the first attempts of others"
+    yield from map(told, entries)
+    yield from output(project, matches, entries)
+
+
+def history(project: Project, job: str) -> List[Entry]:
+    """What the ledgers say of it."""
+    wanted = f"\t{escape(job)}\t"
+    entries = [
+        entry for path in project.ledger_files()
+        for entry in read_entries(project, path, lambda line: wanted in line)
+        if entry.job == job
+    ]
+    return sorted(entries, key=lambda entry: entry.end)
+
+
+def whereabouts(project: Project, here: Here, found: Found) -> Iterator[str]:
+    """Where a job file is, and what it waits for."""
+    attempt = found.attempt
+    line = found.told + f" [{printable(attempt.name)}]" * bool(attempt.stamp)
+    if found.place not in ENDED:
+        look = Look(project, here)
+        if found.place == RUNNING:
+            line += since(project.begun(Running.parse(found.name)), look.now)
+        if found.worker in look.silent:
+            line += f"; silent for {span(look.silent[found.worker])}"
+        if found.place == "jobqueue":
+            line += f"; there are {len(look.workers)} worker(s), and" \
+                f" {len(look.runs)} job(s) run"
+            yield from look.troubles(1)
+    yield line
+
+
+def told(entry: Entry) -> str:
+    """When and where an attempt ended, and how."""
+    how = filter(None, [entry.event, entry.reason, named(entry.status)])
+    took = entry.end - entry.start
+    after = f" after {span(took)}" if took > 0 else ""
+    return f"{moment(entry.end)} on {entry.host or 'no host'}{after}:" \
+        f" {printable(', '.join(how))} [{printable(entry.attempt)}]"
+
+
+def named(status: str) -> str:
+    """signal 11, SIGSEGV; also where sh has said exit 139."""
+    kind, _, number = status.partition(" ")
+    try:
+        own = int(number) - (IN_SHELL if kind == "exit" else 0)
+        return f"{status}, {signal.Signals(own).name}"
+    except ValueError:
+        return status.strip("-")
+
+
+def output(
+    project: Project, matches: List[Found], entries: List[Entry],
+) -> Iterator[str]:
+    """The last lines of the latest attempt that has printed something."""
+    logs = [project.job_log(entry.attempt) for entry in entries]
+    for found in matches:
+        if found.place == RUNNING:
+            logs += project.draft_logs(found.worker)
+        elif found.place in ENDED:
+            logs.append(project.job_log(found.name))
+    for path in filter(project.files.size, reversed(logs)):
+        start = max(0, project.files.size(path) - LAST_BYTES)
+        _, data = project.files.read(path, LAST_BYTES, start)
+        yield f"The last lines of {printable(path)}:"
+        for line in data.splitlines()[-LAST_LINES:]:
+            text = line.decode(errors="backslashreplace").expandtabs()
+            yield "    " + CONTROL.sub("?", text)
+        return
