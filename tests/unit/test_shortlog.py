@@ -64,7 +64,7 @@ def ended(home, project, begun, clock, monkeypatch):  # noqa: F811
 
 @pytest.mark.parametrize("how", [
     dict(last=False), dict(then=[False]), dict(then=[True, False, True]),
-    dict(then=[False], prints=""),
+    dict(then=[False], prints=""), dict(last=False, prints=""),
 ])
 @pytest.mark.parametrize("status, event, line", [
     (0, DONE, "Done: job1 (exit 0, disk was full: the log may be short)"),
@@ -78,11 +78,8 @@ def test_a_disk_that_was_full_is_told(ended, how, status, event, line):
     assert line in summary
 
 
-@pytest.mark.parametrize("how", [
-    {}, dict(then=[True, True]), dict(prints="", last=False),
-])
+@pytest.mark.parametrize("how", [{}, dict(then=[True, True])])
 def test_a_disk_that_has_room_is_not(ended, how):
-    """Nor if the job has printed nothing."""
     row, summary = ended(**how)
     assert (row["reason"], summary) == ("", ["1 done, 0 failed"])
 
