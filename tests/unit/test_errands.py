@@ -427,8 +427,8 @@ def test_persons_change_their_minds_while_all_runs(project):
 
 def test_job_that_is_cancelled_on_this_host_is_ended_at_once(project):
     """Its worker beats too rarely to notice it in time."""
-    rarely = "import runpy, sys; from fjd import liveness; del sys.argv[0];" \
-        "liveness.BEAT = 1e6; runpy.run_path(sys.argv[0], run_name='__main__')"
+    rarely = "import runpy, sys; from fjd import members; del sys.argv[0];" \
+        "members.BEAT = 1e6; runpy.run_path(sys.argv[0], run_name='__main__')"
     ok("fjd", "put", "--name", "job1", "sleep 1234")
     worker = subprocess.Popen(
         [sys.executable, "-c", rarely, os.path.join(BIN, "fjd-worker")],
