@@ -84,7 +84,7 @@ def rests(stage):
     stage.test("fjd-worker", *OFTEN)
     worker = stage.worker()
     stage.give(worker)
-    stage.wait(lambda: stage.is_beyond("act sync sync"))
+    stage.wait(lambda: stage.is_beyond("ask sync sync"))
     stage.order(worker, "now")
     stage.wait_for_end()
 
