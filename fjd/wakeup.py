@@ -63,9 +63,10 @@ class Alarm:
                 signal.signal(number, lambda number, frame: None)
 
     def watch(self, *directories: str) -> None:
-        """Let the next file that comes or goes send SIGIO, and then no more.
+        """Let the next file that comes or goes send SIGIO, and then no more;
+        not before set().
         """
-        for directory in directories:
+        for directory in directories if self.reader >= 0 else ():
             try:
                 if directory not in self.watched:
                     descriptor = os.open(directory, os.O_RDONLY)

@@ -2,78 +2,62 @@
 
 It remembers nothing that is not in the files: one that starts anew goes on
 where another stopped, and two at a time harm nothing.  A dispatcher is one
-thread around step(), which looks and then does what there is to do.
+thread in run(), around step(), which looks and then does what there is to do.
+fjd-dispatcher, fjd run and the simulation all run this one.
 """
+import itertools
 import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
+from fjd.cli import patiently
 from fjd.counts import Tally
-from fjd.members import BEAT, is_late, STANDBY
+from fjd.handover import leave_memory, Memory, recall, resume
+from fjd.members import BEAT, is_late, STANDBY, Watch
 from fjd.names import (
-    Announcement, Attempt, given_order, made_up, printable, Stamps, why_bad,
+    Announcement, Attempt, given_order, made_up, printable, why_bad,
 )
+from fjd.progress import HowFar, Progress
 from fjd.project import DRAIN, ENDED, NOW, Project
-from fjd.queueorder import QueueOrder
 from fjd.reclaim import Reclaimer
-from fjd.roles.active import Succession
+from fjd.roles.active import AT_WORK, Succession
 from fjd.roles.firing import Dismissal
+from fjd.roles.hiring import Hiring
+from fjd.roles.queue import Queue
 from fjd.summary import Outcome
-from fjd.wakeup import Backoff
+from fjd.wakeup import Alarm, Backoff
 
 Pods = Dict[str, Optional[List[str]]]  # worker: the attempts in its pod
-LISTING_SHARE = 20  # listing the queue may take one part in so many of time
+INTERVAL = 0.25     # seconds; beside it, a worker's second is what a job waits
 PASS = 240          # handfuls (of 0.25 s) that last until the next pass
 SWEEP = 1.0         # seconds between two looks for dead workers
 SOON = 1.0          # seconds until the jobs are counted for the first time
 FOUND = 1.0         # seconds between two lines that say what was found
 
 
-class Queue:
-    """The jobs that wait, in order; listed only as often as that is cheap."""
-
-    def __init__(self, project: Project, stamps: Stamps, clock: Any) -> None:
-        self.project = project
-        self.clock = clock
-        self.order = QueueOrder(project, stamps, clock)
-        self.names: List[str] = []  # the first one last
-        self.next_listing = 0.0
-        self.stuck: Set[str] = set()  # what cannot be moved
-        self.owed: Dict[str, str] = {}  # gets what others have taken
-
-    def look(self) -> None:
-        began = self.clock.monotonic()
-        is_due = began >= self.next_listing
-        if self.names and not (is_due or self.order.look()):
-            return
-        names = self.waiting()
-        if names:
-            self.order.look()
-        there = set(names) if self.names else ()
-        gone = (name for name in self.names if name not in there)
-        self.owed.update(dict.fromkeys(gone, ""))
-        self.names = sorted(names, key=self.order.key, reverse=True)
-        now = self.clock.monotonic()
-        self.next_listing = now + LISTING_SHARE * (now - began)
-
-    def waiting(self) -> List[str]:
-        names = self.project.waiting()
-        if not self.stuck:
-            return names
-        return [name for name in names if name not in self.stuck]
-
-    def forget(self) -> None:
-        """What we know may be wrong: list anew."""
-        self.next_listing = 0.0
-
-
 class Dispatcher:
-    """One dispatcher of a project; it stands by until it takes over."""
+    """One dispatcher of a project; it stands by until it takes over.
+
+    memory: what the last one left.  alarm: waits, and tells which signals
+    came meanwhile; they are given to heed().  bring: puts some jobs, and
+    returns whether there are more.  hiring: None to say that nobody is there.
+    """
 
     def __init__(
         self, project: Project, succession: Succession, reclaimer: Reclaimer,
-        outcome: Outcome, say: Callable[[str], None], interval: float,
-        keep_running: bool = False, clock: Any = time,
+        outcome: Outcome, say: Callable[[str], None],
+        interval: float = INTERVAL, keep_running: bool = False,
+        clock: Any = time, memory: Memory = Memory(), alarm: Any = None,
+        heed: Callable[[Set[int]], None] = lambda signals: None,
+        bring: Callable[[], bool] = lambda: False,
+        hiring: Optional[Hiring] = None, progress: Optional[Progress] = None,
     ) -> None:
+        self.memory = memory
+        self.seen = Watch()
+        self.alarm = alarm or Alarm()
+        self.heed = heed
+        self.bring = bring
+        self.hiring = hiring
+        self.progress = progress or Progress(False)
         self.project = project
         self.succession = succession
         self.reclaimer = reclaimer
@@ -87,10 +71,7 @@ class Dispatcher:
         self.queue.owed = outcome.owed
         self.tally = Tally(project, outcome, clock)
         self.backoff = Backoff(interval)
-        self.when_alone = self.tell_alone
-        self.is_held: Callable[[], bool] = lambda: False  # it must not end
-        self.watch: Callable[..., None] = lambda *directories: None
-        self.has_told_alone = False
+        self.is_more = self.has_told_alone = False
         self.trouble = ""
         self.begin_again()
         self.handfuls = 1
@@ -101,20 +82,44 @@ class Dispatcher:
 
     # The story
 
+    def run(self) -> None:
+        """Take one step after another until no job and no worker is left."""
+        self.alarm.set()
+        turn = patiently(self.step, self.say, self.project, self.clock)
+        while not self.has_ended:
+            self.heed(self.wait(turn()))
+        self.progress.clear()
+
+    def run_to_the_last(self) -> None:
+        """The same; if jobs have come meanwhile, it begins again."""
+        self.run()
+        while not self.is_all_quiet():
+            self.begin_again()
+            self.run()
+
+    def wait(self, seconds: float) -> Set[int]:
+        """Short jobs end too often for a look at each of these ends."""
+        is_tail = not (self.queue.names or self.is_ending)
+        return (self.alarm.doze if is_tail else self.alarm.wait)(seconds)
+
     def step(self) -> float:
         """Look, and do what there is to do; seconds until the next look."""
+        self.is_more = self.bring()
         self.beat_if_due()
         try:
             wait = self.act()
         finally:
             self.sweep_if_due()
             self.count_if_due()
-        return max(0.0, min(wait, self.next_beat - self.clock.monotonic()))
+        if self.succession.role != STANDBY:
+            self.progress.show(self.how_far)
+        left = self.next_beat - self.clock.monotonic()
+        return 0.0 if self.is_more else max(0.0, min(wait, left))
 
     def act(self) -> float:
         if self.succession.role == STANDBY:
             return self.stand_by()
-        self.watch(*map(self.project.path, self.news()))
+        self.alarm.watch(*map(self.project.path, self.news()))
         if self.is_ending:
             self.has_ended = not self.dismissal.remaining()
             return self.backoff.longer()
@@ -127,7 +132,8 @@ class Dispatcher:
         return self.backoff.longer()
 
     def may_end(self) -> bool:
-        return not (self.keep_running or self.is_held())
+        is_hiring = bool(self.hiring) and self.hiring.is_going_on()
+        return not (self.keep_running or self.is_more or is_hiring)
 
     def begin_again(self) -> None:
         self.dismissal = Dismissal(self.project, self.stamps, DRAIN)
@@ -144,8 +150,14 @@ class Dispatcher:
         self.is_ending = True
         self.backoff.reset()
 
-    def give_out_once(self) -> None:
-        """Give back what the dead had, and a minute's work to who asks."""
+    def make_one_pass(self) -> None:
+        """Give back what the dead had, and a minute's work to who asks.
+
+        The count of missed heartbeats goes on with that of the last pass.
+        """
+        self.seen = self.reclaimer.watch
+        self.memory = resume(
+            self.memory, self.seen, self.succession.beaten, self.clock)
         self.handfuls = PASS
         self.take_over()
         self.reclaimer.sweep()
@@ -171,6 +183,13 @@ class Dispatcher:
             self.outcome.owed.update(dict.fromkeys(given, pod))
         self.outcome.owed.update(self.project.running())  # (attempt, worker)
 
+    def hire(self) -> None:
+        """Start what hires; if we die, the next one has to fire."""
+        assert self.hiring
+        if not self.hiring.is_awaited:
+            self.leave_word(self.memory.ledgers, has_hired=True)
+        self.hiring.start(self.given_out)
+
     def fire(self) -> None:
         """Tell all workers to leave at once, and end when they have."""
         self.dismissal = Dismissal(self.project, self.stamps, NOW)
@@ -178,9 +197,11 @@ class Dispatcher:
 
     def left(self) -> int:
         """How many jobs have not ended; a guess, unless all workers left."""
-        given = [self.project.given(pod) or [] for pod in self.project.pods()]
-        return len(self.project.waiting()) + sum(map(len, given)) \
-            + len(self.project.running())
+        return len(self.project.waiting()) + len(self.given_or_running())
+
+    def given_or_running(self) -> List[Any]:
+        pods = [self.project.given(pod) or [] for pod in self.project.pods()]
+        return [*itertools.chain(*pods), *self.project.running()]
 
     # Signs of life
 
@@ -347,7 +368,43 @@ class Dispatcher:
             del behind[half:]
         return moved
 
-    # What there is to say
+    # The end, and what there is to say
+
+    def close(
+        self, say: Callable[[str], None], is_quiet: bool, has_hired: bool,
+        left: Optional[int],
+    ) -> None:
+        """Say how it went (to the quiet, only what failed), and leave word.
+
+        So many jobs are left; None: a pass, which waits for no end.
+        """
+        self.progress.end()
+        self.outcome.update()
+        if left is not None:
+            self.outcome.settle(left)
+        lines = self.outcome.failures() if is_quiet else self.outcome.summary()
+        for line in lines:
+            say(line)
+        self.leave_word(self.outcome.offsets, has_hired)
+
+    def leave_word(self, ledgers: Dict[str, int], has_hired: bool) -> None:
+        """Tell the next one how far the ledgers have been told, and so on."""
+        leave_memory(
+            self.project, self.succession.id, self.stamps.new(), self.memory,
+            self.seen, ledgers, has_hired)
+
+    def tell_held(self, say: Callable[[str], None]) -> None:
+        """Jobs that wait for a person, who may have forgotten them."""
+        held = self.project.count("held")
+        if held:
+            say(f"{held} job(s) are held: fjd release --project"
+                f" {self.project.name} --all lets them wait again.")
+
+    def how_far(self) -> HowFar:
+        """How many jobs are done, failed and left."""
+        self.tell_failed()
+        left = len(self.queue.names) + len(self.given_or_running())
+        return self.outcome.done, len(self.outcome.failed), left
 
     def tell_found(self, workers: int) -> None:
         found = (len(self.queue.names), workers)
@@ -362,8 +419,10 @@ class Dispatcher:
             if self.keep_running:
                 self.say(f"Failed: {failed}")
 
-    def tell_alone(self) -> None:
-        if not self.has_told_alone:
+    def when_alone(self) -> None:
+        if self.hiring and self.hiring.is_due(self.given_out):
+            self.hire()
+        elif not (self.hiring or self.has_told_alone):
             self.has_told_alone = True
             self.say(
                 f"{len(self.queue.names)} job(s) wait, and there is no"
@@ -380,3 +439,15 @@ class Dispatcher:
             self.queue.names or self.project.has_given_out()
             or self.queue.waiting()  # RACE: a job may have gone back.
         )
+
+
+def new_dispatcher(
+    project: Project, reclaimer: Reclaimer, say: Callable[[str], None],
+    role: str = AT_WORK, clock: Any = time, **how: Any,
+) -> Dispatcher:
+    """One that is enrolled, stands by, and knows what the last one left."""
+    memory = recall(project)
+    return Dispatcher(
+        project, Succession(project, reclaimer.here, role, clock), reclaimer,
+        Outcome(project, memory.ledgers), say, clock=clock, memory=memory,
+        **how)

@@ -24,8 +24,8 @@ from fjd.ownership import Survey
 from fjd.progress import Progress
 from fjd.project import ENDED, LIST, Project
 from fjd.reclaim import new_reclaimer
+from fjd.roles.dispatcher import new_dispatcher
 from fjd.roles.hiring import Hiring
-from fjd.roles.shift import Shift
 from fjd.summary import call_back, pasteable
 from fjd.verbs.claim import Claim
 from fjd.verbs.errands import Errands
@@ -57,7 +57,7 @@ def run_list(
         batch = Batch(cli.open_project(name, say), jobs, directory, options)
         status = batch.run(runs, ready)
     if options.callback:
-        call_back(options.callback, name, batch.shift.outcome)
+        call_back(options.callback, name, batch.outcome)
     return status
 
 
@@ -127,7 +127,7 @@ def print_commands(jobs: List[Listed], name: str) -> int:
 
 
 class Batch:
-    """The jobs of a list that are to be put, and the shift that runs them.
+    """The jobs of a list that are to be put, and who has them run.
 
     options are those of the command line: project (None: one that nobody
     else uses), workers (None: as many as there are CPUs), session, resume,
@@ -147,16 +147,21 @@ class Batch:
         self.say = progress.above(
             cli.teller("fjd", options.quiet, stream="stderr"))
         reclaimer = new_reclaimer(project, self.say, cli.MOST_LOSSES)
-        self.shift = Shift(project, reclaimer, HIRING, progress, self.say)
-        self.shift.bring = self.put_some
-        self.dispatcher = self.shift.dispatcher
+        self.is_stopping = False
+        self.hiring = Hiring(
+            self.words_to_hire, is_apart=True, is_quiet=True)
+        self.dispatcher = new_dispatcher(
+            project, reclaimer, self.say, HIRING, heed=self.heed,
+            alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.put_some,
+            hiring=self.hiring, progress=progress)
+        self.outcome = self.dispatcher.outcome
         # What has the dispatcher's own is what a worker has given back.
         self.stamps = Stamps(new_token(time.time()))
         self.jobs = jobs
         self.todo: Deque[Listed] = deque()
         self.failed: Dict[str, str] = {}
-        here, now = reclaimer.here, self.shift.succession.beaten
-        self.claim = Claim(project, here, now)
+        now = self.dispatcher.succession.beaten
+        self.claim = Claim(project, reclaimer.here, now)
 
     def run(self, runs: Runs, ready: Callable[[], None]) -> int:
         """To the end; 3 if something is not done.  Busy: others are at it."""
@@ -166,12 +171,12 @@ class Batch:
             ready()
             return self.work()
         finally:
-            self.shift.succession.leave()
+            self.dispatcher.succession.leave()
             self.claim.release()
 
     def see_that_nobody_else_is_at_work(self) -> None:
         is_claimed = self.claim.make()
-        rival = self.shift.succession.rival()
+        rival = self.dispatcher.succession.rival()
         if rival or not is_claimed:
             who = f"dispatcher {rival}" if rival else "another fjd run"
             raise Busy(f'{who} is active in project "{self.project.name}"')
@@ -192,19 +197,13 @@ class Batch:
             earlier.update(*map(project.names, ENDED))
         self.todo.extend(todo)
         listed = {job.mark: job for job in self.jobs}
-        self.shift.outcome.asked = Asked(listed, done, earlier)
+        self.outcome.asked = Asked(listed, done, earlier)
         self.printer = InOrder(
-            project, listed if options.in_order else [], self.shift.progress,
-            earlier)
+            project, listed if options.in_order else [],
+            self.dispatcher.progress, earlier)
 
     def work(self) -> int:
-        self.hiring = Hiring(
-            self.shift, [cli.beside("fjd-recruiter"), *self.hire_arguments()],
-            is_apart=True, is_quiet=True,
-        )
-        self.dispatcher.is_held = self.is_held
-        self.shift.alarm = Alarm(LEAVE | {signal.SIGCHLD})
-        self.shift.alarm.set()
+        self.dispatcher.alarm.set()
         try:
             self.run_jobs()
         except BaseException:
@@ -217,10 +216,10 @@ class Batch:
                           f" {self.way_on()}")
             raise
         self.end()
-        self.shift.tell_held(self.say)
-        return 0 if self.shift.outcome.is_well else SOME_FAILED
+        self.dispatcher.tell_held(self.say)
+        return 0 if self.outcome.is_well else SOME_FAILED
 
-    def hire_arguments(self) -> List[str]:
+    def words_to_hire(self) -> List[str]:
         """What to tell fjd-recruiter."""
         options, number = self.options, self.options.workers
         if options.project is None:
@@ -229,7 +228,7 @@ class Batch:
         session = options.session or PROCESS
         if not (number or options.is_local) and self.has_hosts():
             words, session = [], options.session
-        return ["--project", self.project.name,
+        return [cli.beside("fjd-recruiter"), "--project", self.project.name,
                 *(["--session", session] if session else []), "hire", *words]
 
     def has_hosts(self) -> bool:
@@ -241,24 +240,23 @@ class Batch:
 
     def run_jobs(self) -> None:
         if self.failed:
-            errands = Errands(self.project, self.shift.here)
+            errands = Errands(self.project, self.dispatcher.reclaimer.here)
             errands.carry_out("retry", self.failed.values())
             self.failed = {}
         pods = self.project.pods()
         if not self.todo and self.dispatcher.is_all_quiet():
             self.say("Nothing to do.")
         elif self.options.workers or not pods:
-            self.hiring.start()
+            self.dispatcher.hire()
             pods.append("to come")
         if pods:
-            self.shift.work_to_the_last(self.pause)
+            self.dispatcher.run_to_the_last()
         self.printer.show_if_due(is_last=True)
-
-    def is_held(self) -> bool:
-        return bool(self.todo) or self.hiring.is_going_on()
 
     def put_some(self) -> bool:
         """Put jobs for a while; whether there are more."""
+        if self.is_stopping:
+            return False
         until = time.monotonic() + SLICE
         while self.todo and time.monotonic() < until:
             job, command = self.todo[0]
@@ -267,25 +265,24 @@ class Batch:
             self.todo.popleft()
         return bool(self.todo)
 
-    def pause(self, seconds: float) -> None:
+    def heed(self, signals: Set[int]) -> None:
+        """After each wait of the dispatcher."""
+        if LEAVE & signals:
+            raise KeyboardInterrupt
         try:
-            self.printer.show_if_due()
+            if not self.is_stopping:
+                self.printer.show_if_due()
         except OSError as error:
             if not error.filename:
                 raise  # It is that of standard output.
-        self.wait(seconds)
-
-    def wait(self, seconds: float) -> None:
-        if LEAVE & self.shift.pause(seconds):
-            raise KeyboardInterrupt
 
     def stop(self) -> None:
         """End all that was begun; a second signal does not wait for that."""
         self.hiring.wait()  # Who is still coming could not be told.
-        self.shift.bring = lambda: False
+        self.is_stopping = True
         self.dispatcher.fire()
         try:
-            self.shift.work(self.wait)
+            self.dispatcher.run()
         except (KeyboardInterrupt, Hopeless):
             pass  # All have been told.
 
@@ -299,11 +296,11 @@ class Batch:
 
     def end(self) -> None:
         """Say how it went, and where to see more."""
-        outcome = self.shift.outcome
+        outcome = self.outcome
         for mark in [job.mark for job in self.todo] + list(self.failed):
             outcome.asked.jobs.pop(mark, None)
         left = self.left() + self.project.count("held")
-        self.shift.close(self.tell, self.options.quiet, False, left)
+        self.dispatcher.close(self.tell, self.options.quiet, False, left)
         is_told = outcome.failed or self.options.in_order
         if self.project.count("joblogs") and not is_told:
             logs = pasteable(self.project.path("joblogs"))

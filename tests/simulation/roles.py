@@ -3,17 +3,14 @@ import signal
 
 from fjd import cli
 from fjd.account import VANISHED
-from fjd.handover import leave_memory, recall, resume
-from fjd.members import enrol, Watch
+from fjd.members import enrol
 from fjd.names import new_id, new_token, Stamps
 from fjd.project import NOW
 from fjd.reclaim import Reclaimer
-from fjd.roles.active import Succession
-from fjd.roles.dispatcher import Dispatcher
+from fjd.roles.dispatcher import new_dispatcher
 from fjd.roles.neighbours import Neighbours
 from fjd.roles.recruiter import Recruiter
 from fjd.roles.worker import Worker
-from fjd.summary import Outcome
 from fjd.terminal import Terminal
 from fjd.verbs.errands import Errands
 
@@ -72,60 +69,56 @@ def new_reclaimer(process):
     )
 
 
+class SimAlarm:
+    """fjd.wakeup.Alarm: nothing wakes a dispatcher before its time."""
+
+    def __init__(self, process):
+        self.sleep = process.clock.sleep
+
+    def set(self):
+        pass
+
+    def watch(self, *directories):
+        pass
+
+    def wait(self, seconds):
+        self.sleep(seconds)
+        return set()
+
+    doze = wait
+
+
 def dispatcher(
         process, interval, keep_running=False, standby=True, once=False):
     """bin/fjd-dispatcher"""
-    project, here, say = process.project, process.here, teller(process)
-    project.make_directories()
-    memory = recall(project)
-    outcome = Outcome(project, memory.ledgers)
-    new = Dispatcher(
-        project, Succession(project, here, clock=process.clock),
-        new_reclaimer(process), outcome, say, interval, keep_running,
-        process.clock,
+    process.project.make_directories()
+    new = new_dispatcher(
+        process.project, new_reclaimer(process), teller(process),
+        clock=process.clock, interval=interval, keep_running=keep_running,
+        alarm=SimAlarm(process),
     )
     try:
         if standby or not new.succession.rival():
-            dispatch(process, new, memory, once)
+            dispatch(process, new, once)
     finally:
         new.succession.leave()
 
 
-def dispatch(process, new, memory, once):
-    watch = new.reclaimer.watch
-    if once:
-        now = new.succession.beaten
-        memory = resume(memory, watch, now, process.clock)
-    else:
-        watch = Watch()
+def dispatch(process, new, once):
     try:
-        new.give_out_once() if once else run(process, new)
+        new.make_one_pass() if once else new.run()
     except KeyboardInterrupt:
-        tell(process, new, memory, watch, once)
+        tell(process, new, once)
         raise
-    tell(process, new, memory, watch, once)
+    tell(process, new, once)
 
 
-def run(process, new):
-    turn = cli.patiently(
-        new.step, new.say, process.project, process.clock)
-    while not new.has_ended:
-        process.clock.sleep(turn())
-
-
-def tell(process, new, memory, watch, once):
+def tell(process, new, once):
     """How it went, to the user and to the next one."""
-    new.outcome.update()
-    if not once:
-        new.outcome.settle(left=0)
-    for line in new.outcome.summary():
-        new.say(line)
+    new.close(new.say, False, False, None if once else 0)
     process.world.checks.told.update(new.outcome.failed)
     process.world.checks.vanished.update(
         e.job for e in new.outcome.missing if e.event == VANISHED)
-    leave_memory(
-        process.project, new.succession.id, new.stamps.new(), memory, watch,
-        new.outcome.offsets)
 
 
 def once(process, interval):

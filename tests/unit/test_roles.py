@@ -918,7 +918,7 @@ def test_one_pass_gives_out_what_there_is_and_leaves_the_workers(
     lost = Attempt("job3", 1, Stamps(new_token(1.0)).new()).name
     open(project.path("running", f"{lost}@{GONE}"), "w").close()
     worker, dispatcher = new_worker(), new_dispatcher()
-    dispatcher.give_out_once()
+    dispatcher.make_one_pass()
     jobs = [Attempt.parse(n).job for n in project.given(worker.id)]
     assert jobs == ["job1", "job2"]  # A minute's work.
     assert len(project.waiting()) == 1  # Its file was just written.

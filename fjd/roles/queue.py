@@ -1,0 +1,46 @@
+"""The jobs that wait, as a dispatcher knows them."""
+from typing import Any, Dict, List, Set
+
+from fjd.names import Stamps
+from fjd.project import Project
+from fjd.queueorder import QueueOrder
+
+LISTING_SHARE = 20  # listing the queue may take one part in so many of time
+
+
+class Queue:
+    """The jobs that wait, in order; listed only as often as that is cheap."""
+
+    def __init__(self, project: Project, stamps: Stamps, clock: Any) -> None:
+        self.project = project
+        self.clock = clock
+        self.order = QueueOrder(project, stamps, clock)
+        self.names: List[str] = []  # the first one last
+        self.next_listing = 0.0
+        self.stuck: Set[str] = set()  # what cannot be moved
+        self.owed: Dict[str, str] = {}  # gets what others have taken
+
+    def look(self) -> None:
+        began = self.clock.monotonic()
+        is_due = began >= self.next_listing
+        if self.names and not (is_due or self.order.look()):
+            return
+        names = self.waiting()
+        if names:
+            self.order.look()
+        there = set(names) if self.names else ()
+        gone = (name for name in self.names if name not in there)
+        self.owed.update(dict.fromkeys(gone, ""))
+        self.names = sorted(names, key=self.order.key, reverse=True)
+        now = self.clock.monotonic()
+        self.next_listing = now + LISTING_SHARE * (now - began)
+
+    def waiting(self) -> List[str]:
+        names = self.project.waiting()
+        if not self.stuck:
+            return names
+        return [name for name in names if name not in self.stuck]
+
+    def forget(self) -> None:
+        """What is known may be wrong: list again."""
+        self.next_listing = 0.0
