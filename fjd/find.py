@@ -17,6 +17,7 @@ STATES = {  # in the order in which jobs go
     "running": "running", "done": "done", "failed": "failed",
 }
 RUNNING = "running"
+GIVEN_OUT = ("jobpods", RUNNING)
 
 
 class Found(NamedTuple):
@@ -69,6 +70,16 @@ def names_in(project: Project, place: str) -> List[Tuple[str, str, str]]:
         return [(run.name, *run) for run in project.running()]
     names = project.names(place) if place in ENDED else project.waiting(place)
     return [(name, name, "") for name in names]
+
+
+def count(project: Project, *places: str) -> int:
+    """How many job files lie there; a guess while jobs move."""
+    return sum(len(names_in(project, place)) for place in places)
+
+
+def left(project: Project) -> int:
+    """How many jobs have not ended, and are not held."""
+    return count(project, "jobqueue", *GIVEN_OUT)
 
 
 def find(project: Project, wanted: str) -> List[Found]:

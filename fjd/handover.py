@@ -1,24 +1,37 @@
-"""What one dispatcher leaves to the next: dispatchers/<who>.<stamp>.seen.
+"""What a dispatcher writes for fjd status, and for the next dispatcher.
 
-How far the ledgers have been read, so that the next one tells what failed
-since; whether workers were hired that nobody has fired; and which heartbeats
-were seen.  A pass (fjd-dispatcher --once) is over too soon to find out by
-itself who is silent, so passes count as beats of one observer.  Those within
-the time of one beat, on whatever host, are one.  One that comes late does not
-count, as the server may have been frozen until now: late is who comes after
-half as long again as the one before, or finds that the server's clock was
-set back.
+For the next one, dispatchers/<dispatcher>.<stamp>.seen: how far the ledgers
+have been read, so that the next one reports what failed since; whether
+workers were hired that nobody has fired; and which heartbeats were seen.  A
+pass (fjd-dispatcher --once) is too short to find out by itself who is silent,
+so passes count as the heartbeats of one observer.  Passes within the time of
+one heartbeat, on any host, count as one.  A late pass does not count, as the
+server may have been frozen until now: a pass is late if it comes after half
+as long again as the one before, or finds that the server's clock was set
+back.  All times are the file server's.
 
-All times are the file server's.  The file is JSON, made whole or ignored, and
-the latest counts; whoever leaves one removes those that it has read.
+For fjd status, dispatchers/<dispatcher>.<stamp>.counts: how many jobs there
+are in which state, once a heartbeat; its mtime says when.  The dispatcher
+knows what waits.  It lists what has ended as rarely as that is cheap, and
+counts on from there by the ledgers.  fjd status of a million jobs reads it
+instead of listing them.
+
+Both are JSON, made whole or ignored; the latest counts, and a dispatcher that
+leaves a newer one removes those that it has read.
 """
 import json
-from typing import Any, Dict, NamedTuple, Tuple
+from collections import deque
+from typing import (
+    Any, Callable, Deque, Dict, Iterable, NamedTuple, Optional, Tuple,
+)
 
 from fjd.members import BEAT, Watch
-from fjd.project import Project, SEEN
+from fjd.project import COUNTS, Project, SEEN
+from fjd.summary import Outcome
 
 LATE = 1.5
+LISTING_SHARE = 100  # listing what has ended may take one part of time
+LATELY = 7           # counts, over which the rate is a mean
 
 
 class Memory(NamedTuple):
@@ -89,3 +102,83 @@ def leave_memory(
         return
     text = json.dumps(after._asdict())
     project.leave_note(f"{member}.{stamp}{SEEN}", text, project.notes(SEEN))
+
+
+class Counts(NamedTuple):
+    """rate: how many ended in a second, lately; None: not known yet."""
+
+    waiting: int
+    done: int
+    failed: int
+    rate: Optional[float] = None
+
+
+class Tally:
+    """What one dispatcher counts."""
+
+    def __init__(
+        self, project: Project, outcome: Outcome, clock: Any,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.project = project
+        self.outcome = outcome
+        self.clock = clock
+        self.say = say
+        self.trouble = ""
+        self.before = (0, 0)  # what had ended before the outcome tells of it
+        self.next_listing = 0.0
+        self.ends: Deque[Tuple[float, int]] = deque(maxlen=LATELY)
+
+    def write_down(self, name: str, waiting: int) -> None:
+        """Say once if there is no room: then no worker can record an end."""
+        trouble = ""
+        try:
+            text = json.dumps(self.counts(waiting)._asdict())
+            notes = self.project.notes(COUNTS)
+            self.project.leave_note(name + COUNTS, text, notes)
+        except OSError as error:
+            trouble = f"{self.project.root}: {error.strerror};" \
+                " what has ended waits until that can be recorded."
+        if trouble and not self.trouble:
+            self.say(trouble)
+        self.trouble = trouble
+
+    def counts(self, waiting: int) -> Counts:
+        self.list_if_due()
+        done, failed = self.outcome.done, len(self.outcome.failed)
+        now = self.clock.monotonic()
+        self.ends.append((now, done + failed))
+        began, ended = self.ends[0]
+        rate = (done + failed - ended) / (now - began) if now > began else None
+        return Counts(
+            waiting, self.before[0] + done, self.before[1] + failed, rate)
+
+    def list_if_due(self) -> None:
+        began = self.clock.monotonic()
+        if began >= self.next_listing:
+            done = self.project.count("done") - self.outcome.done
+            failed = self.project.count("failed") - len(self.outcome.failed)
+            self.before = (done, failed)
+            now = self.clock.monotonic()
+            self.next_listing = now + LISTING_SHARE * (now - began)
+
+
+def newest_counts(
+    project: Project, dispatchers: Iterable[str],
+) -> Optional[Tuple[float, str, Counts]]:
+    """The last that any of these has written: when, by the server's clock,
+    and who.
+    """
+    found = []
+    for name in project.notes(COUNTS):
+        dispatcher = name.rsplit(".", 2)[0]
+        if dispatcher not in dispatchers:
+            continue
+        record = project.record("dispatchers", name)
+        try:
+            if record:
+                counts = Counts(**json.loads(record[1]))
+                found.append((record[0], dispatcher, counts))
+        except (ValueError, TypeError):
+            continue  # RACE: it is being written; or it is a newer fjd's.
+    return max(found, key=lambda each: each[0], default=None)

@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 from collections import Counter, deque
-from typing import Deque, Dict, List, Set
+from typing import Deque, Dict, List, Optional, Set
 
 from fjd.account import (
     Asked, CANCELLED, fates, LEFT, NO_RECORD, VANISHED,
@@ -180,6 +180,13 @@ class Outcome:
         counts += [part for part in more if part[0]]
         return ", ".join(f"{number} {what}" for number, what in counts)
 
+    def at_end(self, left: Optional[int], is_quiet: bool) -> List[str]:
+        """How it went; so many jobs are left (None: not known)."""
+        self.update()
+        if left is not None:
+            self.settle(left)
+        return self.failures() if is_quiet else self.summary()
+
     def summary(self) -> List[str]:
         """One line, and a second one that says where to look."""
         failed = list(self.failed.values())
@@ -221,3 +228,10 @@ def call_back(command: str, name: str, outcome: Outcome) -> None:
         FJD_FAILED=str(len(outcome.failed)))
     if subprocess.call(["/bin/sh", "-c", command], env=environ):
         raise FjdError(f"the callback has failed: {command}")
+
+
+def told_held(project: Project) -> List[str]:
+    """A line about jobs that wait for a person, who may have forgotten."""
+    held = project.count("held")
+    return [f"{held} job(s) are held: fjd release --project {project.name}"
+            " --all lets them wait again."] if held else []

@@ -5,13 +5,12 @@ where another stopped, and two at a time harm nothing.  A dispatcher is one
 thread in run(), around step(), which looks and then does what there is to do.
 fjd-dispatcher, fjd run and the simulation all run this one.
 """
-import itertools
 import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from fjd.cli import patiently
-from fjd.counts import Tally
-from fjd.handover import leave_memory, Memory, recall, resume
+from fjd.find import count, GIVEN_OUT
+from fjd.handover import leave_memory, Memory, recall, resume, Tally
 from fjd.members import BEAT, is_late, STANDBY, Watch
 from fjd.names import (
     Announcement, Attempt, given_order, made_up, printable, why_bad,
@@ -63,16 +62,14 @@ class Dispatcher:
         self.reclaimer = reclaimer
         self.outcome = outcome
         self.stamps = reclaimer.stamps
-        self.ledger = reclaimer.ledger
         self.say = say
         self.clock = clock
         self.keep_running = keep_running
         self.queue = Queue(project, self.stamps, clock)
         self.queue.owed = outcome.owed
-        self.tally = Tally(project, outcome, clock)
+        self.tally = Tally(project, outcome, clock, say)
         self.backoff = Backoff(interval)
         self.is_more = self.has_told_alone = False
-        self.trouble = ""
         self.begin_again()
         self.handfuls = 1
         self.given_out = 0
@@ -195,14 +192,6 @@ class Dispatcher:
         self.dismissal = Dismissal(self.project, self.stamps, NOW)
         self.is_ending = True
 
-    def left(self) -> int:
-        """How many jobs have not ended; a guess, unless all workers left."""
-        return len(self.project.waiting()) + len(self.given_or_running())
-
-    def given_or_running(self) -> List[Any]:
-        pods = [self.project.given(pod) or [] for pod in self.project.pods()]
-        return [*itertools.chain(*pods), *self.project.running()]
-
     # Signs of life
 
     def beat_if_due(self) -> None:
@@ -211,7 +200,7 @@ class Dispatcher:
             return
         self.succession.beat(is_late(now, self.next_beat))
         self.next_beat = now + BEAT
-        self.ledger.sync()
+        self.reclaimer.ledger.sync()
 
     def sweep_if_due(self) -> None:
         now = self.clock.monotonic()
@@ -227,15 +216,7 @@ class Dispatcher:
         self.next_count = now + BEAT
         self.tell_failed()
         note = f"{self.succession.id}.{self.stamps.new()}"
-        trouble = ""
-        try:
-            self.tally.write_down(note, len(self.queue.names))
-        except OSError as error:
-            trouble = f"{self.project.root}: {error.strerror};" \
-                " what has ended waits until that can be recorded."
-        if trouble and not self.trouble:
-            self.say(trouble)
-        self.trouble = trouble
+        self.tally.write_down(note, len(self.queue.names))
 
     # Pairing
 
@@ -379,11 +360,7 @@ class Dispatcher:
         So many jobs are left; None: a pass, which waits for no end.
         """
         self.progress.end()
-        self.outcome.update()
-        if left is not None:
-            self.outcome.settle(left)
-        lines = self.outcome.failures() if is_quiet else self.outcome.summary()
-        for line in lines:
+        for line in self.outcome.at_end(left, is_quiet):
             say(line)
         self.leave_word(self.outcome.offsets, has_hired)
 
@@ -393,17 +370,10 @@ class Dispatcher:
             self.project, self.succession.id, self.stamps.new(), self.memory,
             self.seen, ledgers, has_hired)
 
-    def tell_held(self, say: Callable[[str], None]) -> None:
-        """Jobs that wait for a person, who may have forgotten them."""
-        held = self.project.count("held")
-        if held:
-            say(f"{held} job(s) are held: fjd release --project"
-                f" {self.project.name} --all lets them wait again.")
-
     def how_far(self) -> HowFar:
         """How many jobs are done, failed and left."""
         self.tell_failed()
-        left = len(self.queue.names) + len(self.given_or_running())
+        left = len(self.queue.names) + count(self.project, *GIVEN_OUT)
         return self.outcome.done, len(self.outcome.failed), left
 
     def tell_found(self, workers: int) -> None:

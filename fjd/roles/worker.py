@@ -5,61 +5,30 @@ thing.  Files, clock and processes come in from outside.
 """
 import errno
 import os
-import signal
 import time
 from math import inf
 from typing import Any, Callable, List, Optional
 
 from fjd.errors import BadJob
 from fjd.files import FINAL, is_ours
-from fjd.jobfile import Job, read_job, why_not_started
+from fjd.jobfile import read_job, why_not_started
 from fjd.joblog import JobLog
-from fjd.ledger import (
-    DONE, Entry, FAILED, GIVEN_BACK, Ledger, RETRIED, SUPERSEDED,
-)
+from fjd.ledger import DONE, Entry, GIVEN_BACK, Ledger, RETRIED, SUPERSEDED
 from fjd.members import BEAT
-from fjd.names import (
-    Announcement, Attempt, given_order, host_of, new_token, Running, Stamps,
-)
+from fjd.names import Attempt, given_order, new_token, Running, Stamps
 from fjd.process import Ending, environment, without_job
 from fjd.project import NOW, Project
 from fjd.roles.interruption import (
     GIVEN_UP, INTERRUPTED, is_last, SIGNALLED, SOON,
 )
+from fjd.roles.request import Request
+from fjd.roles.task import doubt_of, KILLED, Task
 from fjd.terminal import Terminal
 from fjd.wakeup import Backoff, LONGEST
 
-HANDFUL = 0.25  # seconds that a handful of short jobs should last
-LARGEST_HANDFUL = 256
-SMOOTH = 0.5    # how much the last job counts in the average
 LOOKS = 5       # into the pod, for one at the orders
 ECHO = 0.1      # seconds between two looks at what a job prints
-KILLED = Ending(-signal.SIGKILL)
-# Statuses of a job that a signal ended, or one of its processes in a shell.
-DEATHS = {code for number in range(1, 65) for code in (-number, 128 + number)}
-DOUBT = 0.3     # seconds until such a death counts
-SHORT_DOUBT = 0.03  # until an end does that may be the answer to a signal
 LONGEST_REST = 30.0  # seconds, of a worker that could start no process
-
-
-class Task:
-    """The job that is running.
-
-    ending is set when its process has ended, entry when that counts.  start
-    and end are by the host's clock; begun, limit and certain (when the ending
-    counts) by its monotonic one.
-    """
-
-    def __init__(self, run: Running, start: float) -> None:
-        self.run = run
-        self.attempt = Attempt.parse(run.attempt)
-        self.start = start
-        self.end = self.begun = self.certain = 0.0
-        self.job = Job([], "")
-        self.limit = inf
-        self.ending: Optional[Ending] = None
-        self.entry: Optional[Entry] = None
-        self.is_recorded = self.is_logged = False
 
 
 class Worker:
@@ -72,7 +41,6 @@ class Worker:
     ) -> None:
         self.project = project
         self.id = worker
-        self.host = host_of(worker)
         self.neighbours = neighbours
         self.processes = processes
         self.say = say
@@ -88,9 +56,7 @@ class Worker:
         self.log = JobLog(project, worker, terminal)
         self.task: Optional[Task] = None           # what runs
         self.given: List[str] = []                 # to begin, the last first
-        self.out: Optional[Announcement] = None    # what it asks for
-        self.asked = 0
-        self.pace = HANDFUL                        # mean seconds of a job
+        self.request = Request(project, worker)
         self.order = ""
         self.next_beat = self.next_orders = self.rested = 0.0
         self.rest = Backoff(LONGEST_REST)
@@ -208,7 +174,7 @@ class Worker:
 
     def leave(self) -> float:
         """Give back what was not begun, and go; not if a job has come."""
-        self.withdraw()
+        self.request.withdraw()
         if self.order == NOW:
             self.give_back_unbegun()
         # What failed on its way back, for want of room perhaps.
@@ -226,26 +192,13 @@ class Worker:
     # Asking for jobs
 
     def announce(self) -> None:
-        """Say how many jobs would be welcome, unless that has been said."""
-        if self.out or self.order or self.clock.monotonic() < self.rested:
-            return
-        self.asked += 1
-        announcement = Announcement(self.id, self.asked, self.handful())
-        self.project.announce(announcement)
-        self.out = announcement
-
-    def handful(self) -> int:
-        wanted = int(HANDFUL / max(self.pace, 1e-6))
-        return min(max(wanted, 1), LARGEST_HANDFUL)
-
-    def withdraw(self) -> None:
-        out, self.out = self.out, None  # NFS: gone, perhaps, if this fails.
-        if out:
-            self.project.withdraw(out)
+        """Ask for jobs, if they could be run."""
+        if not self.order and self.clock.monotonic() >= self.rested:
+            self.request.announce()
 
     def give_back_unbegun(self) -> None:
         """Let others have what lies in the pod, and ask for nothing."""
-        self.withdraw()
+        self.request.withdraw()
         for name in self.project.given(self.id) or []:
             self.project.give_back_unbegun(self.id, name)
         self.given = []
@@ -256,7 +209,7 @@ class Worker:
         if given is None:
             self.end_life()
         elif given:
-            self.withdraw()
+            self.request.withdraw()
             self.backoff.reset()
             self.given = sorted(given, key=given_order, reverse=True)
 
@@ -267,7 +220,7 @@ class Worker:
         run = Running(attempt, self.id)
         self.project.begin(run)
         wait = self.run(run)
-        if len(self.given) < self.handful() // 2:
+        if len(self.given) < self.request.handful // 2:
             self.announce()
         return wait
 
@@ -395,25 +348,16 @@ class Worker:
         is_well = not (ending.status or reason)
         reason = "; ".join(filter(None, [reason, self.log.shortage()]))
         task.entry = self.entry(
-            task, DONE if is_well else self.failure(task), status=ending.text,
+            task, DONE if is_well else task.failure, status=ending.text,
             cpu=ending.cpu, peak=ending.peak, reason=reason,
         )
 
-    def failure(self, task: Task) -> str:
-        """What becomes of a job that has failed."""
-        is_left = task.attempt.n <= task.job.retries
-        return RETRIED if is_left else FAILED
-
     def entry(self, task: Task, event: str, **more: Any) -> Entry:
-        return Entry(
-            event, task.attempt.job, task.run.attempt, self.host,
-            self.id, task.start, task.end or self.clock.time(),
-            command=task.job.command, **more,
-        )
+        return task.record(event, self.clock.time(), **more)
 
     def fail(self, task: Task, reason: str) -> float:
         """A job that could not be run."""
-        task.entry = self.entry(task, self.failure(task), reason=reason)
+        task.entry = self.entry(task, task.failure, reason=reason)
         self.task = task
         return 0.0
 
@@ -434,7 +378,7 @@ class Worker:
         elif not self.project.end(task.run, entry.event):
             self.ledger.write(entry._replace(event=SUPERSEDED))
         self.task = None
-        self.pace += (min(entry.end - entry.start, 1.0) - self.pace) * SMOOTH
+        self.request.has_run(entry.end - entry.start)
         self.say(f"Worker {self.id}: Finished my job.")
         if entry.event != DONE:
             self.say(f"Worker {self.id}: It failed: {failure}")
@@ -453,10 +397,3 @@ class Worker:
         self.project.requeue(task.run, task.run.attempt)
         self.say(f"Worker {self.id}: I gave a job back: {reason}.")
         return 0.0
-
-
-def doubt_of(ending: Ending) -> float:
-    """Seconds until it counts: what ended it may come to its worker, too."""
-    if ending.status in DEATHS:
-        return DOUBT
-    return SHORT_DOUBT if ending.catches else 0.0

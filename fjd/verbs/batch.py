@@ -15,6 +15,7 @@ from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Set
 from fjd import cli
 from fjd.account import Asked
 from fjd.errors import BadUsage, Busy, Hopeless, SOME_FAILED
+from fjd.find import left
 from fjd.hosts.session import PROCESS
 from fjd.joblist import Listed, listed, not_done
 from fjd.members import HIRING
@@ -26,7 +27,7 @@ from fjd.project import ENDED, LIST, Project
 from fjd.reclaim import new_reclaimer
 from fjd.roles.dispatcher import new_dispatcher
 from fjd.roles.hiring import Hiring
-from fjd.summary import call_back, pasteable
+from fjd.summary import call_back, pasteable, told_held
 from fjd.verbs.claim import Claim
 from fjd.verbs.errands import Errands
 from fjd.verbs.inorder import InOrder
@@ -216,7 +217,8 @@ class Batch:
                           f" {self.way_on()}")
             raise
         self.end()
-        self.dispatcher.tell_held(self.say)
+        for line in told_held(self.project):
+            self.say(line)
         return 0 if self.outcome.is_well else SOME_FAILED
 
     def words_to_hire(self) -> List[str]:
@@ -236,7 +238,7 @@ class Batch:
 
     def left(self) -> int:
         """How many jobs are to be run."""
-        return len(self.todo) + len(self.failed) + self.dispatcher.left()
+        return len(self.todo) + len(self.failed) + left(self.project)
 
     def run_jobs(self) -> None:
         if self.failed:

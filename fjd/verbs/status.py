@@ -8,7 +8,7 @@ import os
 import time
 from typing import Any, Dict, Iterator, List, Optional
 
-from fjd.counts import Counts, newest_counts
+from fjd.handover import Counts, newest_counts
 from fjd.members import FRESH, Here, is_at_work, seems_dead
 from fjd.names import Attempt, host_of, natural, new_id, printable
 from fjd.project import Project

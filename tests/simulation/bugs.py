@@ -10,6 +10,7 @@ from fjd.names import Attempt
 from fjd.project import NOW, Project
 from fjd.reclaim import Reclaimer
 from fjd.roles.dispatcher import Dispatcher
+from fjd.roles.firing import Dismissal
 from fjd.roles.worker import Worker
 
 from simulation import roles
@@ -128,10 +129,26 @@ def end_that_counts_although_its_worker_was_signalled():
 
 def end_that_counts_at_once():
     """No signal has come, so none will."""
-    return patch("fjd.roles.worker.DOUBT", 0.0)
+    return patch("fjd.roles.task.DOUBT", 0.0)
 
 
 # Each bug, what brings it out, and what the simulation says of it.
+def workers_are_told_once():
+    """All that are there know it; who would come now?"""
+    real = Dismissal.remaining
+
+    def remaining(dismissal):
+        workers = real(dismissal) if not dismissal.told else []
+        there = set(dismissal.project.pods())
+        return [w for w in dismissal.told.union(workers) if w in there]
+    return patch.object(Dismissal, "remaining", remaining)
+
+
+def what_lies_in_a_pod_is_not_looked_for():
+    """What was given out, runs."""
+    return patch.object(Project, "has_given_out", Project.running)
+
+
 def a_job_is_ended_and_not_an_attempt():
     """Of a stopped worker's job another attempt may run on the same host."""
     real = SimProcesses.end_trees
@@ -161,6 +178,9 @@ BUGS = [
     (end_that_counts_although_its_worker_was_signalled, ["logout"],
      "accepted what did not end"),
     (end_that_counts_at_once, ["logout"], "accepted what did not end"),
+    (workers_are_told_once, [], "workers were overlooked"),
+    (what_lies_in_a_pod_is_not_looked_for, ["stall"],
+     "jobs were overlooked"),
     (a_job_is_ended_and_not_an_attempt, ["hang"],
      "accepted what did not end"),
 ]

@@ -37,6 +37,7 @@ class Checks:
         self.fired = {}        # worker: when it was first told to leave now
         self.told = set()      # failed attempts that a dispatcher told of
         self.vanished = set()  # jobs of which a dispatcher said so
+        self.since = {}        # path: when it came there
 
     def demand(self, condition, what, *details):
         if not condition:
@@ -47,6 +48,7 @@ class Checks:
 
     def created(self, by, path, node, again):
         place, name = parts(path)
+        self.since[path] = self.world.now
         if place == name:
             return  # One of the project's directories.
         self.world.note("creates", by, place, name, again)
@@ -79,6 +81,7 @@ class Checks:
         elif (here != "jobqueue" or "~" in new) and not is_harmless:
             self.use(here, target)
         self.used.add(target)
+        self.since[target] = self.world.now
         if node.job is None:
             return
         node.job.path = target
@@ -165,6 +168,32 @@ class Checks:
             left = [run.attempt for run in owner.host.jobs]
             self.demand(source.attempt not in left, "given back beside its"
                         " own process", source)
+
+    # What a dispatcher claims
+
+    def says_that_no_job_is_left(self, since):
+        """It has looked since then; what came later it need not know of."""
+        places = [f"{ROOT}/jobqueue", f"{ROOT}/running", *self.pods()]
+        overlooked = [
+            path for place in places for path in self.seen(place, since)
+            if self.world.server.find(path).job]
+        self.demand(not overlooked, "jobs were overlooked", *overlooked)
+
+    def says_that_no_worker_is_left(self, since):
+        overlooked = self.seen(f"{ROOT}/jobpods", since)
+        self.demand(not overlooked, "workers were overlooked", *overlooked)
+
+    def pods(self):
+        place = f"{ROOT}/jobpods"
+        return [f"{place}/{name}" for name in self.world.server.listing(place)]
+
+    def seen(self, place, since):
+        """What whoever lists a directory after that has to see there."""
+        latest = since - self.world.home.listing
+        paths = [f"{place}/{name}"
+                 for name in self.world.server.listing(place)
+                 if not name.startswith(".")]
+        return [path for path in paths if self.since[path] < latest]
 
     # Jobs
 

@@ -9,7 +9,7 @@ import errno
 from fjd.files import STALE
 from fjd.members import BEAT
 from fjd.names import Attempt
-from fjd.roles.worker import DOUBT, SHORT_DOUBT
+from fjd.roles.task import DOUBT, SHORT_DOUBT
 
 from simulation.server import LEDGERS, USER
 

@@ -73,7 +73,9 @@ class SimAlarm:
     """fjd.wakeup.Alarm: nothing wakes a dispatcher before its time."""
 
     def __init__(self, process):
-        self.sleep = process.clock.sleep
+        self.process = process
+        self.steps = [process.world.now]  # when each of a dispatcher began
+        self.ending = 0  # that in which it said that no job is left
 
     def set(self):
         pass
@@ -82,7 +84,8 @@ class SimAlarm:
         pass
 
     def wait(self, seconds):
-        self.sleep(seconds)
+        self.process.clock.sleep(seconds)
+        self.steps.append(self.process.world.now)
         return set()
 
     doze = wait
@@ -92,33 +95,40 @@ def dispatcher(
         process, interval, keep_running=False, standby=True, once=False):
     """bin/fjd-dispatcher"""
     process.project.make_directories()
+    checks, alarm, tell = process.world.checks, SimAlarm(process), \
+        teller(process)
+
+    def say(text):
+        tell(text)
+        if text == "No (more) jobs.":
+            alarm.ending = len(alarm.steps)
+            checks.says_that_no_job_is_left(alarm.steps[-1])
+        elif " done, " in text:
+            checks.told.update(new.outcome.failed)
+            checks.vanished.update(
+                e.job for e in new.outcome.missing if e.event == VANISHED)
+
     new = new_dispatcher(
-        process.project, new_reclaimer(process), teller(process),
-        clock=process.clock, interval=interval, keep_running=keep_running,
-        alarm=SimAlarm(process),
-    )
+        process.project, new_reclaimer(process), say, clock=process.clock,
+        interval=interval, keep_running=keep_running, alarm=alarm)
     try:
         if standby or not new.succession.rival():
-            dispatch(process, new, once)
+            dispatch(new, once)
+            is_left_to_a_rival = len(alarm.steps) == alarm.ending + 1
+            if new.has_ended and not is_left_to_a_rival:
+                checks.says_that_no_worker_is_left(alarm.steps[-2])
     finally:
         new.succession.leave()
 
 
-def dispatch(process, new, once):
+def dispatch(new, once):
+    left = None if once else 0
     try:
         new.make_one_pass() if once else new.run()
     except KeyboardInterrupt:
-        tell(process, new, once)
+        new.close(new.say, False, False, left)
         raise
-    tell(process, new, once)
-
-
-def tell(process, new, once):
-    """How it went, to the user and to the next one."""
-    new.close(new.say, False, False, None if once else 0)
-    process.world.checks.told.update(new.outcome.failed)
-    process.world.checks.vanished.update(
-        e.job for e in new.outcome.missing if e.event == VANISHED)
+    new.close(new.say, False, False, left)
 
 
 def once(process, interval):

@@ -6,7 +6,7 @@ import pytest
 
 from helpers import Clock
 
-from fjd.counts import LISTING_SHARE, Tally, newest_counts
+from fjd.handover import LISTING_SHARE, Tally, newest_counts
 from fjd.ledger import DONE, Entry, FAILED, Ledger
 from fjd.members import enrol, myself
 from fjd.project import COUNTS

@@ -11,6 +11,7 @@ import pytest
 from helpers import Clock, jobs_in, ledger, log_of, repeat, wait_until
 
 from fjd.cli import patiently
+from fjd.find import left
 from fjd.members import (
     BEAT, MISSED, STANDBY, enrol, myself, start_time, stat_of,
 )
@@ -23,7 +24,8 @@ from fjd.roles.active import Succession
 from fjd.roles.dispatcher import Dispatcher
 from fjd.roles.interruption import GIVEN_UP, INTERRUPTED, MOST, SIGNALLED, SOON
 from fjd.roles.neighbours import Neighbours
-from fjd.roles.worker import DOUBT, SHORT_DOUBT, Worker
+from fjd.roles.task import DOUBT, SHORT_DOUBT
+from fjd.roles.worker import Worker
 from fjd.summary import Outcome
 from fjd.terminal import Terminal
 from fjd.verbs.audit import audit
@@ -149,7 +151,7 @@ def test_announcement_that_failed_is_made_again(
     project, new_worker, monkeypatch,
 ):
     worker = new_worker()
-    worker.withdraw()
+    worker.request.withdraw()
 
     def full(announcement):
         raise OSError(28, "No space left on device")
@@ -526,7 +528,7 @@ def test_new_job_during_the_farewell_is_counted_as_left(
     while not dispatcher.has_ended:
         clock.now += dispatcher.step()
     put("job1", TRUE)
-    assert dispatcher.left() == 1
+    assert left(project) == 1
 
 
 @pytest.mark.parametrize("place", [
@@ -633,7 +635,7 @@ def test_worker_that_can_start_nothing_lets_others_run_the_jobs(
         # None looks as if it were still being written.
         os.utime(project.path("jobqueue", f"job{number}"), (1, 1))
     worker, dispatcher = new_worker(), new_dispatcher()
-    worker.pace = 0.001  # It is given them all.
+    worker.request.pace = 0.001  # It is given them all.
     monkeypatch.setattr(worker.processes, "start", start)
     begun = clock.now
     while clock.now < begun + 600:
@@ -877,8 +879,8 @@ def test_job_removed_from_a_pod_is_cancelled(
     for number in range(3):
         put(f"job{number}", TRUE)
     worker, dispatcher = new_worker(), new_dispatcher()
-    worker.pace = 0.01
-    worker.withdraw()
+    worker.request.pace = 0.01
+    worker.request.withdraw()
     worker.announce()
     dispatcher.step()
     given = sorted(project.given(worker.id))

@@ -1,0 +1,42 @@
+"""What a worker asks for: so many jobs as last for a quarter of a second."""
+from typing import Optional
+
+from fjd.names import Announcement
+from fjd.project import Project
+
+HANDFUL = 0.25  # seconds that a handful of short jobs should last
+LARGEST = 256   # jobs
+SMOOTH = 0.5    # how much the last job counts in the average
+
+
+class Request:
+    """The announcements of one worker; at most one is out."""
+
+    def __init__(self, project: Project, worker: str) -> None:
+        self.project = project
+        self.worker = worker
+        self.number = 0
+        self.pace = HANDFUL  # mean seconds of a job
+        self.out: Optional[Announcement] = None
+
+    @property
+    def handful(self) -> int:
+        wanted = int(HANDFUL / max(self.pace, 1e-6))
+        return min(max(wanted, 1), LARGEST)
+
+    def announce(self) -> None:
+        """Say how many jobs would be welcome, unless that has been said."""
+        if not self.out:
+            self.number += 1
+            wanted = Announcement(self.worker, self.number, self.handful)
+            self.project.announce(wanted)
+            self.out = wanted
+
+    def withdraw(self) -> None:
+        out, self.out = self.out, None  # NFS: gone, perhaps, if this fails.
+        if out:
+            self.project.withdraw(out)
+
+    def has_run(self, seconds: float) -> None:
+        """A job has taken so long."""
+        self.pace += (min(seconds, 1.0) - self.pace) * SMOOTH

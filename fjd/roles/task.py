@@ -1,0 +1,56 @@
+"""What a worker knows of the job that it runs."""
+import signal
+from math import inf
+from typing import Any, Optional
+
+from fjd.jobfile import Job
+from fjd.ledger import Entry, FAILED, RETRIED
+from fjd.names import Attempt, host_of, Running
+from fjd.process import Ending
+
+KILLED = Ending(-signal.SIGKILL)
+# Statuses of a job that a signal ended, or one of its processes in a shell.
+DEATHS = {code for number in range(1, 65) for code in (-number, 128 + number)}
+DOUBT = 0.3     # seconds until such a death counts
+SHORT_DOUBT = 0.03  # until an end does that may be the answer to a signal
+
+
+class Task:
+    """The job that is running.
+
+    ending is set when its process has ended, entry when that counts.  start
+    and end are by the host's clock; begun, limit and certain (when the ending
+    counts) by its monotonic one.
+    """
+
+    def __init__(self, run: Running, start: float) -> None:
+        self.run = run
+        self.attempt = Attempt.parse(run.attempt)
+        self.start = start
+        self.end = self.begun = self.certain = 0.0
+        self.job = Job([], "")
+        self.limit = inf
+        self.ending: Optional[Ending] = None
+        self.entry: Optional[Entry] = None
+        self.is_recorded = self.is_logged = False
+
+    @property
+    def failure(self) -> str:
+        """What becomes of a job that has failed."""
+        is_left = self.attempt.n <= self.job.retries
+        return RETRIED if is_left else FAILED
+
+    def record(self, event: str, now: float, **more: Any) -> Entry:
+        """The line for the ledger, if that happens now."""
+        return Entry(
+            event, self.attempt.job, self.run.attempt,
+            host_of(self.run.worker), self.run.worker, self.start,
+            self.end or now, command=self.job.command, **more,
+        )
+
+
+def doubt_of(ending: Ending) -> float:
+    """Seconds until it counts: what ended it may come to its worker, too."""
+    if ending.status in DEATHS:
+        return DOUBT
+    return SHORT_DOUBT if ending.catches else 0.0
