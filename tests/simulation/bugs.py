@@ -9,11 +9,11 @@ from fjd.members import Identity
 from fjd.names import Attempt
 from fjd.project import NOW, Project
 from fjd.reclaim import Reclaimer
+from fjd.roles import dispatcher
 from fjd.roles.dispatcher import Dispatcher
 from fjd.roles.firing import Dismissal
 from fjd.roles.worker import Worker
 
-from simulation import roles
 from simulation.world import SimProcesses
 
 
@@ -77,7 +77,7 @@ def each_pass_is_a_beat():
         after = real(before, watch, now, clock)
         watch.next_beat = 0.0
         return after
-    return patch.object(roles, "resume", resume)
+    return patch.object(dispatcher, "resume", resume)
 
 
 def late_after_the_one_before():
@@ -91,7 +91,7 @@ def late_after_the_one_before():
             if gap > 1.5 * gaps.get(before.time, gap):
                 watch.seen.clear()
         return after
-    return patch.object(roles, "resume", resume)
+    return patch.object(dispatcher, "resume", resume)
 
 
 def processes_of_the_dead_are_left():
