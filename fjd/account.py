@@ -76,7 +76,8 @@ def fates(
         found.update({n: Entry(LEFT, a.job, n) for n, a in back.items()})
         rest = {n: a for n, a in rest.items() if n not in back}
     keys = {key_of(attempt.job) for attempt in rest.values()}
-    told, lost = history(project, keys, offsets), lost_records(project, keys)
+    # RACE: in this order, for a line may be read from now on.
+    lost, told = lost_records(project, keys), history(project, keys, offsets)
     for name, attempt in rest.items():
         key = key_of(attempt.job)
         found[name] = fate(project, attempt, told[key], lost[key])

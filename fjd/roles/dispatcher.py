@@ -333,10 +333,10 @@ class Dispatcher:
             return 0
         pods = {
             worker: sorted(self.project.given(worker) or [], key=given_order)
-            for worker in busy
+            for worker in sorted(busy)
         }
         moved = 0
-        for worker in idle:
+        for worker in sorted(idle):
             fullest = max(pods, key=lambda w: len(pods[w]), default="")
             behind = pods.get(fullest, [])
             half = len(behind) // 2

@@ -1,6 +1,7 @@
 """What became of jobs that no ledger says have ended."""
 import pytest
 
+from fjd import account
 from fjd.account import (
     Asked, CANCELLED, fates, is_before, LEFT, NO_RECORD, VANISHED,
 )
@@ -66,6 +67,24 @@ def test_an_end_without_a_line_is_found_where_it_lies(project, place, name):
     found = fate_of(project)
     assert (found.event, found.attempt, found.reason) == (
         place, name, NO_RECORD)
+
+
+@pytest.mark.parametrize("looks", [1, 2])
+def test_a_line_may_come_while_it_is_looked_for(
+    project, record, monkeypatch, looks,
+):
+    """NFS: what another host has written, is read some seconds later."""
+    def history(*arguments):
+        found = real(*arguments)
+        seen.append(found)
+        if len(seen) == looks:
+            record(DONE, OWED)
+        return found
+
+    real, seen = account.history, []
+    monkeypatch.setattr(account, "history", history)
+    make(project, DONE, OWED)
+    assert fate_of(project, name="a", worker="").event == DONE
 
 
 @pytest.mark.parametrize("name, worker", [
