@@ -2,8 +2,7 @@
 
 The protocol is described in project.py; the commands are in bin/.
 """
+from fjd.api import Project
 
-__version__ = "1.0.0"
+__version__ = "1.2.0.dev0"
 __all__ = ["Project"]
-
-from fjd.api import Project  # noqa: E402 - cli.py needs the version

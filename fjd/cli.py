@@ -17,7 +17,7 @@ from typing import (
     Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple,
 )
 
-from fjd import __version__, files
+from fjd import files
 from fjd.errors import BadUsage, FjdError, Hopeless, NotYours
 from fjd.files import FINAL, HINTS, is_ours
 from fjd.members import BEAT
@@ -44,6 +44,15 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Any:
         self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+
+
+class ShowVersion(argparse.Action):
+    """Print the version; only this looks which commit it is."""
+
+    def __call__(self, parser: Any, *others: Any) -> None:
+        from fjd.revision import version
+        show(version())
+        parser.exit()
 
 
 def default_project() -> str:
@@ -112,7 +121,9 @@ def new_parser(description: str, *options: Option) -> Parser:
         epilog="Jobs are files in ~/.fjd/P/jobqueue ($FJD_DIR names another"
         " place than ~/.fjd).",
     )
-    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument(
+        "--version", action=ShowVersion, nargs=0, default=argparse.SUPPRESS,
+        help="show program's version number and exit")
     add_options(parser, options)
     return parser
 

@@ -164,7 +164,7 @@ def all_modules():
         for name in names
         if name not in ("files.py", "bytecode.py")
         and "__" not in os.path.join(place, name)
-        and not name.endswith(".txt")
+        and not name.endswith((".txt", ".rst"))
     )
 
 

@@ -26,8 +26,8 @@ RULE = (
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_and_version_are_there(name):
     assert ok(name, "--help")[0].startswith(f"usage: {name} [-h]")
-    from fjd import __version__
-    assert ok(name, "--version") == [__version__]
+    from fjd.revision import version
+    assert ok(name, "--version") == [version()]
 
 
 @pytest.mark.parametrize("arguments, message", [

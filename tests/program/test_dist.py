@@ -10,12 +10,9 @@ import tarfile
 import pytest
 
 from helpers import ROOT, copy_of_project, run
+from test_manual import PAGES
 
 DATE = 1000000000
-PAGES = [
-    "man1/fjd.1", "man1/fjd-dispatcher.1", "man1/fjd-recruiter.1",
-    "man1/fjd-worker.1", "man7/fjd.7",
-]
 WHEELS = ["configparser2-4.0.0.tar.gz", "sh-1.14.2-py2.py3-none-any.whl"]
 WORDS = [b"\nLicense: MIT\n", b"Permission is hereby granted"]
 
@@ -128,7 +125,11 @@ def test_it_installs_without_network(clones, tmp_path, home):
     assert (result.returncode, result.stderr) == (0, "")
     assert "Missing" not in result.stdout
     local = home / ".local"
-    assert (local / "share" / "man" / "man7" / "fjd.7").exists()
+    for page in PAGES:
+        assert (local / "share" / "man" / page).exists()
+    pages = local / "lib" / "fjd" / "fjd" / "pages"
+    assert sorted(os.listdir(str(pages))) == sorted(
+        os.listdir(os.path.join(ROOT, "fjd", "pages")))
     assert run([str(local / "bin" / "fjd"), "--version"]).returncode == 0
 
 

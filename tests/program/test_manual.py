@@ -8,7 +8,11 @@ import pytest
 from helpers import ROOT, ok, run
 
 COMMANDS = ["fjd", "fjd-dispatcher", "fjd-recruiter", "fjd-worker"]
-PAGES = [f"man1/{name}.1" for name in COMMANDS] + ["man7/fjd.7"]
+TOPICS = sorted(
+    name[:-len(".rst")]
+    for name in os.listdir(os.path.join(ROOT, "fjd", "pages")))
+PAGES = [f"man1/{name}.1" for name in COMMANDS] + ["man7/fjd.7"] \
+    + [f"man7/fjd-{topic}.7" for topic in TOPICS]
 SECTIONS = [
     "NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS",
     "ENVIRONMENT", "FILES", "SEE ALSO",
@@ -84,15 +88,20 @@ def test_each_page_refers_to_the_others(place, page):
     assert sorted(refers + [page]) == sorted(PAGES)
 
 
-def test_readme_is_there_to_its_last_word(place):
-    page = read(place, "man7/fjd.7")
-    with open(os.path.join(ROOT, "README.rst"), encoding="utf-8") as file:
+@pytest.mark.parametrize("name, source", [
+    ("fjd", "README.rst"),
+    *((f"fjd-{topic}", f"fjd/pages/{topic}.rst") for topic in TOPICS),
+])
+def test_text_is_there_to_its_last_word(place, name, source):
+    page = read(place, f"man7/{name}.7")
+    with open(os.path.join(ROOT, source), encoding="utf-8") as file:
         text = file.read()
     titles = re.findall(r"^(.*)\n---+$", text, re.M)
-    assert len(titles) >= 10
+    assert len(titles) >= (10 if name == "fjd" else 4)
     for title in titles:
         assert f"\n.SH {title.upper()}\n" in page
-    assert "\nBSD, see \\fBLICENSE\\fP" in page
+    last = re.findall("[A-Za-z]+", text)[-1]
+    assert last in page.split("\n.SH SEE ALSO\n")[0][-60:]
     assert "``" not in page
 
 
