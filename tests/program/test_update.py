@@ -2,6 +2,7 @@
 
 The commit is taken from git: the last one before fjd/ had directories.
 """
+import glob
 import os
 import subprocess
 import sys
@@ -93,8 +94,7 @@ def test_what_an_older_fjd_run_has_left_is_resumed(home, versions, gates):
     process = versions("old")(
         "fjd", "run", "-j1", "--session", "process", "cat {} #", ":::",
         "/dev/null", gate)
-    run_of, = wait_until(lambda: os.listdir(str(home / ".fjd")))
-    place = str(home / ".fjd" / run_of)
+    place, = wait_until(lambda: glob.glob(str(home / ".fjd" / "run-*")))
     wait_until(lambda: len(os.listdir(place + "/done")) == 1
                and os.listdir(place + "/running"))
     process.terminate()
