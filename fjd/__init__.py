@@ -6,4 +6,4 @@ The protocol is described in project.py; the commands are in bin/.
 __version__ = "1.0.0"
 __all__ = ["Project"]
 
-from fjd.api import Project  # noqa: E402 - cli.py needs the version
+from fjd.api import Project  # noqa: E402 - options.py needs the version

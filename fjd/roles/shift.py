@@ -5,7 +5,7 @@ fjd-dispatcher is one shift; fjd run is one that brings its jobs along.
 import time
 from typing import Any, Callable, Dict, Optional, Set
 
-from fjd.cli import patiently
+from fjd.command import patiently
 from fjd.handover import leave_memory, recall, resume
 from fjd.members import STANDBY, Watch
 from fjd.progress import HowFar, Progress
