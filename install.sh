@@ -119,7 +119,7 @@ clean_up() {  # what this made in vain
 fill_stage() {
     lib=$stage/lib/fjd missing=''
     mkdir -p "$stage/bin" "$lib/wheels"
-    for module in $(cd "$here" && find fjd -name '*.py'); do
+    for module in $(cd "$here" && find fjd -name '*.py' -o -name '*.rst'); do
         mkdir -p "$lib/${module%/*}" && cp "$here/$module" "$lib/$module"
     done
     for cmd in fjd fjd-dispatcher fjd-recruiter fjd-worker; do

@@ -2,7 +2,7 @@
 import os
 from math import inf
 
-from fjd.cli import MOST_LOSSES
+from fjd.options import MOST_LOSSES
 from fjd.ledger import (
     CLEANED, DONE, Entry, FAILED, GIVEN_BACK, HEADER, LOST, RETRIED,
     SUPERSEDED, unescape,
