@@ -46,7 +46,7 @@ def run(main: Callable[[], Optional[int]]) -> None:
 
 
 def main_status(main: Callable[[], Optional[int]]) -> Any:
-    """What main() ends with, when all that it has printed is out."""
+    """Return the status of main() when all that it printed is written."""
     try:
         status = main()
     except SystemExit as ending:  # argparse: --help, or wrong usage.
@@ -57,7 +57,9 @@ def main_status(main: Callable[[], Optional[int]]) -> Any:
 
 
 def status_of(error: OSError) -> int:
-    """Say what went wrong; one that nobody can make sense of is raised."""
+    """Report an error, and return the exit status; raise it if its cause is
+    unknown.
+    """
     silence(sys.stdout)
     if not error.filename and error.errno in HOME_TROUBLES:
         error.filename = "standard output"
@@ -77,7 +79,7 @@ def status_of_shortage(error: Exception) -> int:
 
 
 def in_words(error: OSError) -> str:
-    """What an error is about, if that can be told, and why."""
+    """Return the subject of an error, if it has one, and the reason."""
     process = "a new process" if error.errno == errno.EAGAIN else ""
     about, why = error.filename or process, error.strerror or str(error)
     return f"{about}: {why}" if about else why
@@ -87,10 +89,11 @@ def patiently(
     step: Callable[[], float], say: Callable[[str], None], project: Project,
     clock: Any = time,
 ) -> Callable[[], float]:
-    """A step that is tried again while the home is full or does not answer.
+    """Return a step that is tried again while the home is full or does not
+    answer.
 
     Nothing is lost meanwhile: a step that fails leaves files where they are.
-    What waiting does not cure is Hopeless.
+    Hopeless: waiting does not cure the error.
     """
     device = project.device()
     said: Optional[Tuple[str, Optional[str]]] = None
@@ -135,12 +138,12 @@ def leave_job() -> None:
 
 
 def beside(name: str) -> str:
-    """The path of a command that lies beside this one."""
+    """Return the path of a command that lies beside this one."""
     return os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), name)
 
 
 def cpus() -> int:
-    """How many workers this machine should have when nobody says."""
+    """Return how many workers this machine has by default."""
     try:
         available = len(os.sched_getaffinity(0))
     except AttributeError:  # No Linux.

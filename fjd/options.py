@@ -5,6 +5,7 @@ A mistyped verb or option is one line with the nearest one that there is.
 import argparse
 import math
 import re
+import sys
 from typing import (
     Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple,
 )
@@ -34,6 +35,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *words: Any, **how: Any) -> None:
         self.known: List[str] = []  # options
+        self.words: List[str] = []  # to parse
         self.listing: Callable[[], str] = str  # what --help ends with
         super().__init__(*words, **how)
 
@@ -42,7 +44,8 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}{hint}\n")
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        found, others = self.parse_known_args(args, namespace)
+        self.words = sys.argv[1:] if args is None else list(args)
+        found, others = self.parse_known_args(self.words, namespace)
         if others:
             self.refuse(others, self.known)
         return found
@@ -93,7 +96,9 @@ def flag(*words: str, **how: Any) -> Option:
 
 
 def shared(*words: str, **how: Any) -> Option:
-    """May stand before or after a verb: no default hides what is set."""
+    """Accepted before and after the verb; SUPPRESS keeps the verb's default
+    from overwriting it.
+    """
     return option(*words, default=argparse.SUPPRESS, **how)
 
 
@@ -187,8 +192,7 @@ class ChooseVerb(argparse.Action):
     ) -> None:
         name, *words = values
         if name not in self.names:
-            near = nearest(name, self.names)
-            parser.error(f"there is no verb {name!r}{near}")
+            self.refuse(parser, name)
         verb = self.load(name)
         own = verb_parser(parser.prog, name, verb)
         found, others = own.parse_known_args(words)
@@ -199,6 +203,18 @@ class ChooseVerb(argparse.Action):
         namespace.verb, namespace.act = name, verb.act
         if namespace.project is None and PROJECT in verb.options:
             namespace.project = default_project()
+
+    def refuse(self, parser: Any, name: str) -> None:
+        """End with that verb, or with an option before it: its value is what
+        looks like a verb.
+        """
+        before = parser.words[:parser.words.index(name)]
+        options = [word for word in before if word.startswith("--")
+                   and word.partition("=")[0] not in parser.known]
+        if options:
+            parser.refuse(options, parser.known)
+        near = nearest(name, self.names)
+        parser.error(f"there is no verb {name!r}{near}")
 
 
 def verb_parser(command: str, name: str, verb: Verb) -> Parser:
@@ -240,7 +256,7 @@ def listed(groups: Groups, closing: str) -> str:
 def parsed(
     parser: Parser, words: Optional[List[str]] = None, **defaults: Any,
 ) -> argparse.Namespace:
-    """The command line; what is not given there, is as here."""
+    """Return the command line; defaults are for options not given there."""
     known = {"project": default_project(), "max_losses": MOST_LOSSES}
     return parser.parse_args(
         words, argparse.Namespace(**{**known, **defaults}))

@@ -14,7 +14,9 @@ YES = ("y", "yes")
 
 def teller(role: str, quiet: bool = False, stream: str = "stdout") \
         -> Callable[[str], None]:
-    """What says a line of progress, such as [fjd-dispatcher] text."""
+    """Return a function that prints a line of progress, such as
+    [fjd-dispatcher] text.
+    """
     def say(text: str) -> None:
         if not quiet:
             write_line(f"[{role}] {text}", stream)
@@ -22,7 +24,7 @@ def teller(role: str, quiet: bool = False, stream: str = "stdout") \
 
 
 def keep_last_words(project: Project, worker: str) -> None:
-    """Let what goes wrong with a hired worker be seen in its screenlog."""
+    """Point stderr of a hired worker at its screenlog."""
     log = files.open_own(project.worker_log(worker))
     os.dup2(log, sys.stderr.fileno())
     os.close(log)
@@ -31,8 +33,8 @@ def keep_last_words(project: Project, worker: str) -> None:
 def worker_teller(
     project: Project, worker: str, terminal: Terminal, is_hired: bool,
 ) -> Callable[[str], None]:
-    """The same for a worker, in its screenlog as well; who is hired, has
-    nobody on stdout unless that is a terminal.
+    """The same for a worker, in its screenlog as well. Nobody reads the
+    stdout of a hired worker unless that is a terminal.
     """
     log = files.open_own(project.worker_log(worker))
 
@@ -64,7 +66,9 @@ def show(line: str, stream: str = "stdout") -> None:
 
 
 def show_bytes(data: bytes, is_more: bool = False) -> None:
-    """What jobs print, and names, as they are; at once unless more comes."""
+    """Print the output of jobs, or names, as they are; at once unless more
+    comes.
+    """
     if sys.stdout:
         sys.stdout.buffer.write(data)
     if sys.stdout and not is_more:
@@ -72,7 +76,7 @@ def show_bytes(data: bytes, is_more: bool = False) -> None:
 
 
 def write_line(line: str, stream: str = "stdout") -> None:
-    """The same at once; if the stream is gone, it is no harm."""
+    """The same at once; a stream that is gone is harmless."""
     file = getattr(sys, stream)
     try:
         show(line, stream)
@@ -91,7 +95,9 @@ def complain(message: str, hint: str = "") -> None:
 
 
 def silence(stream: Any) -> None:
-    """Nobody reads it any more, nor what Python would flush at its end."""
+    """The reader is gone: point the stream at /dev/null so that the flush at
+    exit cannot fail.
+    """
     try:
         if stream:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -108,7 +114,7 @@ def told(names: Sequence[str]) -> str:
 
 
 def typed_lines() -> Iterator[str]:
-    """Those on standard input, each as soon as it is complete."""
+    """Yield the lines of standard input, each as soon as it is complete."""
     for line in sys.stdin.buffer if sys.stdin else []:
         if b"\0" in line:
             raise BadUsage("standard input: NUL bytes; one item a line is"

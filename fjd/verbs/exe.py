@@ -38,7 +38,7 @@ OPTIONS = (
     OWN, SESSION, QUIET, option("workers", nargs="?", **NUMBER),
 )
 HOW = {"prog": "fjd"}
-# What only fjd run has.
+# the options that only fjd run has
 DEFAULTS: Dict[str, Any] = {
     "is_local": False, "in_order": False, "resume": False, "dry_run": False,
 }

@@ -3,8 +3,8 @@
 GROUPS has a line for each verb: its name and its summary.  The verb put is
 the module fjd.verbs.put, and only the module of the wanted verb is imported.
 Its docstring is the text of --help, which begins with the summary; OPTIONS
-are its options, act(options) does it and returns the exit status, and HOW,
-if it is there, has more for its parser.
+are its options, act(options) runs it and returns the exit status (None is 0),
+and HOW, which few have, has more arguments for its parser.
 """
 import sys
 from typing import Any, List
@@ -72,7 +72,7 @@ def parsed(parser: Parser, words: List[str]) -> Any:
 
 
 def is_one_shot(words: List[str]) -> bool:
-    """Whether --exe comes before the first verb, if there is one."""
+    """Return whether --exe comes before the first verb, or there is none."""
     verbs = [i for i, word in enumerate(words) if word in NAMES]
     before = words[:verbs[0]] if verbs else words
     return any(word.partition("=")[0] == "--exe" for word in before)

@@ -34,9 +34,11 @@ def test_what_is_near(word, said):
 
 
 @pytest.mark.parametrize("words, said", [
-    (["og"], "there is no verb 'og' (did you mean go?)"),
+    (["goo"], "there is no verb 'goo' (did you mean go?)"),
     (["sleep"], "there is no verb 'sleep' (see --help)"),
     (["--loudy", "go"], "unrecognized arguments: --loudy (did you mean"
+     " --loudly?)"),
+    (["--loudy", "x", "go"], "unrecognized arguments: --loudy (did you mean"
      " --loudly?)"),
     (["go", "--slwoly"], "unrecognized arguments: --slwoly (did you mean"
      " --slowly?)"),
