@@ -94,11 +94,12 @@ def hint(options: Any) -> List[str]:
     first, *others = options.words
     usual = options.project == home.default_project()
     start = "fjd put" if usual else f"fjd put --project {options.project}"
+    command = " ".join(options.words)
     if not any(map(os.path.lexists, options.words)):
-        command = " ".join([first, *others])
-        name = name_for(command)
-        lines = ["To add a command, type:",
-                 f"{start} --name {name} {shlex.quote(command)}"]
+        name, word = name_for(command), shlex.quote(command)
+        lines = ["To add a command, type:", f"{start} --name {name} {word}"]
+        if not command.strip() or command[0] == "-":
+            return []  # Put refuses it, or takes it for an option.
     elif not others and is_list(first):
         lines = ["To add each line of it as a command, type:",
                  f"{start} < {shlex.quote(first)}"]

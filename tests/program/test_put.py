@@ -107,6 +107,12 @@ def test_command_without_a_name_is_told_how_to_be_put(project, words, hint):
     assert again.returncode == 0
 
 
+@pytest.mark.parametrize("words", [["--", "-f"], [" "], ["a\nb"]])
+def test_no_hint_that_would_not_work(project, words):
+    result = fjd("fjd", "put", *words)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("name, hint", [
     ("list", "fjd put < list"), ("my list", "fjd put < 'my list'"),
 ])
