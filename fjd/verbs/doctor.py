@@ -2,9 +2,9 @@
 
 Check what fjd depends on, here and on the given hosts: ssh, the shared home
 and how long a file takes there and back, free space, the clock, Python, the
-load, screen or tmux. Each line begins with ok, warn or FAIL, and ends with
-what to do. The exit code is 1 if a line is a FAIL, and 3 if a host could not
-be asked.
+load, screen or tmux. Each line begins with ok, warn or FAIL. A line with warn
+or FAIL ends with the remedy. The exit code is 1 if a check fails, and 3 if a
+host is unreachable.
 
 Keys of the objects that --json prints: host, check, state, found, todo.
 

@@ -6,7 +6,7 @@ Each line is one end, the first end first. The columns are separated by tabs:
     job         its name
     attempt     the name of the attempt
     host        where it ran
-    worker      who ran it
+    worker      the worker that ran it
     start, end  seconds since 1970
     status      exit N, or signal N; - if it did not run to its end
     cpu         seconds
@@ -19,7 +19,7 @@ Each line is one end, the first end first. The columns are separated by tabs:
     lost        its worker died
     given-back  its worker had to leave, or the file was half written
     retried     it is tried again
-    superseded  it ended after the job had been given to another worker
+    superseded  it ended when another worker had been given the job
     cleaned     a person removed it
 
 With --joblog, Exitval is -1 for a job that failed without a status.
