@@ -7,7 +7,7 @@ import os
 import time
 from typing import Iterator, List, NamedTuple, Optional
 
-from fjd import cli
+from fjd import home
 from fjd.errors import BadJob, BadUsage
 from fjd.ledger import Entry
 from fjd.names import host_of, new_token, Stamps
@@ -49,8 +49,8 @@ class Project:
     """
 
     def __init__(self, name: str = "") -> None:
-        self.name = name or cli.default_project()
-        self.project = cli.open_project(self.name, lambda line: None)
+        self.name = name or home.default_project()
+        self.project = home.open_project(self.name, lambda line: None)
         self.stamps = Stamps(new_token(time.time()))
 
     def put(

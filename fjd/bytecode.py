@@ -106,7 +106,7 @@ def write_missing():
     """Write that of this Python, if it has none and wants some."""
     place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     is_wanted = "PYTHONDONTWRITEBYTECODE" not in os.environ
-    if is_wanted and is_stale(os.path.join(place, "fjd", "cli.py")):
+    if is_wanted and is_stale(os.path.join(place, "fjd", "command.py")):
         write_all(place)
 
 

@@ -1,6 +1,6 @@
 """What can go wrong, one class for each thing a user can do about it.
 
-The exit codes are those of the README's table; cli.run() alone turns an
+The exit codes are those of the README's table; command.run() alone turns an
 error into text and status.  An OSError that nobody expected is os.EX_IOERR.
 """
 import os

@@ -23,7 +23,7 @@ The grammar of the names is in names.py.
     dispatchers/<dispatcher>.<stamp>.seen
                                what one has left to the next (memory.py)
     dispatchers/<dispatcher>.<stamp>.counts
-                               how many there were of what (counts.py)
+                               how many there were of what (handover.py)
     dispatchers/<number>.claim which fjd run puts jobs here (claim.py)
     list                       what fjd run was asked for (runs.py); written
                                whole

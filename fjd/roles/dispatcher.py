@@ -8,7 +8,7 @@ fjd-dispatcher, fjd run and the simulation all run this one.
 import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
-from fjd.cli import patiently
+from fjd.command import patiently
 from fjd.find import count, GIVEN_OUT
 from fjd.handover import leave_memory, Memory, recall, resume, Tally
 from fjd.members import BEAT, is_late, STANDBY, Watch

@@ -1,21 +1,44 @@
-"""Whether every job is accounted for, as far as the files can prove it.
+"""Check that no job was lost.
 
-Jobs move while this looks.  So it looks in the order against which they go
-(ended, ledgers, waiting, held, running, given), opens what seems to be
-missing, and says nothing that a second look does not find again.
+Compare the job directories with the ledgers. Every job must lie in exactly
+one place, and every end must be recorded once. Each job that breaks a rule is
+named with the rule, and the exit code is 1.
+
+An attempt without a ledger entry is reported, too, but is no error.
 """
+# Jobs move while this looks.  So it looks in the order against which they go
+# (ended, ledgers, waiting, held, running, given), opens what seems to be
+# missing, and says nothing that a second look does not find again.
 from collections import defaultdict
-from typing import Dict, Iterator, List, Set, Tuple
+from typing import Any, Dict, Iterator, List, Set, Tuple
 
-from fjd.find import files_in, Found
+from fjd import home, output
+from fjd.find import files_in, Found, STATES
 from fjd.ledger import (
     CLEANED, GIVEN_BACK, LOST, read_entries, RETRIED, SUPERSEDED,
 )
-from fjd.members import Here, MISSED, seems_dead
+from fjd.members import Here, MISSED, myself, seems_dead
 from fjd.names import Attempt, printable
+from fjd.options import PROJECT
 from fjd.project import ENDED, Project
+from fjd.verbs.overview import COUNTS
 
 EXCUSES = (LOST, RETRIED, GIVEN_BACK, CLEANED)
+OPTIONS = (PROJECT,)
+
+
+def act(options: Any) -> int:
+    project = home.visit_project(options.project, output.teller("fjd"))
+    look, findings = audit(project, myself())
+    for finding in findings:
+        output.show(finding)
+    for path in look.lost_records():
+        output.show(f"{printable(path)}: record lost: no ledger says that it"
+                    " ended")
+    counts = COUNTS.format(
+        **{state: look.counts[place] for place, state in STATES.items()})
+    output.show(f"{counts}: {len(findings)} not accounted for")
+    return 1 if findings else 0
 
 
 class Look:

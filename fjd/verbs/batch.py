@@ -8,123 +8,32 @@ import os
 import signal
 import time
 from collections import deque
-from contextlib import contextmanager
-from threading import Timer
-from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Set
+from typing import Any, Callable, Deque, Dict, List, Set
 
-from fjd import cli
 from fjd.account import Asked
-from fjd.errors import BadUsage, Busy, Hopeless, SOME_FAILED
+from fjd.command import beside, cpus
+from fjd.errors import Busy, Hopeless, SOME_FAILED
 from fjd.find import left
 from fjd.hosts.session import PROCESS
-from fjd.joblist import Listed, listed, not_done
+from fjd.joblist import Listed, not_done
 from fjd.members import HIRING
 from fjd.names import new_token, printable, Stamps
 from fjd.newjob import of_command
-from fjd.ownership import Survey
+from fjd.options import MOST_LOSSES
+from fjd.output import teller
 from fjd.progress import Progress
 from fjd.project import ENDED, LIST, Project
 from fjd.reclaim import new_reclaimer
 from fjd.roles.dispatcher import new_dispatcher
 from fjd.roles.hiring import Hiring
-from fjd.summary import call_back, pasteable, told_held
+from fjd.summary import pasteable, told_held
+from fjd.verbs.change import Errands
 from fjd.verbs.claim import Claim
-from fjd.verbs.errands import Errands
 from fjd.verbs.inorder import InOrder
 from fjd.verbs.runs import Runs
 from fjd.wakeup import Alarm, LEAVE
 
 SLICE = 0.05  # seconds to put jobs, before some are given out
-PATIENCE = 1.0  # seconds without a line, which a person does not notice
-
-
-def run_list(
-    options: Any, text: str, commands: Iterable[str], directory: str,
-) -> int:
-    """Run these commands, of what was typed as text; 3 if some are not
-    done.
-    """
-    place = os.path.realpath(directory)
-    say = cli.teller("fjd", stream="stderr")
-    with patience(options) as ready:
-        jobs = list(listed(filter(str.strip, commands), place))
-        runs = Runs(cli.home(), text, place, jobs)
-        if options.dry_run:
-            return print_commands(jobs, project_to_resume(runs, options))
-        if not (jobs or options.resume):
-            say("Nothing to do.")
-            return 0
-        name = options.project or own_project(runs, options)
-        batch = Batch(cli.open_project(name, say), jobs, directory, options)
-        status = batch.run(runs, ready)
-    if options.callback:
-        call_back(options.callback, name, batch.outcome)
-    return status
-
-
-@contextmanager
-def patience(options: Any) -> Iterator[Callable[[], None]]:
-    """Say after a second what takes so long; call what this yields when that
-    is ready.
-    """
-    say = cli.teller("fjd", options.quiet, "stderr")
-    text = "Looking which jobs of the list are done ..."
-    timer = Timer(PATIENCE, say, [text])
-
-    def ready() -> None:
-        timer.cancel()
-        if timer.is_alive():
-            timer.join()  # No line of it comes between later ones.
-
-    if options.resume:
-        timer.start()
-    try:
-        yield ready
-    finally:
-        ready()
-
-
-def own_project(runs: Runs, options: Any) -> str:
-    """That of the run to go on with, or a new one."""
-    say = cli.teller("fjd", options.quiet, "stderr")
-    token, name = new_token(time.time()), ""
-    while not name:
-        # RACE: a run that has just begun is found when we look again.
-        name = project_to_resume(runs, options)
-        if not name:
-            Survey(say).claim_home(cli.home())
-            name = runs.begin(token)
-    return name
-
-
-def project_to_resume(runs: Runs, options: Any) -> str:
-    """The project to go on with; "" if there is none."""
-    if options.project or not options.resume:
-        runs.look()
-        return options.project if options.resume else ""
-    say = cli.teller("fjd", options.quiet, "stderr")
-    jobs, place = len(runs.asked.marks), printable(runs.asked.directory)
-    name, shared = runs.best()
-    if name:
-        known = f", which has {shared} of {jobs} command(s)" * bool(jobs)
-        say(f'Resuming project "{name}"{known}.')
-    elif jobs:
-        say(f"Nothing of this list was begun in {place}: all of it is run.")
-    else:
-        raise BadUsage("--resume: nothing of this command was begun in"
-                       f" {place}", "type it with its list")
-    return name
-
-
-def print_commands(jobs: List[Listed], name: str) -> int:
-    """Those that would be run, if that project goes on."""
-    if name and os.path.isdir(cli.named_project(name).root):
-        new, failed, _ = not_done(cli.named_project(name), jobs)
-        marks = failed.keys() | {job.mark for job in new}
-        jobs = [job for job in jobs if job.mark in marks]
-    lines = [os.fsencode(job.command) + b"\n" for job in jobs]
-    cli.show_bytes(b"".join(lines))
-    return 0
 
 
 class Batch:
@@ -143,11 +52,11 @@ class Batch:
         self.project = project
         self.directory = directory
         self.options = options
-        self.tell = cli.teller("fjd", stream="stderr")
+        self.tell = teller("fjd", stream="stderr")
         progress = Progress(not options.quiet)
         self.say = progress.above(
-            cli.teller("fjd", options.quiet, stream="stderr"))
-        reclaimer = new_reclaimer(project, self.say, cli.MOST_LOSSES)
+            teller("fjd", options.quiet, stream="stderr"))
+        reclaimer = new_reclaimer(project, self.say, MOST_LOSSES)
         self.is_stopping = False
         self.hiring = Hiring(
             self.words_to_hire, is_apart=True, is_quiet=True)
@@ -225,12 +134,12 @@ class Batch:
         """What to tell fjd-recruiter."""
         options, number = self.options, self.options.workers
         if options.project is None:
-            number = min(number or cli.cpus(), max(1, self.left()))
+            number = min(number or cpus(), max(1, self.left()))
         words = [str(number) if number else "--local-only"]
         session = options.session or PROCESS
         if not (number or options.is_local) and self.has_hosts():
             words, session = [], options.session
-        return [cli.beside("fjd-recruiter"), "--project", self.project.name,
+        return [beside("fjd-recruiter"), "--project", self.project.name,
                 *(["--session", session] if session else []), "hire", *words]
 
     def has_hosts(self) -> bool:

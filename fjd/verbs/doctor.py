@@ -1,36 +1,38 @@
-"""Whether fjd will work on this host and on others, and what to do if not.
+"""Test whether fjd will work.
 
-A look is a generator of findings; an error that it meets is one as well.  On
-another host `fjd doctor --json` looks, called through ssh as hire calls.
+Check what fjd depends on, here and on the given hosts: ssh, the shared home
+and how long a file takes there and back, free space, the clock, Python, the
+load, screen or tmux. Each line begins with ok, warn or FAIL. A line with warn
+or FAIL ends with the remedy. The exit code is 1 if a check fails, and 3 if a
+host is unreachable.
+
+Keys of the objects that --json prints: host, check, state, found, todo.
+
+Example:
+    fjd doctor node2 node3
 """
+# On another host `fjd doctor --json` looks, called through ssh as hire calls.
+import argparse
 import json
 import os
 import re
-import sys
-import tempfile
-import time
-from typing import Any, Iterable, Iterator, List, NamedTuple
+from typing import Any, Iterable, Iterator, List
 
-from fjd import cli, files
-from fjd.errors import FjdError, Unavailable
+from fjd import home, output
+from fjd.command import beside
+from fjd.errors import FjdError, SOME_FAILED
 from fjd.hosts import latency
-from fjd.hosts.conf import Host, LOCALHOST
-from fjd.hosts.session import PROCESS, Sessions, SOCKETS
+from fjd.hosts.conf import checked, Host, LOCALHOST, read_hosts
 from fjd.hosts.ssh import Answer, Errand, run_there
-from fjd.names import printable
-from fjd.ownership import shared_by_groups
+from fjd.members import myself
+from fjd.options import flag, option, PROJECT
+from fjd.process import WITNESS
 from fjd.project import Project
+from fjd.verbs import checks
+from fjd.verbs.checks import FAIL, Finding, Findings, OK
 
-OK, WARN, FAIL = "ok", "warn", "FAIL"
 HOME, HOSTS, SSH = "home", "hosts", "ssh"
 LIST = re.compile(r'\[\{"state": .*\}\]')  # among what login scripts print
-LATE = 10.0       # seconds for a file to go there and back
-CLOCK_OFF = 2.0   # seconds; some servers tell whole ones only
-PATIENCE = 10.0   # seconds for a session to do something
-LITTLE, FEW = 10**8, 10**4  # bytes, and files
-TIDY = "try: remove what you no longer need from done, failed and joblogs"
-ELSEWHERE = "try: set FJD_DIR to a place on another file system"
-CACHES = "try: mount with acdirmax=3 (nfs), or dcache_timeout=3 (sshfs)"
 CURES = {  # of what is said through ssh
     "Permission denied (": ", or put a key into ~/.ssh/authorized_keys",
     "no Python": ", or name one in remote.conf, python: /path/to/python3",
@@ -38,28 +40,51 @@ CURES = {  # of what is said through ssh
 }
 
 
-class Finding(NamedTuple):
-    """How it is, what to do about it, and what was looked at where."""
-
-    state: str
-    found: str
-    todo: str = ""
-    check: str = ""
-    host: str = LOCALHOST
-
-    @property
-    def line(self) -> str:
-        host = "" if self.host == LOCALHOST else f"{self.host}: "
-        todo = self.todo and f"; {self.todo}"
-        text = f"{host}{self.check}: {self.found}{todo}"
-        return f"{self.state:6}{printable(text)}"
+def host_called(text: str) -> Host:
+    try:
+        return Host(checked("name", text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error))
 
 
-Findings = Iterator[Finding]
+OPTIONS = (
+    PROJECT,
+    option("hosts", metavar="HOST", nargs="*", type=host_called,
+           help="another machine, as ssh takes it (default: the hosts of the"
+           " project's remote.conf, if it has one)"),
+    flag("--json", help="print a list of objects"),
+)
 
 
-def judged(is_well: bool, text: str, todo: str = "") -> Finding:
-    return Finding(OK, text) if is_well else Finding(WARN, text, todo)
+def act(options: Any) -> int:
+    caller = os.environ.pop(WITNESS, "")
+    project = home.named_project(options.project)
+    hosts = [] if caller else wanted_hosts(project, options.hosts)
+    found = []
+    for finding in examine(project, caller, hosts):
+        found.append(finding)
+        if not options.json:
+            output.show(finding.line)
+    if options.json:
+        output.show(json.dumps([finding._asdict() for finding in found]))
+    failed = {finding.check for finding in found if finding.state == FAIL}
+    return SOME_FAILED if failed & {HOSTS, SSH} else int(bool(failed))
+
+
+def wanted_hosts(project: Project, named: List[Host]) -> Iterator[Host]:
+    """The other hosts: those that were named, else those of remote.conf."""
+    here = myself().host
+    known = read_hosts(project, here) or []
+    hosts = [as_known(host, known) for host in named] or known
+    for host in hosts:
+        if host.seen_from(here).name != LOCALHOST:
+            yield host
+
+
+def as_known(host: Host, known: List[Host]) -> Host:
+    """The same, with all that remote.conf says of it."""
+    same = [other for other in known if other.is_same(host.address)]
+    return (same + [host])[0]._replace(name=host.name)
 
 
 def examine(project: Project, caller: str, hosts: Iterable[Host]) -> Findings:
@@ -68,12 +93,14 @@ def examine(project: Project, caller: str, hosts: Iterable[Host]) -> Findings:
     caller is the witness of a host that asks us, or "".  Without the home
     there is nothing more to look at.
     """
-    home = os.path.dirname(project.root)
+    top = os.path.dirname(project.root)
     for check, look in [
-        ("python", look_at_python()), ("load", look_at_load()),
-        (HOME, look_at_project(project, caller)),
-        ("room", look_at_room(project.root)), (HOME, look_at_files(home)),
-        ("clock", look_at_clock(home)), ("session", look_at_sessions(home)),
+        ("python", checks.look_at_python()), ("load", checks.look_at_load()),
+        (HOME, checks.look_at_project(project, caller)),
+        ("room", checks.look_at_room(project.root)),
+        (HOME, checks.look_at_files(top)),
+        ("clock", checks.look_at_clock(top)),
+        ("session", checks.look_at_sessions(top)),
         (HOSTS, ask(project, hosts)),
     ]:
         for finding in with_errors(look):
@@ -92,125 +119,9 @@ def with_errors(look: Findings) -> Findings:
         yield Finding(FAIL, f"{name}: {error.strerror}")
 
 
-def look_at_python() -> Findings:
-    version = ".".join(map(str, sys.version_info[:3]))
-    yield Finding(OK, f"{version} ({sys.executable})")
-
-
-def look_at_load() -> Findings:
-    try:
-        load, cpus = os.getloadavg()[0], os.cpu_count() or 1
-    except (AttributeError, OSError):
-        return  # This system does not tell.
-    yield judged(
-        load <= cpus, f"{load:.1f} on {cpus} CPUs", "try: fewer workers")
-
-
-def look_at_project(project: Project, caller: str) -> Findings:
-    """Whether it is the caller's, and the project in it ours alone."""
-    if caller:
-        cli.see_witness(project.name, caller)
-    said: List[str] = []
-    cli.open_project(project.name, said.append)
-    yield from (Finding(WARN, text.rstrip(".")) for text in said)
-    for warning in shared_by_groups(project.root):
-        yield Finding(WARN, str(warning), warning.hint)
-    if not caller:
-        return
-    seconds = latency.measure(project, caller)
-    text = f"shared; a file went there and back in {seconds:.1f} s"
-    if seconds > latency.PATIENCE:
-        text = f"no file went there and back in {latency.PATIENCE:.0f} s"
-        raise FjdError(text, CACHES)
-    yield judged(seconds <= LATE, text, CACHES)
-
-
-def look_at_room(root: str) -> Findings:
-    disk = os.statvfs(root)
-    room = disk.f_bavail * disk.f_frsize
-    number = disk.f_favail if disk.f_files else FEW  # Not all count them.
-    text = f"{room // 10**6} MB"
-    text += f" and {number} files" if disk.f_files else ""
-    if not room or not number:
-        raise FjdError(text, TIDY)
-    yield judged(room >= LITTLE and number >= FEW, text, TIDY)
-
-
-def scratch(home: str) -> Any:
-    """A directory for a while, beside the projects."""
-    return tempfile.TemporaryDirectory(prefix=".doctor-", dir=home)
-
-
-def look_at_files(home: str) -> Findings:
-    with scratch(home) as place:
-        wrong = ", ".join(misbehaving(place))
-    if wrong:
-        raise FjdError(f"{wrong}: not as POSIX has it", ELSEWHERE)
-    yield Finding(OK, "O_EXCL, append, mkdir, rename and rmdir behave")
-
-
-def misbehaving(place: str) -> List[str]:
-    """Which of the calls that all steps rely on do not what they should."""
-    source, pod = os.path.join(place, "job"), os.path.join(place, "pod")
-    target = os.path.join(pod, "job")
-    behave = {
-        "O_EXCL": files.create(source) and not files.create(source),
-        "append": appended(source, b"x\n") == b"x\n",
-        "mkdir": files.make_directory(pod) and not files.make_directory(pod),
-        "rename": files.move(source, target) and not files.is_there(source)
-        and files.is_there(target),
-        "rmdir": not files.remove_directory(pod),  # It is not empty.
-    }
-    return [call for call in behave if not behave[call]]
-
-
-def appended(path: str, line: bytes) -> bytes:
-    descriptor = files.open_own(path)
-    files.append(path, descriptor, line)
-    files.close(descriptor)
-    return files.read(path)[1]
-
-
-def look_at_clock(home: str) -> Findings:
-    """fjd compares no clocks, but people do."""
-    with scratch(home) as place:
-        path = os.path.join(place, "now")
-        before = time.time()
-        files.create(path, "\n")
-        written, after = files.status(path).st_mtime, time.time()
-    off = max(before - written, written - after)
-    yield judged(
-        off < CLOCK_OFF, f"{max(0, off):.0f} s off the file server's",
-        "try: timedatectl set-ntp true, or times in the ledger look odd")
-
-
-def look_at_sessions(home: str) -> Findings:
-    """Whether workers can have what hire looks for first."""
-    sessions = Sessions("", lambda text: None)
-    while not has_run(sessions, home):
-        why = f"{sessions.kinds[0]}: nothing is run in its session"
-        sessions.fall_back(Unavailable(why, SOCKETS))
-    kind, hints = sessions.kinds[0], list(sessions.lacking.values())
-    why = f" ({'; '.join(sessions.lacking)})" if hints else ""
-    yield judged(kind != PROCESS, f"workers live in {kind}{why}", *hints[:1])
-
-
-def has_run(sessions: Sessions, home: str) -> bool:
-    """Whether something is run in the best of them that can be had."""
-    with scratch(home) as place:
-        sessions.start(
-            os.path.basename(place).lstrip("."),
-            ["mkdir", os.path.join(place, "mark")], os.devnull,
-            dict(os.environ), "/")
-        deadline = time.monotonic() + PATIENCE
-        while not files.names(place) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return bool(files.names(place))
-
-
 def ask(project: Project, hosts: Iterable[Host]) -> Findings:
     """What is found on other hosts, each looking for itself."""
-    argv = [cli.beside("fjd"), "--project", project.name, "doctor", "--json"]
+    argv = [beside("fjd"), "--project", project.name, "doctor", "--json"]
     errands = [Errand(host, host.directory or "/", argv) for host in hosts]
     if not errands:
         return

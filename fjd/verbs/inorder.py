@@ -4,9 +4,9 @@ import time
 from collections import deque
 from typing import Dict, Iterable, List, Set
 
-from fjd import cli
 from fjd.joblist import mark_of
 from fjd.names import Attempt
+from fjd.output import show_bytes
 from fjd.progress import Progress
 from fjd.project import ENDED, Project
 
@@ -63,4 +63,4 @@ class InOrder:
             return  # It has printed nothing.
         job = re.escape(attempt.job).encode()
         self.progress.clear()
-        cli.show_bytes(re.sub(NOTE % job, b"", data))
+        show_bytes(re.sub(NOTE % job, b"", data))

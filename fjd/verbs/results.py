@@ -1,22 +1,64 @@
-"""The ledgers of all hosts as one table, in the order in which jobs ended.
+"""Print how each job ended.
 
-Each ledger is in that order already, so they are merged while they are read:
-that needs a part of each in memory, and the names of attempts that went back.
-An end that was recorded, and did not come about, is no result (summary.py).
+Each line is one end, the first end first. The columns are separated by tabs:
+
+    event       done or failed
+    job         its name
+    attempt     the name of the attempt
+    host        where it ran
+    worker      the worker that ran it
+    start, end  seconds since 1970
+    status      exit N, or signal N; - if it did not run to its end
+    cpu         seconds
+    peak        KiB of memory, at least the 20,000 or so of a worker itself
+    command     what was run
+    reason      why it failed
+
+--all adds these events:
+
+    lost        its worker died
+    given-back  its worker had to leave, or the file was half written
+    retried     it is tried again
+    superseded  it ended when another worker had been given the job
+    cleaned     a person removed it
+
+With --joblog, Exitval is -1 for a job that failed without a status.
 """
+# Each ledger is in that order already, so they are merged while they are
+# read: that needs a part of each in memory, and the names of attempts that
+# went back.  An end that was recorded, and did not come about, is no result
+# (summary.py).
 import heapq
 import json
-from typing import Iterator, Set
+import os
+from typing import Any, Iterator, Set
 
+from fjd import home, output
 from fjd.ledger import (
     DONE, Entry, HEADER, LOST, line_of, read_entries, RETRIED, SUPERSEDED,
 )
+from fjd.options import flag, option, PROJECT
 from fjd.project import ENDED, Project
 
 ENDS = tuple(f"{event}\t" for event in ENDED)
 BACK = tuple(f"{event}\t" for event in (LOST, SUPERSEDED, RETRIED))
 JOBLOG = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal" \
     "\tCommand\n"
+OPTIONS = (
+    PROJECT,
+    option("--json", dest="form", action="store_const", const="json",
+           help="print an object in each line"),
+    option("--joblog", dest="form", action="store_const", const="joblog",
+           help="print the format of GNU parallel's --joblog"),
+    flag("--all", help="print also attempts that did not end for good"),
+)
+
+
+def act(options: Any) -> None:
+    project = home.visit_project(options.project, output.teller("fjd"))
+    forms = {"json": as_json, "joblog": as_joblog, None: as_table}
+    for line in forms[options.form](results(project, options.all)):
+        output.show_bytes(os.fsencode(line), is_more=True)
 
 
 def results(project: Project, has_all: bool = False) -> Iterator[Entry]:

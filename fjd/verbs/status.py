@@ -1,86 +1,56 @@
-"""How things stand, in one screen: for people, or as JSON.
+"""Show how many jobs wait, run and have ended.
 
-Names are counted by listing them.  Only where a dispatcher at work has counted
-very many (counts.py), these counts are believed.  All times are the file
-server's.
+Show also what runs where, the workers of each host, the rate, the time left,
+and what is wrong.
+
+With 10,000 jobs or more, the numbers of those that wait and have ended come
+from the active dispatcher, which counts them every 10 seconds. Fewer jobs are
+counted now.
+
+Keys of the object that --json prints:
+
+    project, time
+    waiting, held, given, running, done, failed
+                 numbers of jobs
+    counted_by   the dispatcher that counted, or null
+    age          seconds since then
+    rate         jobs a second
+    left         seconds until all have ended
+    jobs         all jobs that run
+    hosts        the workers of each host
+    silent       seconds without a heartbeat, by worker
+    dispatchers  those that are active
+    troubles     what is wrong
 """
-import os
-import time
-from typing import Any, Dict, Iterator, List, Optional
+# Names are counted by listing them.  Only where an active dispatcher has
+# counted very many (handover.py), these counts are believed.
+import json
+from typing import Any, Dict, Iterator, Optional
 
+from fjd import home, output
 from fjd.handover import Counts, newest_counts
-from fjd.members import FRESH, Here, is_at_work, seems_dead
-from fjd.names import Attempt, host_of, natural, new_id, printable
+from fjd.members import Here, myself
+from fjd.names import Attempt, host_of, printable
+from fjd.options import flag, PROJECT
 from fjd.project import Project
+from fjd.verbs.overview import COUNTS, Look, since, span, STATES
 
-COUNTS = "{waiting} waiting, {held} held, {given} given out, {running}" \
-    " running, {done} done, {failed} failed"
 MOST_SHOWN = 10  # of the jobs that run
 MOST_LISTED = 10000  # names of jobs that wait or have ended
-SPANS = (("d", 86400), ("h", 3600), ("min", 60))
 ENGAGED = ("waiting", "given", "running", "dispatchers")
-STATES = ("busy", "idle", "silent")
+OPTIONS = (
+    PROJECT,
+    flag("--json", help="print an object"),
+    flag("--exact", help="count now, even a million jobs"),
+)
 
 
-class Look:
-    """Who is there, and what runs."""
-
-    def __init__(self, project: Project, here: Here) -> None:
-        self.project = project
-        self.here = here
-        self.now = server_time(project, here)
-        self.dispatchers = [
-            member for member in project.members("dispatchers")
-            if is_at_work(project, member, self.now, here)
-        ]
-        self.workers = project.pods()
-        self.silent = dict(filter(None, map(self.silence, self.workers)))
-        self.runs = sorted(
-            project.running(), key=lambda run: natural(run.attempt))
-
-    def silence(self, worker: str) -> Any:
-        """(worker, seconds) of one that is, or whose process is gone."""
-        record = self.project.record("workers", worker)
-        silence = self.now - record[0] if record else 0.0
-        is_silent = seems_dead(record, self.now, self.here, FRESH)
-        return (worker, round(silence)) if is_silent else None
-
-    def hosts(self) -> Dict[str, Dict[str, List[str]]]:
-        """The workers of each host, by what they do."""
-        found: Dict[str, Dict[str, List[str]]] = {}
-        busy = {run.worker for run in self.runs}
-        for worker in self.workers:
-            state = "busy" if worker in busy else "idle"
-            host = found.setdefault(host_of(worker), {s: [] for s in STATES})
-            host["silent" if worker in self.silent else state].append(worker)
-        return found
-
-    def troubles(self, waiting: int) -> Iterator[str]:
-        """What keeps jobs from being run, and what to type."""
-        name = f" --project {self.project.name}"
-        if is_full(self.project.root):
-            yield f"{self.project.root}: the disk is full; what has ended" \
-                " waits until that can be recorded"
-        if waiting and not self.dispatchers:
-            yield f"no dispatcher is at work; one starts: fjd-dispatcher{name}"
-        if waiting and not self.workers:
-            yield f"there is no worker; some start: fjd-recruiter{name} hire"
-        elif waiting and len(self.silent) == len(self.workers):
-            yield "no worker shows a sign of life; fjd doctor may know why"
-
-
-def is_full(directory: str) -> bool:
-    """sshfs and others may know nothing of it."""
-    disk = os.statvfs(directory)
-    return disk.f_blocks > 0 == disk.f_bavail
-
-
-def server_time(project: Project, here: Here) -> float:
-    now = time.time()
-    try:
-        return project.server_time(new_id(here.host, now, here.pid))
-    except OSError:
-        return now  # The disk is full; most servers know what time it is.
+def act(options: Any) -> None:
+    project = home.visit_project(options.project, output.teller("fjd"))
+    most = None if options.json else MOST_SHOWN
+    found = status_of(project, myself(), options.exact, most)
+    for line in [json.dumps(found)] if options.json else screen(found):
+        output.show(line)
 
 
 def status_of(
@@ -144,22 +114,3 @@ def screen(found: Dict[str, Any]) -> Iterator[str]:
     if found["hosts"] and not any(map(found.get, ENGAGED)):
         yield "the workers wait for jobs and a dispatcher; to end them:" \
             f" fjd-recruiter --project {found['project']} fire"
-
-
-def since(begun: Optional[float], now: float) -> str:
-    """When that was, and how long ago by the file server's clock."""
-    if not begun:
-        return ""
-    return f" since {moment(begun)} ({span(now - begun)})"
-
-
-def moment(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
-
-
-def span(seconds: float) -> str:
-    """A time that a person can grasp: 95 s, 3 min, 30 h."""
-    for unit, size in SPANS:
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"

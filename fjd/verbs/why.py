@@ -1,17 +1,33 @@
-"""Where a job is, and why: what files and ledgers tell about it."""
-import signal
-from typing import Iterator, List
+"""Explain where a job is, and why.
 
+Say also what it waits for, when and where each attempt ended and how, and
+print the last lines of its output.
+
+Example:
+    fjd why job7
+"""
+import signal
+from typing import Any, Iterator, List
+
+from fjd import home, output
 from fjd.find import find, Found, RUNNING, unknown
 from fjd.ledger import Entry, escape, read_entries, RETRIED
-from fjd.members import Here
+from fjd.members import Here, myself
 from fjd.names import Attempt, CONTROL, printable, Running
+from fjd.options import JOB, PROJECT
 from fjd.project import ENDED, Project
-from fjd.verbs.status import Look, moment, since, span
+from fjd.verbs.overview import Look, moment, since, span
 
 LAST_LINES = 10
 LAST_BYTES = 8192
 IN_SHELL = 128  # and a signal: how sh tells what ended a program that it ran
+OPTIONS = (PROJECT, JOB)
+
+
+def act(options: Any) -> None:
+    project = home.visit_project(options.project, output.teller("fjd"))
+    for line in why(project, myself(), options.job):
+        output.show(line)
 
 
 def why(project: Project, here: Here, wanted: str) -> Iterator[str]:
@@ -29,7 +45,7 @@ def why(project: Project, here: Here, wanted: str) -> Iterator[str]:
     if entries and entries[-1].event == RETRIED:
         yield "what failed is tried again behind the first attempts of others"
     yield from map(told, entries)
-    yield from output(project, matches, entries)
+    yield from last_lines(project, matches, entries)
 
 
 def history(project: Project, job: str) -> List[Entry]:
@@ -79,7 +95,7 @@ def named(status: str) -> str:
         return status.strip("-")
 
 
-def output(
+def last_lines(
     project: Project, matches: List[Found], entries: List[Entry],
 ) -> Iterator[str]:
     """The last lines of the latest attempt that has printed something."""

@@ -4,8 +4,8 @@ A step is a function of Project, JobLog or Ledger, or a function of fjd.files
 that a role calls by itself.  It is found by the name it is called on: the
 project of self.project.end(run, place) is a Project.  A role takes a step if
 the function that calls it is mentioned by main() of its script, is made a verb
-there, is mentioned by a table in the modules that this imports, or by a
-function that is mentioned in turn.
+there, is the act() of a verb in the table of fjd, is mentioned by a table in
+the modules that this imports, or by a function that is mentioned in turn.
 """
 import ast
 import functools
@@ -16,7 +16,8 @@ from faults import LAYERS, ROOT, operations
 
 # They touch no job: their files are in a directory of their own, or letters,
 # or tell an owner and are gone.
-ASIDE = ("doctor.py", "latency.py", "ownership.py")
+ASIDE = ("checks.py", "doctor.py", "latency.py", "ownership.py")
+TABLE = os.path.join("verbs", "table.py")
 OWNERS = {"project": "Project", "log": "JobLog", "ledger": "Ledger"}
 
 # A call in the code, and what it may change: {"create", "create/append"}.
@@ -150,7 +151,18 @@ def modules(role):
             tree = parsed("fjd", path)
             found[os.path.basename(path)] = tree
             todo |= set(imported(tree))
+        if path == TABLE:
+            todo |= set(verbs(tree))
     return found
+
+
+def verbs(tree):
+    """The modules of the verbs in the table, which main() imports by name."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "GROUPS":
+            for group in ast.literal_eval(node.value).values():
+                for name in group:
+                    yield os.path.join("verbs", f"{name}.py")
 
 
 def all_modules():

@@ -122,7 +122,7 @@ def test_installed_commands_remove_bad_byte_code(installed, how):
     cut(installed, how)
     versions(installed)
     assert len(byte_code(installed)) < len(before)
-    assert not [path for path in bad(installed) if "/cli." in path]
+    assert not [path for path in bad(installed) if "/command." in path]
 
 
 def test_install_writes_all_byte_code(installed):

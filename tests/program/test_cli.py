@@ -12,7 +12,7 @@ import pytest
 
 from helpers import command, fjd, LONG, ok, run
 
-from fjd import bytecode, cli
+from fjd import bytecode, output
 from fjd.errors import BadUsage
 
 COMMANDS = ["fjd", "fjd-dispatcher", "fjd-recruiter", "fjd-worker"]
@@ -290,7 +290,7 @@ def test_ctrl_c_while_modules_are_imported_is_quiet(name, tmp_path):
     (tmp_path / "fjd").mkdir()
     shutil.copy(bytecode.__file__, str(tmp_path / "fjd"))
     (tmp_path / "fjd" / "__init__.py").write_text("")
-    (tmp_path / "fjd" / "cli.py").write_text(script)
+    (tmp_path / "fjd" / "command.py").write_text(script)
     result = run([command(name)[0], str(tmp_path / "bin" / name)])
     assert (result.returncode, result.stderr) == (-signal.SIGINT, "")
 
@@ -310,10 +310,10 @@ def test_a_project_that_is_not_there_is_not_made_by_asking(home):
 ])
 def test_an_item_a_line(data, items, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
-    assert list(cli.typed_lines()) == items
+    assert list(output.typed_lines()) == items
 
 
 def test_items_that_end_with_nul_are_refused(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\0b\0")))
     with pytest.raises(BadUsage):
-        list(cli.typed_lines())
+        list(output.typed_lines())

@@ -15,7 +15,7 @@ from fjd import files
 from fjd.hosts import latency
 from fjd.ownership import ELSEWHERE
 from fjd.project import Project
-from fjd.verbs import doctor
+from fjd.verbs import checks, doctor
 
 CHECKS = ["python", "load", "room", "home", "clock", "session"]
 SCREEN = 'while [ "$1" != env ]; do shift; done; exec "$@"'
@@ -133,13 +133,13 @@ def test_file_in_the_place_of_the_project_fails(home):
 def test_load_is_held_against_the_cpus(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     monkeypatch.setattr(os, "getloadavg", lambda: (4.0, 0, 0))
-    assert said(doctor.look_at_load()) == ["ok    it: 4.0 on 4 CPUs"]
+    assert said(checks.look_at_load()) == ["ok    it: 4.0 on 4 CPUs"]
     monkeypatch.setattr(os, "getloadavg", lambda: (4.1, 0, 0))
-    assert said(doctor.look_at_load()) == [
+    assert said(checks.look_at_load()) == [
         "warn  it: 4.1 on 4 CPUs; try: fewer workers",
     ]
     monkeypatch.delattr(os, "getloadavg")
-    assert said(doctor.look_at_load()) == []
+    assert said(checks.look_at_load()) == []
 
 
 # The home
@@ -168,7 +168,7 @@ def test_little_room_is_a_warning_and_none_a_failure(disk, options):
     status, lines = lines_of()
     assert status == 0
     assert lines[1].startswith("warn  room: ")
-    assert lines[1].endswith(f" files; {doctor.TIDY}")
+    assert lines[1].endswith(f" files; {checks.TIDY}")
     with pytest.raises(OSError):
         for number in range(100):
             (place / f"filler{number}").write_bytes(b"x" * 4096)
@@ -176,7 +176,7 @@ def test_little_room_is_a_warning_and_none_a_failure(disk, options):
     status, lines = lines_of()
     assert status == 1
     assert lines[1].startswith("FAIL  room: ")
-    assert lines[1].endswith(f" files; {doctor.TIDY}")
+    assert lines[1].endswith(f" files; {checks.TIDY}")
     assert lines[2].startswith(f"FAIL  home: {place}/.doctor-")
     assert lines[2].endswith(": No space left on device")
     assert all_files(place) == before
@@ -190,7 +190,7 @@ def test_room_of_a_file_system_that_counts_no_files(monkeypatch, home):
 
     assert real.f_files
     monkeypatch.setattr(os, "statvfs", lambda path: Uncounted)
-    assert said(doctor.look_at_room(str(home))) == ["ok    it: 4096 MB"]
+    assert said(checks.look_at_room(str(home))) == ["ok    it: 4096 MB"]
 
 
 @pytest.mark.parametrize("name, replaced, wrong", [
@@ -205,17 +205,17 @@ def test_calls_that_do_not_what_they_should_are_named(
     home, monkeypatch, name, replaced, wrong,
 ):
     monkeypatch.setattr(files, name, replaced)
-    line, = said(doctor.look_at_files(str(home)))
+    line, = said(checks.look_at_files(str(home)))
     assert line.startswith(f"FAIL  it: {wrong}")
-    assert line.endswith(f": not as POSIX has it; {doctor.ELSEWHERE}")
+    assert line.endswith(f": not as POSIX has it; {checks.ELSEWHERE}")
     assert os.listdir(str(home)) == []
 
 
 @pytest.mark.parametrize("off", [-3600, 3600])
 def test_clock_that_is_off_is_a_warning(home, monkeypatch, off):
-    real = doctor.time.time
-    monkeypatch.setattr(doctor.time, "time", lambda: real() + off)
-    assert said(doctor.look_at_clock(str(home))) == [
+    real = checks.time.time
+    monkeypatch.setattr(checks.time, "time", lambda: real() + off)
+    assert said(checks.look_at_clock(str(home))) == [
         "warn  it: 3600 s off the file server's; try: timedatectl set-ntp"
         " true, or times in the ledger look odd",
     ]
@@ -278,7 +278,7 @@ def test_screen_without_a_place_for_its_sockets_is_a_warning(programs):
     programs(screen=f'echo "{CANNOT}"; exit 1')
     assert session_lines() == [
         f"warn  session: workers live in process (screen: {CANNOT};"
-        f" tmux is not installed); {doctor.SOCKETS}",
+        f" tmux is not installed); {checks.SOCKETS}",
     ]
 
 
@@ -294,8 +294,8 @@ def test_tmux_does_as_well(programs):
 @pytest.mark.needs("a terminal")
 def test_session_that_does_nothing_is_found_out(home, programs, monkeypatch):
     programs(screen="exit 0")
-    monkeypatch.setattr(doctor, "PATIENCE", 0.1)
-    line, = said(doctor.look_at_sessions(str(home)))
+    monkeypatch.setattr(checks, "PATIENCE", 0.1)
+    line, = said(checks.look_at_sessions(str(home)))
     assert "(screen: nothing is run in its session; tmux is not" in line
 
 
@@ -444,19 +444,19 @@ def test_file_that_does_not_come_back_fails(project, monkeypatch):
     """Nobody answers."""
     project.claim_session("doctor-1")
     monkeypatch.setattr(latency, "PATIENCE", 0.2)
-    line, = said(doctor.look_at_project(project, "doctor-1"))
+    line, = said(checks.look_at_project(project, "doctor-1"))
     assert line == (
-        f"FAIL  it: no file went there and back in 0 s; {doctor.CACHES}"
+        f"FAIL  it: no file went there and back in 0 s; {checks.CACHES}"
     )
     project.open_session("doctor-1")
 
 
 def test_file_that_comes_late_is_a_warning(project, monkeypatch):
-    monkeypatch.setattr(doctor, "LATE", 0.0)
+    monkeypatch.setattr(checks, "LATE", 0.0)
     with latency.answering(project) as witness:
-        line, = said(doctor.look_at_project(project, witness))
+        line, = said(checks.look_at_project(project, witness))
     assert line.startswith("warn  it: shared; a file went there and back in ")
-    assert line.endswith(f" s; {doctor.CACHES}")
+    assert line.endswith(f" s; {checks.CACHES}")
 
 
 def test_many_letters_are_each_answered(project):

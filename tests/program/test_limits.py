@@ -16,7 +16,7 @@ from installing import PREFIX, PYTHON
 from needs import SESSIONS
 from refusing import no_new_file, no_process
 
-from fjd.cli import NO_THREAD
+from fjd.command import NO_THREAD
 from fjd.project import Project
 
 pytestmark = pytest.mark.slow

@@ -11,8 +11,8 @@ from fjd.find import find
 from fjd.ledger import Entry, FAILED, Ledger, RETRIED
 from fjd.members import enrol, myself
 from fjd.names import Attempt, Running
-from fjd.verbs import follow
-from fjd.verbs.follow import show_log
+from fjd.verbs import log
+from fjd.verbs.log import show_log
 from fjd.verbs.why import named, why
 
 STAMP = "0123456789abcdef0-"
@@ -63,7 +63,7 @@ class Actor:
 @pytest.fixture
 def actor(project, monkeypatch):
     actor = Actor(project)
-    monkeypatch.setattr(follow.time, "sleep", actor.sleep)
+    monkeypatch.setattr(log.time, "sleep", actor.sleep)
     return actor
 
 

@@ -89,6 +89,51 @@ def test_what_would_fail_is_refused_and_the_rest_is_put(project, make, home):
     assert list(jobs(project)) == ["good"]
 
 
+@pytest.mark.parametrize("words, hint", [
+    (["echo hi"], "fjd put --name echo 'echo hi'"),
+    (["echo", "hi"], "fjd put --name echo 'echo hi'"),
+    (["./a b; c"], "fjd put --name a './a b; c'"),
+    (["list"], "fjd put --name list list"),
+    (["$(x)"], "fjd put --name x '$(x)'"), (["*"], "fjd put --name job1 '*'"),
+    (["--project", "p", "echo hi"],
+     "fjd put --project p --name echo 'echo hi'"),
+])
+def test_command_without_a_name_is_told_how_to_be_put(project, words, hint):
+    result = fjd("fjd", "put", *words)
+    assert (result.returncode, result.stdout.count("job1")) == (2, 0)
+    assert result.stderr.splitlines()[-1].strip() == hint
+    typed = hint.replace("fjd", " ".join(command("fjd")), 1)
+    again = subprocess.run(["sh", "-c", typed], stdout=subprocess.PIPE)
+    assert again.returncode == 0
+
+
+@pytest.mark.parametrize("words", [["--", "-f"], [" "], ["a\nb"]])
+def test_no_hint_that_would_not_work(project, words):
+    result = fjd("fjd", "put", *words)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name, hint", [
+    ("list", "fjd put < list"), ("my list", "fjd put < 'my list'"),
+])
+def test_list_of_commands_is_told_how_to_be_put(project, make, name, hint):
+    result = fjd("fjd", "put", make(name, "echo a\necho b\n"))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1].strip() == hint
+    typed = hint.replace("fjd", " ".join(command("fjd")), 1)
+    subprocess.run(["sh", "-c", typed], stdout=subprocess.PIPE, check=True)
+    assert len(project.waiting()) == 2
+
+
+@pytest.mark.parametrize("text, mode", [
+    ("", 0o600), ("[control]\nname: x\n", 0o600), ("#!/bin/sh\n", 0o600),
+    (b"\0x", 0o600), ("[x]\na: b\n", 0o600),
+])
+def test_no_hint_where_a_job_file_is_broken(project, make, text, mode):
+    result = fjd("fjd", "put", make("x", text, mode))
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("text, line", [
     ("[control]\nexecutable: x\n", b"[control]\ndirectory: /where it was\n"),
     ("[fjd]\r\nexecutable: x\r\n", b"[fjd]\r\ndirectory: /where it was\r\n"),

@@ -15,7 +15,7 @@ from fjd.joblist import listed
 from fjd.ledger import DONE, Entry, Ledger
 from fjd.members import BEAT, FRESH, HIRING, myself
 from fjd.project import CLAIM, LIST, Project
-from fjd.verbs import batch
+from fjd.verbs import run
 from fjd.verbs.claim import Claim, name_of
 from fjd.verbs.runs import MOST_LOOKED_AT, base_of, Runs
 
@@ -363,10 +363,10 @@ def test_many_done_jobs_are_resumed_in_a_moment(home, number):
     (True, False), (True, True), (False, False),
 ])
 def test_what_takes_long_is_told(monkeypatch, capsys, is_resumed, is_quiet):
-    monkeypatch.setattr(batch, "PATIENCE", 0.0)
+    monkeypatch.setattr(run, "PATIENCE", 0.0)
     options = argparse.Namespace(resume=is_resumed, quiet=is_quiet)
     before = threading.active_count()
-    with batch.patience(options) as ready:
+    with run.patience(options) as ready:
         if is_resumed:
             wait_until(lambda: threading.active_count() == before)
         ready()
@@ -376,6 +376,6 @@ def test_what_takes_long_is_told(monkeypatch, capsys, is_resumed, is_quiet):
 
 def test_what_takes_no_time_is_not_told(capsys):
     options = argparse.Namespace(resume=True, quiet=False)
-    with pytest.raises(KeyError), batch.patience(options):
+    with pytest.raises(KeyError), run.patience(options):
         raise KeyError
     assert capsys.readouterr().err == ""

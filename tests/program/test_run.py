@@ -376,7 +376,7 @@ def test_a_signal_while_hiring_leaves_nobody(home, delay):
     for timer in timers:
         timer.cancel()
     # While Python itself starts, it has its own traceback, or aborts (3.6).
-    is_starting = "KeyboardInterrupt" in said and "cli.py" not in said \
+    is_starting = "KeyboardInterrupt" in said and "command.py" not in said \
         or "Fatal Python error" in said
     starting = (1, -signal.SIGABRT) * is_starting
     assert process.returncode in (130, -signal.SIGINT) + starting
@@ -572,7 +572,7 @@ def test_modules_that_are_not_needed_are_not_imported():
         "print(*sys.modules)" % command("fjd")[1]
     )
     loaded = set(run([sys.executable, "-c", script]).stdout.split())
-    assert "fjd.cli" in loaded
+    assert "fjd.command" in loaded
     assert not loaded & {
-        "fjd.roles.dispatcher", "fjd.verbs.batch", "tqdm", "hashlib",
+        "fjd.roles.dispatcher", "fjd.verbs.run", "tqdm", "hashlib",
         "concurrent.futures", "logging", "socket", "sh"}

@@ -29,6 +29,7 @@ SESSION = [
     ("fjd clean --done --failed", "2 done, 1 failed"),
     ("fjd doctor", "^ok    python: 3"),
     ("fjd run -k echo ::: a b", "^b$"),
+    ("fjd help hold", "^Set jobs aside"),
     ("fjd exe --help", "usage: fjd .*--exe COMMAND"),
     ("fjd --exe 'echo $1' --parameters 1,2", ""),
     ("fjd-recruiter fire", "Fired 0 workers"),

@@ -2,13 +2,13 @@
 import os
 from math import inf
 
-from fjd.cli import MOST_LOSSES
 from fjd.ledger import (
     CLEANED, DONE, Entry, FAILED, GIVEN_BACK, HEADER, LOST, RETRIED,
     SUPERSEDED, unescape,
 )
 from fjd.members import BEAT, MISSED
 from fjd.names import Attempt, is_member, Order, Running, why_bad
+from fjd.options import MOST_LOSSES
 from fjd.project import NOW
 
 from simulation.server import DIRECTORY, USER

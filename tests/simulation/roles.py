@@ -1,10 +1,11 @@
 """The programs in bin/, a few lines each, around the real roles."""
 import signal
 
-from fjd import cli
 from fjd.account import VANISHED
+from fjd.command import patiently
 from fjd.members import enrol
 from fjd.names import new_id, new_token, Stamps
+from fjd.options import MOST_LOSSES
 from fjd.project import NOW
 from fjd.reclaim import Reclaimer
 from fjd.roles.dispatcher import new_dispatcher
@@ -12,7 +13,7 @@ from fjd.roles.neighbours import Neighbours
 from fjd.roles.recruiter import Recruiter
 from fjd.roles.worker import Worker
 from fjd.terminal import Terminal
-from fjd.verbs.errands import Errands
+from fjd.verbs.change import Errands
 
 from simulation.world import Process, SimProcesses
 
@@ -54,7 +55,7 @@ def work(process, new):
             new.heed_signal()
 
     new.listen = listen
-    turn = cli.patiently(
+    turn = patiently(
         new.step, new.say, process.project, process.clock)
     while not new.has_left:
         listen(turn())
@@ -65,7 +66,7 @@ def new_reclaimer(process):
     name = new_id(process.here.host, now, process.pid)
     return Reclaimer(
         process.project, name, process.here, Stamps(new_token(now)),
-        SimProcesses(process), teller(process), cli.MOST_LOSSES, process.clock,
+        SimProcesses(process), teller(process), MOST_LOSSES, process.clock,
     )
 
 

@@ -213,7 +213,7 @@ class Process:
         except (GreenletExit, KeyboardInterrupt):
             pass
         except (OSError, FjdError) as error:
-            # As cli.run() does: it says so and ends.
+            # As command.run() does: it says so and ends.
             self.world.note("ends", self, str(error))
         except Violation:
             raise

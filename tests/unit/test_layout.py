@@ -13,6 +13,8 @@ ALLOWED = {  # by their directory in fjd/; "" is the protocol
 }
 ROLES = ("worker", "dispatcher", "recruiter")
 EVERYTHING = ("api",)  # what Python programs import
+# What commands are made of, on top of the protocol.
+OF_COMMANDS = ("command", "home", "options", "output")
 
 
 def modules():
@@ -46,6 +48,12 @@ def test_nothing_imports_what_is_built_on_it():
         and (other[0] not in ALLOWED[directory] or other[1] in EVERYTHING)
     ]
     assert bad == []
+
+
+def test_the_protocol_imports_nothing_that_commands_are_made_of():
+    for directory, name, others in modules():
+        if not directory and name not in OF_COMMANDS + EVERYTHING:
+            assert not {("", other) for other in OF_COMMANDS} & others, name
 
 
 def test_no_role_imports_another():

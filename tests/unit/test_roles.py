@@ -10,7 +10,7 @@ import pytest
 
 from helpers import Clock, jobs_in, ledger, log_of, repeat, wait_until
 
-from fjd.cli import patiently
+from fjd.command import patiently
 from fjd.find import left
 from fjd.members import (
     BEAT, MISSED, STANDBY, enrol, myself, start_time, stat_of,

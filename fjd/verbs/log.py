@@ -1,18 +1,38 @@
-"""What a job prints: the log of its latest attempt, live while it runs.
+"""Print the output of a job.
 
-While it runs, that is a draft of its worker's, in the shared home; each look
-opens it anew.  No name is opened before it should be there: NFS would say for
-half a minute that it is not.
+This is the output of its latest attempt so far, wherever the job runs or ran.
+
+Example:
+    fjd log -f job7
 """
+# While a job runs, its log is a draft of its worker's, in the shared home;
+# each look opens it again.  No name is opened before it should be there: NFS
+# would say for half a minute that it is not.
 import time
 from collections import defaultdict
-from typing import Callable, DefaultDict
+from typing import Any, Callable, DefaultDict
 
+from fjd import home, output
+from fjd.errors import SOME_FAILED
 from fjd.find import find, Found, RUNNING, unknown
+from fjd.options import flag, JOB, PROJECT
 from fjd.project import ENDED, Project
 
 POLL = 0.25      # seconds
 BLOCK = 1 << 20  # bytes
+OPTIONS = (
+    PROJECT, JOB,
+    flag("-f", "--follow", help="go on until the job has ended; the exit code"
+         " is 3 if it failed or was removed"),
+)
+
+
+def act(options: Any) -> int:
+    project = home.visit_project(options.project, output.teller("fjd"))
+    place = show_log(
+        project, options.job, not options.follow, output.show_bytes,
+        output.teller("fjd", stream="stderr"))
+    return SOME_FAILED if options.follow and place != "done" else 0
 
 
 class Tail:

@@ -7,7 +7,7 @@ import pytest
 
 from helpers import Clock
 
-from fjd.cli import AWAY, patiently
+from fjd.command import AWAY, patiently
 from fjd.errors import FjdError, Hopeless
 from fjd.files import FINAL, PASSING
 from fjd.project import DIRECTORIES

@@ -1,25 +1,24 @@
-"""What a person asks of jobs: hold, release, cancel, retry, clean.
+"""Changing jobs for a person: hold, release, cancel, retry.
 
 Each takes the job away from wherever it lies, to a name that nobody has used:
-of all who want it at that moment one gets it, and the others find it gone.
-To cancel is to hold what nobody else can have then, and to remove it.  What
-the ledger has to say of it is safe before that: a line too many is no harm.
+one of all processes that want it at that moment gets it, and the others find
+it gone.  Cancel = hold (which takes the job from everybody), then unlink.
+The ledger has its line before that: a line too many is harmless.
 """
 import time
-from collections import Counter
 from itertools import chain
 from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
-from fjd.find import everything, files_in, find_all, Found
-from fjd.ledger import (
-    CLEANED, DONE, Entry, FAILED, Ledger, read_entries, RETRIED,
-)
-from fjd.members import Identity
-from fjd.names import Attempt, new_id, new_token, Stamps
-from fjd.project import ENDED, Project
+from fjd import home, output
+from fjd.errors import BadUsage, SOME_FAILED
+from fjd.find import everything, find_all, Found, unknown
+from fjd.ledger import CLEANED, DONE, Entry, FAILED, Ledger, RETRIED
+from fjd.members import BEAT, Identity, myself
+from fjd.names import Attempt, new_id, new_token, printable, Stamps
+from fjd.options import flag, Option, option
+from fjd.project import Project
 
 TURNS = 3  # how often to look for what has gone on meanwhile
-DAY = 86400
 # Where a job has to lie, where it goes, and what the ledger says of it.
 ERRANDS = {
     "hold": (("jobqueue", "jobpods"), "held", "", ""),
@@ -29,6 +28,13 @@ ERRANDS = {
     "retry": ((FAILED, DONE), "jobqueue", RETRIED, "on demand"),
 }
 Jobs = Dict[str, List[Found]]  # by the name that a person gave
+JOBS = option("jobs", metavar="JOB", nargs="*", help="the name of a job or of"
+              " one attempt, or its number in the list of fjd run")
+
+
+def every(word: str, text: str) -> Option:
+    """Return the option that names no job, but all of them."""
+    return flag(word, dest="all", help=text)
 
 
 class Errands:
@@ -45,8 +51,8 @@ class Errands:
         self.ledger = Ledger(project, new_id(here.host, now, here.pid))
 
     def carry_out(self, verb: str, names: Iterable[str]) -> Tuple[Jobs, Jobs]:
-        """Do that to jobs or attempts: what it was done to; and, of the names
-        of no such job, what lies elsewhere.
+        """Apply a verb to jobs or attempts; return the jobs changed, and the
+        others with where they are.
         """
         places, _, event, reason = ERRANDS[verb]
         done: Jobs = {}
@@ -95,48 +101,42 @@ class Errands:
             ))
         self.ledger.sync()
 
-    # What has ended
-
-    def clean(self, places: Sequence[str], days: int = 0) -> Dict[str, int]:
-        """Remove what ended so long ago, and logs of jobs that are nowhere;
-        how many jobs there were of each place.
-        """
-        logs = self.project.names("joblogs")
-        ended = {
-            found.name: found
-            for place in places for found in files_in(self.project, place)
-        }
-        if days:
-            limit, ends = self.clock.time() - DAY * days, self.ends()
-            ended = {name: job for name, job in ended.items()
-                     if ends.get(name, limit) < limit}
-        # Logs go first: a full disk may have no room for lines before that.
-        # RACE: one look may miss a job that is given back meanwhile.
-        stays = {job.attempt.job for _ in range(2) for job in
-                 everything(self.project) if job.name not in ended}
-        gone = {job.attempt.job for job in ended.values()}
-        for log in logs:
-            name = log[:-len(".log")]
-            job = Attempt.parse(name).job
-            if name in ended or job not in stays and (job in gone or not days):
-                self.project.discard(self.project.path("joblogs", log))
-        self.note(CLEANED, "on demand", list(ended.values()))
-        return Counter(
-            job.place for job in ended.values()
-            if self.project.discard(job.path(self.project))
-        )
-
-    def ends(self) -> Dict[str, float]:
-        """When attempts ended, by the clocks of the hosts that ran them."""
-        return {
-            entry.attempt: entry.end
-            for path in self.project.ledger_files()
-            for entry in read_entries(self.project, path)
-            if entry.event in ENDED
-        }
-
 
 def fitting(jobs: List[Found], places: Sequence[str]) -> List[Found]:
     """Those that lie there; if some have failed, not those that are done."""
     found = [job for job in jobs if job.place in places]
     return [job for job in found if job.place == FAILED] or found
+
+
+def change(options: Any, past: str, word: str) -> int:
+    """Apply a verb to the jobs that were named, or to all; say what has
+    changed, and where the others are.
+    """
+    verb = options.verb
+    if bool(options.jobs) == options.all:
+        raise BadUsage(f"{verb}: give either JOB... or {word}")
+    project = home.find_project(options.project, output.teller("fjd"))
+    errands = Errands(project, myself())
+    done, left = errands.carry_out(
+        verb, options.jobs or errands.all_fit(verb))
+    jobs = [job for found in done.values() for job in found]
+    if jobs or options.all:
+        names = [job.attempt.job for job in jobs]
+        output.show(f"{past}: {output.told(names)}")
+    runs = [job.attempt.job for job in jobs if job.place == "running"]
+    if runs:
+        output.show(f"Still running: {output.told(runs)}, for {BEAT:g} seconds"
+                    " at most")
+    # With --all, jobs that are left have gone on by themselves.
+    return 0 if options.all else status_of(verb, left)
+
+
+def status_of(verb: str, left: Jobs) -> int:
+    """Report the jobs that did not change; return the exit status."""
+    for name, found in left.items():
+        why = f"{printable(name)}: {found[-1].told}" if found \
+            else unknown(name)
+        output.complain(f"{verb} {why}")
+    if not all(left.values()):
+        return BadUsage.exit_code
+    return SOME_FAILED if left else 0

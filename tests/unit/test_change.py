@@ -1,8 +1,7 @@
-"""hold, release, cancel, retry and clean, as a person meets them."""
+"""hold, release, cancel and retry, as a person meets them."""
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -22,7 +21,7 @@ from fjd.roles.worker import Worker
 from fjd.summary import Outcome
 from fjd.terminal import Terminal
 from fjd.verbs.audit import audit
-from fjd.verbs.errands import Errands
+from fjd.verbs.change import Errands
 
 STAMPS = Stamps(new_token(1.0))
 DAY = 86400
@@ -294,107 +293,6 @@ def test_lines_are_safe_before_a_job_is_moved(
         errands.ledger.is_synced and len(ledger(project))))
     errands.carry_out("retry", ["job1"])
     assert seen[0] == 1
-
-
-# fjd clean
-
-def log(project, name):
-    project.write_log(Attempt.parse(name), "text")
-
-
-def test_clean_wants_to_know_what(project, lay):
-    lay("done")
-    result = fjd("fjd", "clean")
-    assert (result.returncode, result.stdout) == (2, "")
-    assert "--done, --failed" in result.stderr
-    assert len(project.names("done")) == 1
-
-
-@pytest.mark.parametrize("place, other", [
-    ("done", "failed"), ("failed", "done")])
-def test_ended_jobs_go_with_their_logs_and_the_ledger_keeps_them(
-    project, lay, record, place, other,
-):
-    gone, stays = lay(place), lay(other, "job2")
-    record(place, gone)
-    record(other, stays)
-    log(project, gone)
-    log(project, stays)
-    os.mkdir(project.path(place, "folder"))
-    assert ok("fjd", "clean", f"--{place}") == [f"Removed: 2 {place}"]
-    assert project.names(place) == []
-    assert project.names("joblogs") == [f"{stays}.log"]
-    assert sorted(events(project)[2:]) == [
-        ("cleaned", "folder", "on demand"), ("cleaned", "job1", "on demand")]
-    assert audit(project, myself())[1] == []
-
-
-def test_a_directory_with_files_stays(project):
-    os.makedirs(project.path("failed", "folder", "inner"))
-    assert ok("fjd", "clean", "--failed") == ["Removed: 0 failed"]
-    assert project.names("failed") == ["folder"]
-
-
-def test_logs_of_earlier_attempts_go_with_the_last(project, lay):
-    """And those of jobs that were cancelled; not of jobs that are there."""
-    for job, n in (("job1", 1), ("cancelled", 1), ("job2", 1)):
-        log(project, Attempt(job, n, STAMPS.new()).name)
-    kept = project.names("joblogs")[-1]
-    lay("done", "job1", 2)
-    lay("running", "job2", 2)
-    ok("fjd", "clean", "--done")
-    assert project.names("joblogs") == [kept]
-
-
-def test_only_what_ended_long_ago_is_old(project, lay, record):
-    """What has no record is not."""
-    now = time.time()
-    old, new, lost = lay("done"), lay("done"), lay("done")
-    record(DONE, old, now - 3 * DAY)
-    record(DONE, new, now - DAY / 2)
-    for name in (old, new, lost):
-        log(project, name)
-        os.utime(project.path("done", name), (1, 1))
-    assert ok("fjd", "clean", "--done", "--older", "2") == ["Removed: 1 done"]
-    assert project.names("done") == sorted([new, lost])
-    assert project.names("joblogs") == sorted([f"{new}.log", f"{lost}.log"])
-    assert ok("fjd", "clean", "--done", "--older", "1") == [
-        "Removed: 0 done"]
-
-
-@pytest.mark.parametrize("days", ["-1", "0", "nan", "", "x"])
-def test_days_are_a_number(project, days):
-    result = fjd("fjd", "clean", "--done", f"--older={days}")
-    assert result.returncode == 2
-    assert f"{days!r} is no number above 0" in result.stderr
-
-
-def test_a_full_disk_can_be_cleaned(project, lay, errands, monkeypatch):
-    """Logs go before there has to be room for a line."""
-    name = lay("done")
-    log(project, name)
-    real = project.files.append
-
-    def append(path, descriptor, line):
-        if project.names("joblogs"):
-            raise OSError(28, "No space left on device", path)
-        real(path, descriptor, line)
-
-    monkeypatch.setattr("fjd.files.append", append)
-    assert errands.clean(["done"]) == {"done": 1}
-
-
-@pytest.mark.alone
-@pytest.mark.slow
-def test_a_hundred_thousand_jobs_are_cleaned_in_seconds(project, record):
-    for number in range(100000):
-        name = Attempt(f"job{number}", 1, STAMPS.new()).name
-        os.symlink("job", project.path("done", name))
-        record(DONE, name, 1.0)
-    begun = time.monotonic()
-    assert ok("fjd", "clean", "--done", "--older", "1") == [
-        "Removed: 100000 done"]
-    assert time.monotonic() - begun < 30
 
 
 @pytest.mark.slow

@@ -1,0 +1,112 @@
+"""Where the projects are, and finding, opening and checking one of them.
+
+Settings come from an option, else from a variable, else from a default::
+
+    --project   FJD_PROJECT   default
+                FJD_DIR       ~/.fjd
+"""
+import errno
+import os
+from typing import Callable
+
+from fjd import files
+from fjd.errors import BadUsage, FjdError, NotYours
+from fjd.files import HINTS
+from fjd.names import is_project, LONGEST_JOB_NAME, printable
+from fjd.ownership import check_place, ROOT, Survey, Visit
+from fjd.project import JOBS, Project
+
+
+def default_project() -> str:
+    return os.environ.get("FJD_PROJECT") or "default"
+
+
+def directory() -> str:
+    """Where the projects are, as an absolute path."""
+    place = os.path.expanduser(os.environ.get("FJD_DIR") or "~/.fjd")
+    if place.startswith("~"):
+        raise FjdError("no home directory", "try: set HOME or FJD_DIR")
+    return os.path.abspath(place)
+
+
+def named_project(name: str) -> Project:
+    if not is_project(name):
+        raise BadUsage(
+            f'project "{printable(name)}": a name is made of A-Z, a-z, 0-9,'
+            " _, . and -, begins with a letter, a digit or _, and has at most"
+            f" {LONGEST_JOB_NAME} characters",
+        )
+    return Project(os.path.join(directory(), name))
+
+
+def find_project(
+    name: str, say: Callable[[str], None], is_visit: bool = False,
+) -> Project:
+    """Return the project of that name; BadUsage if there is none."""
+    root = named_project(name).root
+    try:
+        owner = os.stat(root).st_uid
+    except (FileNotFoundError, NotADirectoryError):
+        raise BadUsage(f"{root}: there is no such project")
+    if is_visit and os.geteuid() == ROOT != owner:
+        return Project(root, Visit())
+    return open_project(name, say)
+
+
+def visit_project(name: str, say: Callable[[str], None]) -> Project:
+    """The same for a look that changes nothing: root may look at the projects
+    of others.
+    """
+    return find_project(name, say, is_visit=True)
+
+
+def open_project(name: str, say: Callable[[str], None]) -> Project:
+    """The project of that name, with all its directories, ours alone."""
+    project, survey = named_project(name), Survey(say)
+    try:
+        survey.claim_home(directory())
+        if files.make_directory(project.root) and name != default_project():
+            say(f'Made project "{name}".')
+        check_place(project.root)
+        project.owner = survey.claim_project(project.root)
+        project.make_directories()
+    except PermissionError as error:
+        raise NotYours(f"{error.filename}: {error.strerror}")
+    check_file_system(project)
+    return project
+
+
+def check_file_system(project: Project) -> None:
+    """Jobs cannot be renamed from one file system to another."""
+    first, *others = map(project.path, JOBS)
+    for place in others:
+        if os.stat(place).st_dev != os.stat(first).st_dev:
+            raise FjdError(
+                f"{place}: not on the file system of {first}",
+                HINTS[errno.EXDEV])
+
+
+def see_witness(name: str, witness: str) -> None:
+    """See that our home is that of a caller on another host."""
+    if named_project(name).session_trouble(witness) is None:
+        raise FjdError("its home is not this one: what is put into"
+                       f" {directory()} here is not seen there")
+
+
+def current_directory() -> str:
+    """As the shell calls it: by the links that led there."""
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        raise BadUsage("the current directory does not exist any more")
+    place = os.environ.get("PWD", "")
+    if os.path.isabs(place) and os.path.isdir(place):
+        return place if os.path.samefile(place, here) else here
+    return here
+
+
+def check_directory(place: str) -> None:
+    if not os.path.isdir(place):
+        raise BadUsage(f"{place}: no such directory")
+    if not os.access(place, os.X_OK):
+        raise BadUsage(f"{place}: it may not be entered")

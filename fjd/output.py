@@ -1,0 +1,138 @@
+"""What a command prints, and what it asks a person."""
+import os
+import sys
+from typing import Any, Callable, Iterator, Sequence
+
+from fjd import files
+from fjd.errors import BadUsage
+from fjd.names import printable
+from fjd.project import Project
+from fjd.terminal import Terminal
+
+YES = ("y", "yes")
+
+
+def teller(role: str, quiet: bool = False, stream: str = "stdout") \
+        -> Callable[[str], None]:
+    """Return a function that prints a line of progress, such as
+    [fjd-dispatcher] text.
+    """
+    def say(text: str) -> None:
+        if not quiet:
+            write_line(f"[{role}] {text}", stream)
+    return say
+
+
+def keep_last_words(project: Project, worker: str) -> None:
+    """Point stderr of a hired worker at its screenlog."""
+    log = files.open_own(project.worker_log(worker))
+    os.dup2(log, sys.stderr.fileno())
+    os.close(log)
+
+
+def worker_teller(
+    project: Project, worker: str, terminal: Terminal, is_hired: bool,
+) -> Callable[[str], None]:
+    """The same for a worker, in its screenlog as well. Nobody reads the
+    stdout of a hired worker unless that is a terminal.
+    """
+    log = files.open_own(project.worker_log(worker))
+
+    def say(text: str) -> None:
+        line = f"[fjd-worker] {text}"
+        if terminal.is_open:
+            terminal.write(os.fsencode(line + "\r\n"))
+        elif not is_hired:
+            write_line(line)
+        try:
+            os.write(log, os.fsencode(line + "\n"))
+        except OSError:
+            pass  # The disk is full; whatever matters is said elsewhere.
+    return say
+
+
+def show(line: str, stream: str = "stdout") -> None:
+    """Print a line whatever the encoding: with \\xe9 where it has no place.
+
+    CRON: with LANG=C Python 3.6 cannot print what is not ASCII.
+    """
+    file = getattr(sys, stream)
+    if not file:
+        return  # It was closed before we began.
+    try:
+        file.write(line + "\n")
+    except UnicodeEncodeError:
+        file.write(line.encode("ascii", "backslashreplace").decode() + "\n")
+
+
+def show_bytes(data: bytes, is_more: bool = False) -> None:
+    """Print the output of jobs, or names, as they are; at once unless more
+    comes.
+    """
+    if sys.stdout:
+        sys.stdout.buffer.write(data)
+    if sys.stdout and not is_more:
+        sys.stdout.buffer.flush()
+
+
+def write_line(line: str, stream: str = "stdout") -> None:
+    """The same at once; a stream that is gone is harmless."""
+    file = getattr(sys, stream)
+    try:
+        show(line, stream)
+        if file:
+            file.flush()
+    except OSError:
+        silence(file)
+
+
+def complain(message: str, hint: str = "") -> None:
+    """Say on stderr what and why, and below it what to do."""
+    name = os.path.basename(sys.argv[0])
+    write_line(f"{name}: error: {message}", "stderr")
+    if hint:
+        write_line(f"    {hint}", "stderr")
+
+
+def silence(stream: Any) -> None:
+    """The reader is gone: point the stream at /dev/null so that the flush at
+    exit cannot fail.
+    """
+    try:
+        if stream:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except OSError:
+        pass  # Too many files are open.
+
+
+def told(names: Sequence[str]) -> str:
+    """Return one name, or how many there are with the first and the last."""
+    ends = " to ".join(map(printable, [*names[:1], *names[1:][-1:]]))
+    if len(names) == 1:
+        return ends
+    return f"{len(names)} jobs" + f" ({ends})" * bool(names)
+
+
+def typed_lines() -> Iterator[str]:
+    """Yield the lines of standard input, each as soon as it is complete."""
+    for line in sys.stdin.buffer if sys.stdin else []:
+        if b"\0" in line:
+            raise BadUsage("standard input: NUL bytes; one item a line is"
+                           " wanted")
+        yield os.fsdecode(line).rstrip("\n")
+
+
+def is_person() -> bool:
+    """Whether somebody sits at a terminal, and can be asked."""
+    try:
+        return sys.stdin.isatty() and sys.stdout.isatty()
+    except AttributeError:
+        return False  # There is no stdin at all.
+
+
+def is_agreed(question: str) -> bool:
+    """Ask a person; without a terminal the answer is no."""
+    try:
+        return is_person() and input(f"{question} [y/N] ").lower() in YES
+    except (EOFError, KeyboardInterrupt):
+        return False  # Nobody wants to answer.

@@ -1,0 +1,45 @@
+"""The life of a worker: its steps, the signals it heeds, and its end."""
+import signal
+import time
+from math import inf
+
+from fjd.command import patiently
+from fjd.errors import FjdError, Hopeless
+from fjd.project import NOW
+from fjd.roles.worker import Worker
+from fjd.wakeup import Alarm, LEAVE
+
+PATIENCE = 20.0  # seconds to leave, also when the home does not answer
+
+
+def work(worker: Worker, alarm: Alarm) -> None:
+    """Let a worker take its steps until it has left."""
+    worker.watch = alarm.watch
+    try:
+        take_steps(worker, alarm)
+    except Hopeless:
+        worker.order = NOW  # It gives back what it has.
+        take_steps(worker, alarm)
+        raise
+    finally:
+        worker.abandon()
+
+
+def take_steps(worker: Worker, alarm: Alarm) -> None:
+    def listen(seconds: float = 0.0) -> None:
+        came = alarm.wait(seconds)
+        if LEAVE & came:
+            worker.heed_signal()
+        if signal.SIGIO in came:
+            worker.look_soon()
+
+    worker.listen = listen
+    turn = patiently(worker.step, worker.say, worker.project)
+    deadline = inf
+    while not worker.has_left:
+        listen(turn())
+        if worker.order == NOW:
+            deadline = min(deadline, time.monotonic() + PATIENCE)
+        if time.monotonic() > deadline:
+            raise FjdError("its jobs could not be given back, and are taken"
+                           " for lost")

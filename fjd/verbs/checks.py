@@ -1,0 +1,167 @@
+"""The checks of fjd doctor on the machine where it runs.
+
+A check is a generator of findings; an error that it meets is one as well.
+"""
+import os
+import sys
+import tempfile
+import time
+from typing import Any, Iterator, List, NamedTuple
+
+from fjd import files, home
+from fjd.errors import FjdError, Unavailable
+from fjd.hosts import latency
+from fjd.hosts.conf import LOCALHOST
+from fjd.hosts.session import PROCESS, Sessions, SOCKETS
+from fjd.names import printable
+from fjd.ownership import shared_by_groups
+from fjd.project import Project
+
+OK, WARN, FAIL = "ok", "warn", "FAIL"
+LATE = 10.0       # seconds for a file to go there and back
+CLOCK_OFF = 2.0   # seconds; some servers tell whole ones only
+PATIENCE = 10.0   # seconds for a session to do something
+LITTLE, FEW = 10**8, 10**4  # bytes, and files
+TIDY = "try: remove what you no longer need from done, failed and joblogs"
+ELSEWHERE = "try: set FJD_DIR to a place on another file system"
+CACHES = "try: mount with acdirmax=3 (nfs), or dcache_timeout=3 (sshfs)"
+
+
+class Finding(NamedTuple):
+    """How it is, what to do about it, and what was looked at where."""
+
+    state: str
+    found: str
+    todo: str = ""
+    check: str = ""
+    host: str = LOCALHOST
+
+    @property
+    def line(self) -> str:
+        host = "" if self.host == LOCALHOST else f"{self.host}: "
+        todo = self.todo and f"; {self.todo}"
+        text = f"{host}{self.check}: {self.found}{todo}"
+        return f"{self.state:6}{printable(text)}"
+
+
+Findings = Iterator[Finding]
+
+
+def judged(is_well: bool, text: str, todo: str = "") -> Finding:
+    return Finding(OK, text) if is_well else Finding(WARN, text, todo)
+
+
+def look_at_python() -> Findings:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding(OK, f"{version} ({sys.executable})")
+
+
+def look_at_load() -> Findings:
+    try:
+        load, cpus = os.getloadavg()[0], os.cpu_count() or 1
+    except (AttributeError, OSError):
+        return  # This system does not tell.
+    yield judged(
+        load <= cpus, f"{load:.1f} on {cpus} CPUs", "try: fewer workers")
+
+
+def look_at_project(project: Project, caller: str) -> Findings:
+    """Whether it is the caller's, and the project in it ours alone."""
+    if caller:
+        home.see_witness(project.name, caller)
+    said: List[str] = []
+    home.open_project(project.name, said.append)
+    yield from (Finding(WARN, text.rstrip(".")) for text in said)
+    for warning in shared_by_groups(project.root):
+        yield Finding(WARN, str(warning), warning.hint)
+    if not caller:
+        return
+    seconds = latency.measure(project, caller)
+    text = f"shared; a file went there and back in {seconds:.1f} s"
+    if seconds > latency.PATIENCE:
+        text = f"no file went there and back in {latency.PATIENCE:.0f} s"
+        raise FjdError(text, CACHES)
+    yield judged(seconds <= LATE, text, CACHES)
+
+
+def look_at_room(root: str) -> Findings:
+    disk = os.statvfs(root)
+    room = disk.f_bavail * disk.f_frsize
+    number = disk.f_favail if disk.f_files else FEW  # Not all count them.
+    text = f"{room // 10**6} MB"
+    text += f" and {number} files" if disk.f_files else ""
+    if not room or not number:
+        raise FjdError(text, TIDY)
+    yield judged(room >= LITTLE and number >= FEW, text, TIDY)
+
+
+def scratch(top: str) -> Any:
+    """A directory for a while, beside the projects."""
+    return tempfile.TemporaryDirectory(prefix=".doctor-", dir=top)
+
+
+def look_at_files(top: str) -> Findings:
+    with scratch(top) as place:
+        wrong = ", ".join(misbehaving(place))
+    if wrong:
+        raise FjdError(f"{wrong}: not as POSIX has it", ELSEWHERE)
+    yield Finding(OK, "O_EXCL, append, mkdir, rename and rmdir behave")
+
+
+def misbehaving(place: str) -> List[str]:
+    """Which of the calls that all steps rely on do not what they should."""
+    source, pod = os.path.join(place, "job"), os.path.join(place, "pod")
+    target = os.path.join(pod, "job")
+    behave = {
+        "O_EXCL": files.create(source) and not files.create(source),
+        "append": appended(source, b"x\n") == b"x\n",
+        "mkdir": files.make_directory(pod) and not files.make_directory(pod),
+        "rename": files.move(source, target) and not files.is_there(source)
+        and files.is_there(target),
+        "rmdir": not files.remove_directory(pod),  # It is not empty.
+    }
+    return [call for call in behave if not behave[call]]
+
+
+def appended(path: str, line: bytes) -> bytes:
+    descriptor = files.open_own(path)
+    files.append(path, descriptor, line)
+    files.close(descriptor)
+    return files.read(path)[1]
+
+
+def look_at_clock(top: str) -> Findings:
+    """fjd compares no clocks, but people do."""
+    with scratch(top) as place:
+        path = os.path.join(place, "now")
+        before = time.time()
+        files.create(path, "\n")
+        written, after = files.status(path).st_mtime, time.time()
+    off = max(before - written, written - after)
+    yield judged(
+        off < CLOCK_OFF, f"{max(0, off):.0f} s off the file server's",
+        "try: timedatectl set-ntp true, or times in the ledger look odd")
+
+
+def look_at_sessions(top: str) -> Findings:
+    """Whether workers can have what hire looks for first."""
+    sessions = Sessions("", lambda text: None)
+    while not has_run(sessions, top):
+        why = f"{sessions.kinds[0]}: nothing is run in its session"
+        sessions.fall_back(Unavailable(why, SOCKETS))
+    kind, hints = sessions.kinds[0], list(sessions.lacking.values())
+    why = f" ({'; '.join(sessions.lacking)})" if hints else ""
+    yield judged(kind != PROCESS, f"workers live in {kind}{why}", *hints[:1])
+
+
+def has_run(sessions: Sessions, top: str) -> bool:
+    """Whether something is run in the best of them that can be had."""
+    with scratch(top) as place:
+        sessions.start(
+            os.path.basename(place).lstrip("."),
+            ["mkdir", os.path.join(place, "mark")], os.devnull,
+            dict(os.environ), "/")
+        deadline = time.monotonic() + PATIENCE
+        while not files.names(place) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return bool(files.names(place))

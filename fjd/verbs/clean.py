@@ -1,0 +1,82 @@
+"""Remove ended jobs and their logs.
+
+The logs of jobs that are no longer there go, too. The ledger keeps how the
+jobs ended, and gets a line for each that was removed. fjd run --resume would
+run them again.
+
+Example, for a crontab:
+    fjd clean --done --failed --older 30
+"""
+from collections import Counter
+from typing import Any, Dict, Sequence
+
+from fjd import home, output
+from fjd.errors import BadUsage
+from fjd.find import everything, files_in
+from fjd.ledger import CLEANED, read_entries
+from fjd.members import myself
+from fjd.names import Attempt
+from fjd.options import flag, option, positive, PROJECT
+from fjd.project import ENDED
+from fjd.verbs.change import Errands
+
+DAY = 86400  # seconds
+OPTIONS = (
+    PROJECT,
+    flag("--done", help="remove jobs that are done"),
+    flag("--failed", help="remove jobs that have failed"),
+    option("--older", metavar="DAYS", type=positive, default=0,
+           help="remove only jobs that ended more than DAYS ago"),
+)
+
+
+def act(options: Any) -> None:
+    places = [place for place in ENDED if getattr(options, place)]
+    if not places:
+        raise BadUsage("clean: give --done, --failed, or both")
+    project = home.find_project(options.project, output.teller("fjd"))
+    counts = Cleaning(project, myself()).clean(places, options.older)
+    removed = ", ".join(f"{counts[place]} {place}" for place in places)
+    output.show(f"Removed: {removed}")
+
+
+class Cleaning(Errands):
+    """The same for jobs that have ended."""
+
+    def clean(self, places: Sequence[str], days: int = 0) -> Dict[str, int]:
+        """Remove what ended so long ago, and logs of jobs that are nowhere;
+        how many jobs there were of each place.
+        """
+        logs = self.project.names("joblogs")
+        ended = {
+            found.name: found
+            for place in places for found in files_in(self.project, place)
+        }
+        if days:
+            limit, ends = self.clock.time() - DAY * days, self.ends()
+            ended = {name: job for name, job in ended.items()
+                     if ends.get(name, limit) < limit}
+        # Logs go first: a full disk may have no room for lines before that.
+        # RACE: one look may miss a job that is given back meanwhile.
+        stays = {job.attempt.job for _ in range(2) for job in
+                 everything(self.project) if job.name not in ended}
+        gone = {job.attempt.job for job in ended.values()}
+        for log in logs:
+            name = log[:-len(".log")]
+            job = Attempt.parse(name).job
+            if name in ended or job not in stays and (job in gone or not days):
+                self.project.discard(self.project.path("joblogs", log))
+        self.note(CLEANED, "on demand", list(ended.values()))
+        return Counter(
+            job.place for job in ended.values()
+            if self.project.discard(job.path(self.project))
+        )
+
+    def ends(self) -> Dict[str, float]:
+        """When attempts ended, by the clocks of the hosts that ran them."""
+        return {
+            entry.attempt: entry.end
+            for path in self.project.ledger_files()
+            for entry in read_entries(self.project, path)
+            if entry.event in ENDED
+        }

@@ -1,0 +1,124 @@
+"""Add jobs to the queue; they run in this directory.
+
+Each FILE is a job file, and a copy of it is added. With --name, the words are
+a command for the shell. With neither, each line of standard input is such a
+command; empty lines and lines that begin with # are skipped.
+
+A job file with the key directory runs there instead. A job never replaces
+another one of the same name. The names of the new jobs are printed. The exit
+code is 2 if something was refused.
+
+Examples:
+    fjd put job1 job2
+    fjd put --name job7 'fit 7 > out7'
+    fjd put < commands
+"""
+import os
+import re
+import shlex
+import sys
+import time
+from typing import Any, Callable, Iterator, List, Tuple
+
+from fjd import files, home, output
+from fjd.errors import BadJob, BadUsage
+from fjd.names import LONGEST_JOB_NAME, new_token, printable, Stamps
+from fjd.newjob import checked_name, JobFile, of_command, of_file
+from fjd.options import option, PROJECT
+
+Wanted = Iterator[Tuple[str, str, Callable[[str, str], JobFile]]]
+OPTIONS = (
+    PROJECT,
+    option("words", metavar="FILE", nargs="*",
+           help="a job file or, with --name, a word of the command"),
+    option("--name", metavar="N", help="add a command, as job N"),
+)
+MUCH = 4096  # bytes that tell what a file is
+NO_LIST = re.compile(rb"\A#!|^[ \t]*\[|\0", re.M)
+
+
+def act(options: Any) -> int:
+    project = home.open_project(options.project, output.teller("fjd"))
+    here, stamps = home.current_directory(), Stamps(new_token(time.time()))
+    put: List[str] = []
+    refused: List[str] = []
+    try:
+        for word, name, make in wanted_jobs(options):
+            try:
+                job, file = checked_name(name), make(word, here)
+            except BadJob as error:
+                refused.append(word)
+                what = word if options.name is None else f'"{name}"'
+                output.complain(f"{printable(what)}: not put: {error}")
+                continue
+            file.put(project, job, stamps.new())
+            put.append(job)
+            if not file.has_directory:
+                output.teller("fjd", stream="stderr")(
+                    f"{printable(job)}: it cannot record this directory, and"
+                    " runs in that of its worker")
+    finally:
+        if put:
+            output.show(output.told(put))
+    if refused and not put and options.words and options.name is None:
+        for line in hint(options):
+            output.write_line(f"    {line}", "stderr")
+    return BadUsage.exit_code if refused else 0
+
+
+def wanted_jobs(options: Any) -> Wanted:
+    """Yield what a person gives, the name of the job, and what makes its
+    file.
+    """
+    if options.name is not None:
+        yield " ".join(options.words), options.name, of_command
+        return
+    for path in options.words:
+        yield path, os.path.basename(os.path.abspath(path)), of_file
+    now = time.time()
+    stem = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    for n, command in enumerate([] if options.words else commands(), 1):
+        yield command, f"{stem}.{int(now % 1 * 1000):03}-{n}", of_command
+
+
+def commands() -> Iterator[str]:
+    if not sys.stdin or sys.stdin.isatty():
+        raise BadUsage("nothing to put: name files, or let commands come on"
+                       " standard input (fjd put < commands)")
+    return (line.rstrip("\r") for line in output.typed_lines()
+            if line.strip() and line.strip()[0] != "#")
+
+
+def hint(options: Any) -> List[str]:
+    """Return what else could have been meant, and a line that does it."""
+    first, *others = options.words
+    usual = options.project == home.default_project()
+    start = "fjd put" if usual else f"fjd put --project {options.project}"
+    command = " ".join(options.words)
+    if not any(map(os.path.lexists, options.words)):
+        name, word = name_for(command), shlex.quote(command)
+        lines = ["To add a command, type:", f"{start} --name {name} {word}"]
+        if not command.strip() or command[0] == "-":
+            return []  # Put refuses it, or takes it for an option.
+    elif not others and is_list(first):
+        lines = ["To add each line of it as a command, type:",
+                 f"{start} < {shlex.quote(first)}"]
+    else:
+        return []
+    return lines if printable(lines[1]) == lines[1] else []
+
+
+def name_for(command: str) -> str:
+    """Return the name of its program, as far as a job may be called so."""
+    program = os.path.basename((command.split() or [""])[0])
+    name = re.sub("[^A-Za-z0-9_.-]", "", program).lstrip(".-")
+    return name[:LONGEST_JOB_NAME] or "job1"
+
+
+def is_list(path: str) -> bool:
+    """Whether a file may hold commands, and is no broken job file."""
+    try:
+        data = files.read(path, MUCH)[1] if os.path.isfile(path) else b""
+    except OSError:
+        return False
+    return bool(data.strip()) and not NO_LIST.search(data)

@@ -1,0 +1,22 @@
+"""Run jobs again that have ended.
+
+They wait in the queue as if for the first time. If attempts of one job have
+failed and others are done, only those that failed run again. Jobs in another
+state are listed with that state, and the exit code is 3. It is 2 if there is
+no such job.
+
+Examples:
+    fjd retry job7
+    fjd retry --failed
+"""
+from typing import Any
+
+from fjd.options import PROJECT
+from fjd.verbs.change import change, every, JOBS
+
+OPTIONS = (PROJECT, JOBS, every("--failed", "retry all jobs that have"
+                                " failed, and none that is done"))
+
+
+def act(options: Any) -> int:
+    return change(options, "Waiting again", "--failed")

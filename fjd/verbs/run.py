@@ -1,0 +1,175 @@
+"""Run a command for each argument.
+
+{} is replaced by the argument (appended if absent). With several lists of
+arguments, each combination is run once: {1} is the argument from the first
+list, {2} the one from the second. {#} is the number of the job.
+
+Without :::, each input line is an argument or, with no COMMAND, a command.
+All lines are read before the first job starts.
+
+The words of COMMAND are joined by blanks. Arguments are quoted, so write no
+quotes around {}. The exit code is 3 if a job failed.
+
+Examples:
+    fjd run -j 4 'gzip -k {}' ::: *.txt
+    fjd run 'convert {1} -resize {2} {1}-{2}.png' ::: a.jpg b.jpg ::: 50 100
+    fjd run < commands
+"""
+import argparse
+import os
+import sys
+import time
+from contextlib import contextmanager
+from threading import Timer
+from typing import Any, Callable, Iterable, Iterator, List, Sequence
+
+from fjd import home, newjob, output
+from fjd.errors import BadUsage
+from fjd.hosts.session import KINDS
+from fjd.joblist import Listed, listed, not_done
+from fjd.names import new_token, printable
+from fjd.options import flag, nearest, option, positive, QUIET, shared
+from fjd.ownership import Survey
+from fjd.summary import call_back
+from fjd.verbs import template
+from fjd.verbs.batch import Batch
+from fjd.verbs.runs import Runs
+
+PATIENCE = 1.0  # seconds without a line, which a person does not notice
+OWN = shared("--project", metavar="P", help="run the jobs in that project,"
+             " together with the jobs that wait there (default: a new"
+             " project)")
+SESSION = option("--session", choices=KINDS, default="",
+                 help="where workers live (default: process)")
+NUMBER = {"metavar": "N", "type": positive,
+          "help": "hire N workers (default: CPUs minus one)"}
+OPTIONS = (
+    flag("-k", dest="in_order",
+         help="print the output of the jobs, in the order of the list"),
+    flag("--resume", help="go on with the same command in this directory: run"
+         " the jobs that are not done"),
+    flag("--dry-run", help="print the commands and run none"),
+    option("-j", dest="workers", **NUMBER), OWN, SESSION, QUIET,
+    option("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS),
+)
+HOW = {"usage": "%(prog)s [options] [COMMAND] [::: ARGUMENT...]..."}
+
+
+def act(options: Any) -> int:
+    words = options.words
+    if words[:1] == ["--"]:
+        del words[0]
+    elif words and words[0].startswith("-"):
+        known = [word for names, _ in OPTIONS for word in names]
+        raise BadUsage(f"run: there is no option {words[0]}"
+                       f"{nearest(words[0], known)}; a command that begins"
+                       " like this goes behind --")
+    text, lists = template.split(words)
+    rows = template.combinations(lists) if lists else read_rows(options)
+    if text:
+        commands = template.with_braces(text, rows, max(1, len(lists)))
+    else:
+        commands = map(" ".join, rows)
+    directory = home.current_directory()
+    options.shell, options.is_local = newjob.SHELL, True
+    options.callback = ""
+    return run_list(options, text, commands, directory)
+
+
+def read_rows(options: Any) -> Iterable[Sequence[str]]:
+    """Return each line of stdin; --resume on a terminal needs none."""
+    if sys.stdin and sys.stdin.isatty():
+        if options.resume:
+            return []
+        output.teller("fjd", stream="stderr")(
+            "Reading from the terminal, a job a line, until Ctrl-D.")
+    return [(line,) for line in output.typed_lines()]
+
+
+def run_list(
+    options: Any, text: str, commands: Iterable[str], directory: str,
+) -> int:
+    """Run these commands, of what was typed as text; 3 if some are not
+    done.
+    """
+    place = os.path.realpath(directory)
+    say = output.teller("fjd", stream="stderr")
+    with patience(options) as ready:
+        jobs = list(listed(filter(str.strip, commands), place))
+        runs = Runs(home.directory(), text, place, jobs)
+        if options.dry_run:
+            return print_commands(jobs, project_to_resume(runs, options))
+        if not (jobs or options.resume):
+            say("Nothing to do.")
+            return 0
+        name = options.project or own_project(runs, options)
+        batch = Batch(home.open_project(name, say), jobs, directory, options)
+        status = batch.run(runs, ready)
+    if options.callback:
+        call_back(options.callback, name, batch.outcome)
+    return status
+
+
+@contextmanager
+def patience(options: Any) -> Iterator[Callable[[], None]]:
+    """Say after a second what takes so long; call what this yields when that
+    is ready.
+    """
+    say = output.teller("fjd", options.quiet, "stderr")
+    text = "Looking which jobs of the list are done ..."
+    timer = Timer(PATIENCE, say, [text])
+
+    def ready() -> None:
+        timer.cancel()
+        if timer.is_alive():
+            timer.join()  # No line of it comes between later ones.
+
+    if options.resume:
+        timer.start()
+    try:
+        yield ready
+    finally:
+        ready()
+
+
+def own_project(runs: Runs, options: Any) -> str:
+    """That of the run to go on with, or a new one."""
+    say = output.teller("fjd", options.quiet, "stderr")
+    token, name = new_token(time.time()), ""
+    while not name:
+        # RACE: a run that has just begun is found when we look again.
+        name = project_to_resume(runs, options)
+        if not name:
+            Survey(say).claim_home(home.directory())
+            name = runs.begin(token)
+    return name
+
+
+def project_to_resume(runs: Runs, options: Any) -> str:
+    """The project to go on with; "" if there is none."""
+    if options.project or not options.resume:
+        runs.look()
+        return options.project if options.resume else ""
+    say = output.teller("fjd", options.quiet, "stderr")
+    jobs, place = len(runs.asked.marks), printable(runs.asked.directory)
+    name, shared = runs.best()
+    if name:
+        known = f", which has {shared} of {jobs} command(s)" * bool(jobs)
+        say(f'Resuming project "{name}"{known}.')
+    elif jobs:
+        say(f"Nothing of this list was begun in {place}: all of it is run.")
+    else:
+        raise BadUsage("--resume: nothing of this command was begun in"
+                       f" {place}", "type it with its list")
+    return name
+
+
+def print_commands(jobs: List[Listed], name: str) -> int:
+    """Those that would be run, if that project goes on."""
+    if name and os.path.isdir(home.named_project(name).root):
+        new, failed, _ = not_done(home.named_project(name), jobs)
+        marks = failed.keys() | {job.mark for job in new}
+        jobs = [job for job in jobs if job.mark in marks]
+    lines = [os.fsencode(job.command) + b"\n" for job in jobs]
+    output.show_bytes(b"".join(lines))
+    return 0

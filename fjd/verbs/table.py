@@ -1,0 +1,78 @@
+"""The verbs of fjd, and how the one that is wanted is found.
+
+GROUPS has a line for each verb: its name and its summary.  The verb put is
+the module fjd.verbs.put, and only the module of the wanted verb is imported.
+Its docstring is the text of --help, which begins with the summary; OPTIONS
+are its options, act(options) runs it and returns the exit status (None is 0),
+and HOW, which few have, has more arguments for its parser.
+"""
+import sys
+from typing import Any, List
+
+from fjd import options
+from fjd.options import Parser, PROJECT, Verb
+
+GROUPS = {
+    "run": {
+        "run": "run a command for each argument",
+        "exe": "the 2013 form of run, kept for old scripts",
+    },
+    "jobs": {
+        "put": "add jobs to the queue; they run in this directory",
+        "hold": "set jobs aside that have not started",
+        "release": "return held jobs to the queue",
+        "cancel": "remove jobs that wait, are held, or run",
+        "retry": "run jobs again that have ended",
+        "reorder": "choose which of the waiting jobs go first",
+        "clean": "remove ended jobs and their logs",
+    },
+    "look": {
+        "status": "show how many jobs wait, run and have ended",
+        "log": "print the output of a job",
+        "why": "explain where a job is, and why",
+        "results": "print how each job ended",
+        "audit": "check that no job was lost",
+    },
+    "machines": {
+        "doctor": "test whether fjd will work",
+    },
+}
+HELP = "help"  # --help names it below the others
+NAMES = [name for group in GROUPS.values() for name in group] + [HELP]
+ABOUT = "Submit, control and inspect jobs."
+
+
+def load(name: str) -> Verb:
+    """Import the module of a verb."""
+    place = f"fjd.verbs.{name}"
+    __import__(place)
+    module: Any = sys.modules[place]
+    how = getattr(module, "HOW", {})
+    return Verb(module.act, module.__doc__, module.OPTIONS, how)
+
+
+def new_parser() -> Parser:
+    parser = options.new_parser(ABOUT, PROJECT)
+    options.add_verbs(parser, "VERB", GROUPS, load, NAMES, closing)
+    return parser
+
+
+def closing() -> str:
+    """Return what --help says below the verbs."""
+    from fjd.verbs.help import topics  # Late: only --help needs it.
+    found = ", ".join(topics())
+    more = f", fjd help TOPIC one of: {found}" if found else ""
+    return f"fjd help VERB explains a verb{more}."
+
+
+def parsed(parser: Parser, words: List[str]) -> Any:
+    """Return the command line; fjd --exe has no verb, but means exe."""
+    one_shot = ["exe"] * is_one_shot(words)
+    return options.parsed(parser, one_shot + words, project=None)
+
+
+def is_one_shot(words: List[str]) -> bool:
+    """Return whether --exe comes before the first verb, or there is none."""
+    verbs = [i for i, word in enumerate(words) if word in NAMES]
+    before = words[:verbs[0]] if verbs else words
+    return any(word.partition("=")[0] == "--exe" for word in before)

@@ -1,0 +1,78 @@
+"""The table of the verbs of fjd, and what their modules hold."""
+import os
+import re
+import sys
+
+import pytest
+
+from helpers import ROOT, run
+
+from fjd.options import PROJECT
+from fjd.verbs import table
+
+# What several verbs need, and is none.
+HELPERS = {
+    "batch", "change", "checks", "claim", "inorder", "overview", "runs",
+    "table", "template",
+}
+MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
+
+
+def modules():
+    names = os.listdir(os.path.dirname(table.__file__))
+    return {name[:-3] for name in names if name.endswith(".py")}
+
+
+def test_each_verb_is_a_module_and_has_a_line():
+    assert modules() - HELPERS - {"__init__"} == set(table.NAMES)
+    assert HELPERS <= modules()
+
+
+@pytest.mark.parametrize("group", table.GROUPS)
+def test_text_of_a_verb_begins_with_its_summary(group):
+    for name, summary in table.GROUPS[group].items():
+        text = table.load(name).text
+        assert text.startswith(f"{summary[0].upper()}{summary[1:]}.\n"), name
+        assert max(map(len, text.splitlines())) < 80
+
+
+@pytest.mark.parametrize("name", table.NAMES)
+def test_verbs_have_what_the_table_promises(name):
+    verb = table.load(name)
+    assert callable(verb.act)
+    has_own = ("run", "exe", "help")
+    assert (PROJECT in verb.options) == (name not in has_own)
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_verbs_are_small(name):
+    with open(os.path.join(ROOT, "fjd", "verbs", f"{name}.py")) as file:
+        text = file.read()
+    assert len(list(filter(str.strip, text.splitlines()))) <= MOST_LINES
+    parts = re.split(r"(?m)^ *(?:def|class) ", text)
+    assert max(part.count("\n") for part in parts[1:] + [""]) <= LONGEST
+
+
+@pytest.mark.parametrize("words, wanted", [
+    (["--help"], {"help"}), (["put", "--help"], {"put"}),
+    (["status", "--help"], {"status"}), (["--version"], set()),
+])
+def test_only_the_wanted_verb_is_imported(words, wanted):
+    script = (
+        "import sys, runpy; sys.argv = ['fjd', *%r]\n"
+        "try: runpy.run_path(%r, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print(*sys.modules)" % (words, os.path.join(ROOT, "bin", "fjd"))
+    )
+    loaded = run([sys.executable, "-c", script]).stdout.split()
+    found = {name[len("fjd.verbs."):] for name in loaded
+             if name.startswith("fjd.verbs.")}
+    assert found & set(table.NAMES) == wanted
+
+
+@pytest.mark.parametrize("words, is_one_shot", [
+    (["--exe", "x"], True), (["--exe=x"], True), (["run", "--exe"], False),
+    (["--project", "p", "--exe", "put"], True), ([], False),
+])
+def test_older_form_has_no_verb(words, is_one_shot):
+    assert table.is_one_shot(words) == is_one_shot
