@@ -33,7 +33,7 @@ class Survey:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
         self.above: Dict[str, os.stat_result] = {}
-        self.ours: Set[Tuple[int, int]] = set()  # (device, our uid there)
+        self.ours: Set[Tuple[int, int]] = set()  # devices, our uids there
         self.links = 0
 
     def claim_home(self, home: str) -> None:
@@ -42,7 +42,7 @@ class Survey:
             self.claim(home)
         except (FileNotFoundError, NotADirectoryError):
             make(home)
-            self.above.clear()  # RACE: others may have made a part of the path.
+            self.above.clear()  # RACE: others may have made a part of it.
             self.claim(home)
 
     def claim_project(self, root: str) -> int:
@@ -129,7 +129,7 @@ class Survey:
         return is_unknown or self.is_ours(path, status)
 
     def is_ours(self, path: str, status: os.stat_result) -> bool:
-        """Whether a path is ours; on NFS and sshfs our uid may differ."""
+        """NFS, sshfs: whether a path is ours; our uid may differ there."""
         key = (status.st_dev, status.st_uid)
         if status.st_uid == os.geteuid() or key in self.ours:
             return True
