@@ -277,7 +277,8 @@ class Project:
             self.files.remove(self.path("dispatchers", old))
 
     def strike(self, kind: str, member: str) -> None:
-        """Remove a member's record, after its counts: those name it, too."""
+        """Remove a dispatcher's counts, which also list it, then the record.
+        """
         for name in self.notes(COUNTS) if kind == "dispatchers" else []:
             if name.startswith(f"{member}."):
                 self.files.remove(self.path(kind, name))
@@ -318,7 +319,7 @@ class Project:
     def whole(self, name: str) -> bytes:
         """Return the content of queueorder or list; b"" if it is missing.
 
-        NFS: a failed open is cached, so the directory is listed first.
+        NFS: a failed look-up is cached, so the directory is listed first.
         """
         is_there = name in self.files.names(self.root)
         return self.files.read(self.path(name))[1] if is_there else b""
