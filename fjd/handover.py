@@ -93,7 +93,7 @@ def leave_memory(
     project: Project, member: str, stamp: str, memory: Memory, watch: Watch,
     ledgers: Dict[str, int], has_hired: bool = False,
 ) -> None:
-    """Leave a note for the successor, unless it would hold nothing new."""
+    """Leave a note for the successor if it holds anything new."""
     members = project.members("workers") + project.members("dispatchers")
     others = set(members).intersection(watch.seen) - {member}
     after = memory._replace(

@@ -16,7 +16,7 @@ MOST_SHOWN = 65536  # bytes at a time
 
 
 def unless_removed(call: Callable, *arguments: object) -> None:
-    """Call, and ignore a log that was removed.
+    """Call a function, and ignore an error because the log was removed.
 
     NFS: that happens when we were declared dead, and is harmless.  Then
     fstat(2) reports ESTALE, and ENOENT on sshfs (measured).

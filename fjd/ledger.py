@@ -10,8 +10,8 @@ event is one of
 
     done        ended with exit status 0
     failed      ended otherwise, could not be run, or was lost too often
-    retried     ended, and waits again, because of its key `retries` or of a
-                person
+    retried     ended, and waits again: its key `retries`, or a person, asks
+                for that
     given-back  begun, and put back into the queue; does not count, except
                 in interruption.py
     lost        its worker died
@@ -19,9 +19,9 @@ event is one of
     cleaned     removed by a person: from done/ or failed/, or before its end
                 ("cancelled")
 
-job, attempt, host and worker identify it; start and end are seconds since
-1970 by the host's own clock; status is `exit N`, `signal N` or `-`; cpu is
-seconds, user and system, children included; peak is KiB of the largest
+job, attempt, host and worker identify the attempt; start and end are seconds
+since 1970 by the host's own clock; status is `exit N`, `signal N` or `-`; cpu
+is seconds, user and system, children included; peak is KiB of the largest
 process (getrusage(2); on Linux that counts from before execve, so a worker's
 own 20,000 or so are the minimum); command is that of the job file; reason is
 why it could not be run, or that its log may be short.  Tab, newline, return

@@ -1,4 +1,4 @@
-"""Members and their life: by process on their host, else by heartbeat.
+"""Members, and which are alive: by process on their host, else by heartbeat.
 
 A member's record in workers/ or dispatchers/ has lines `key: value`: host
 (its name, for people), boot (boot id), pidns (inode of its pid namespace),
@@ -25,7 +25,7 @@ STANDBY = "standby"  # the session of a dispatcher that is not active
 HIRING = "hiring"  # the session of a dispatcher that hires by itself
 FRESH = 2.5  # greatest age of an active dispatcher's heartbeat, in periods
 MISSED = 6   # missed heartbeats after which a member is dead
-START = 19   # index of the start time in /proc/PID/stat, after the name
+START = 19   # index of the start time in /proc/PID/stat, from the state on
 # A quarter of the files that this process may have open (ulimit -n).
 MOST_IN_SIGHT = min(256, os.sysconf("SC_OPEN_MAX") // 4)
 

@@ -169,12 +169,15 @@ def keep_descriptors() -> None:
 
 
 def spawn(job: Job, environ: Dict[str, str], log: int) -> int:
-    """Start a job that prints into a log; return its pid, or OSError."""
+    """Start a job that prints into a log; return its pid.
+
+    OSError if it cannot start.
+    """
     try:
         if not job.directory:
             return spawn_here(job, environ, log)
     except (AttributeError, NotImplementedError):
-        pass  # PY36: posix_spawnp is in os from 3.8, setsid from glibc 2.26.
+        pass  # PY36: os has it from 3.8 on; setsid needs glibc 2.26.
     child = subprocess.Popen(
         job.argv, env=environ, stdin=subprocess.DEVNULL, stdout=log,
         stderr=subprocess.STDOUT, start_new_session=True,

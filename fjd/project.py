@@ -12,8 +12,8 @@ The grammar of the names is in names.py.
                                removed by its worker, or removed at its burial
     jobpods/<worker>/<attempt> given to that worker, not begun; a worker
                                without a pod has left or was declared dead
-    running/<attempt>@<worker> begun; if it is missing too early, the worker
-                               was declared dead
+    running/<attempt>@<worker> begun; if it is missing before the job ended,
+                               the worker was declared dead
     done/<attempt>             ended with exit status 0
     failed/<attempt>           ended otherwise, could not be run, or was lost
                                too often
@@ -277,7 +277,9 @@ class Project:
             self.files.remove(self.path("dispatchers", old))
 
     def strike(self, kind: str, member: str) -> None:
-        """Remove a dispatcher's counts, which also list it, then the record.
+        """Remove a member's record.
+
+        A dispatcher's counts go first, as they also list it.
         """
         for name in self.notes(COUNTS) if kind == "dispatchers" else []:
             if name.startswith(f"{member}."):

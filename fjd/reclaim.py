@@ -1,10 +1,10 @@
 """Giving back the jobs of dead workers, and burying these.
 
 Any process of fjd may do this, several at a time, without a lock: every step
-is one rename of a name in no other use, so one process succeeds and the others
-find nothing.  Mentioned workers are listed before enrolled ones, and a record
-that seems to be missing is opened before that is believed: a worker enrols
-first, and must not look dead while it starts.
+is one rename of a name used for nothing else, so one process succeeds and the
+others find nothing.  Workers that any name mentions are listed before those
+enrolled, and a record that seems to be missing is opened before that is
+believed: a worker enrols first, and must not look dead while it starts.
 
 The order of a burial matters.  Begun jobs go first, and only under a new name
 (n + 1), so that only the dead worker could have put the old name into done/.

@@ -95,7 +95,10 @@ class Dispatcher:
             self.run()
 
     def wait(self, seconds: float) -> Set[int]:
-        """Wait; doze when the queue is empty, as short jobs end too often."""
+        """Wait; doze when the queue is empty.
+
+        Short jobs end too often to look at each end.
+        """
         is_tail = not (self.queue.names or self.is_ending)
         return (self.alarm.doze if is_tail else self.alarm.wait)(seconds)
 

@@ -43,7 +43,7 @@ class Dismissal:
         return [w for w in self.told if is_same_host(host, host_of(w))]
 
     def summary(self, here: str) -> List[str]:
-        """Return a line for each host with its number, that of here first."""
+        """Return how many were fired, in a line for each host, here first."""
         counts = collections.Counter(map(host_of, self.told))
         others = sorted(set(counts) - {here})
         hosts = [here] * bool(counts[here] or not others) + others

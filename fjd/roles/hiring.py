@@ -44,7 +44,8 @@ class Hiring:
         return bool(self.process) and self.process.poll() is None
 
     def is_due(self, given_out: int) -> bool:
-        """Whether to start it now; NotHired if the last time had no use."""
+        """Whether to start it now; NotHired if the last start had no effect.
+        """
         if self.is_going_on():
             return False
         if self.process and self.before == given_out:

@@ -37,7 +37,7 @@ class Neighbours:
             self.look()
 
     def look(self) -> None:
-        """Bury dead workers of this host, if this worker is the eldest."""
+        """Bury dead workers of this host, if no elder worker does that."""
         eldest = min(self.known, default=self.worker)
         if eldest != self.worker and self.here.is_awake(self.known[eldest]):
             return

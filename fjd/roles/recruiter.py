@@ -117,7 +117,7 @@ class Recruiter:
         return names
 
     def wait_for(self, names: List[str]) -> None:
-        """Wait until all are announced; NotHired names those that are not."""
+        """Wait until all have started; NotHired names those that have not."""
         backoff = Backoff(0.1)
         deadline = self.clock.monotonic() + PATIENCE
         while names:
