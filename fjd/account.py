@@ -170,7 +170,7 @@ def fate(
 
 
 def is_before(one: Attempt, other: Attempt) -> bool:
-    """Whether one was certainly given out before the other.
+    """Return whether one was certainly given out before the other.
 
     Stamps of two processes cannot be compared: their clocks may differ.
     """

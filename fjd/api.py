@@ -106,9 +106,10 @@ class Project:
         return True
 
     def results(self) -> Iterator[Entry]:
-        """Yield how each job finally ended, in that order, as fjd results.
+        """Yield the final end of each job, in the order of these ends.
 
-        The columns are those of ledger.py; times are in seconds.
+        fjd results prints the same.  The columns are those of ledger.py;
+        times are in seconds.
 
         >>> sum(result.cpu for result in Project("empty").results())
         0
@@ -117,7 +118,7 @@ class Project:
         return results(self.project)
 
     def is_busy(self) -> bool:
-        """Whether a job waits, is in a pod, or runs."""
+        """Return whether a job waits, is in a pod, or runs."""
         return bool(
             self.project.waiting() or self.project.has_given_out()
             or self.project.waiting()  # RACE: a job may have gone back.

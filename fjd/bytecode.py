@@ -111,7 +111,7 @@ def write_missing():
 
 
 def is_stale(path):
-    """Whether a source file is newer than its byte code."""
+    """Return whether a source file is newer than its byte code."""
     try:
         written = os.stat(cache_from_source(path)).st_mtime
         return os.stat(path).st_mtime > written

@@ -39,8 +39,8 @@ LEAST_BYTES, LEAST_INODES = 1 << 20, 16
 
 
 def is_ours(error: OSError) -> bool:
-    """Whether the error is the fault of this process or its host, and not of
-    the requested file or program.
+    """Return whether the error is the fault of this process or its host, and
+    not of the requested file or program.
     """
     return error.errno in PASSING + FINAL
 
@@ -87,7 +87,7 @@ def listing(directory: str) -> List[str]:
 
 @lru_cache(1024)
 def is_fuse(directory: str) -> bool:
-    """Whether a directory is on a FUSE file system (proc(5), "mountinfo")."""
+    """Return whether a directory is on FUSE, by proc(5), "mountinfo"."""
     device = os.stat(directory).st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     try:
@@ -141,7 +141,7 @@ def read_once(
 
 
 def is_there(path: str) -> bool:
-    """Whether a file or link exists, by opening it, which asks the server."""
+    """Return whether a file or link exists; opening it asks the server."""
     try:
         read(path, 0)
     except FileNotFoundError:
@@ -260,13 +260,13 @@ def length(descriptor: int) -> int:
 
 
 def has_whole_lines(descriptor: int) -> bool:
-    """Whether the next write begins a line."""
+    """Return whether the next write begins a line."""
     last = length(descriptor) - 1
     return last < 0 or os.pread(descriptor, 1, last) == b"\n"
 
 
 def has_room(directory: str) -> bool:
-    """Whether a file system has free space; True if that is unknown."""
+    """Return whether a file system has free space; True if that is unknown."""
     try:
         disk = os.statvfs(directory)
     except OSError:

@@ -43,7 +43,7 @@ class Found(NamedTuple):
 
     @property
     def age(self) -> Tuple[int, str, int]:
-        """A sort key: ended attempts are older than others."""
+        """Return a sort key: ended attempts are older than others."""
         rank = 0 if self.place in ENDED else list(PLACES).index(self.place)
         return (rank, *self.attempt.given)
 

@@ -57,7 +57,7 @@ def recall(project: Project) -> Memory:
 
 
 def age(memory: Memory) -> Tuple[float, int]:
-    """A sort key; two notes of one pass differ in what they have read."""
+    """Return a sort key; two notes of one pass have read different lengths."""
     return memory.time, sum(memory.ledgers.values())
 
 

@@ -61,7 +61,7 @@ class Entry(NamedTuple):
 
     @property
     def how(self) -> str:
-        """For people: the reason, or a status such as exit 1 or signal 9."""
+        """The end, for people: its reason, or exit 1 or signal 9."""
         if self.reason == SHORT:
             return f"{self.status}, {self.reason}"
         return self.reason or self.status

@@ -61,8 +61,8 @@ class Here(Identity):
     in_sight: Dict[Identity, int] = {}
 
     def sees(self, other: Identity) -> Optional[bool]:
-        """Whether a process is alive; None if it is on another or an unknown
-        host.
+        """Return whether a process is alive; None if it is on another or an
+        unknown host.
         """
         if other.place != self.place or "" in self.place:
             return None
@@ -71,15 +71,15 @@ class Here(Identity):
         return self.state_of(other) not in "ZX"
 
     def is_home_of(self, other: Identity) -> bool:
-        """Whether a process is alive on our host; if our host is unknown,
-        whether its record names this host.
+        """Return whether a process is alive on our host; if our host is
+        unknown, whether its record names this host.
         """
         if "" in self.place:
             return other[:3] == self[:3]
         return bool(self.sees(other))
 
     def is_awake(self, other: Identity) -> bool:
-        """Whether a process is alive on our host, and not stopped."""
+        """Return whether a process is alive on our host, and not stopped."""
         return bool(self.sees(other)) and self.state_of(other) != "T"
 
     def state_of(self, other: Identity) -> str:
@@ -166,7 +166,7 @@ def period_in(keys: Dict[str, str]) -> float:
 
 
 def is_at_work(project: Project, other: str, now: float, here: Here) -> bool:
-    """Whether a dispatcher is active; now is by the server's clock."""
+    """Return whether a dispatcher is active; now is by the server's clock."""
     record = project.record("dispatchers", other)
     role = parse_record(record[1] if record else "").get("session", STANDBY)
     return role != STANDBY and not seems_dead(record, now, here, FRESH)
@@ -175,7 +175,7 @@ def is_at_work(project: Project, other: str, now: float, here: Here) -> bool:
 def seems_dead(
     record: Optional[Tuple[float, str]], now: float, here: Here, beats: float,
 ) -> bool:
-    """Whether a member is gone, or silent for more than so many heartbeats.
+    """Return whether a member is gone, or silent for so many heartbeats.
 
     This is one look, now by the server's clock; a Watch looks repeatedly.
     """
@@ -220,7 +220,7 @@ def is_pid(pid: int) -> bool:
 
 
 def is_late(now: float, due: float) -> bool:
-    """Whether a heartbeat is so late that its process or the server hung."""
+    """Return whether a heartbeat is late: its process or the server hung."""
     return bool(due) and now > due + BEAT / 2
 
 
@@ -255,7 +255,7 @@ class Watch:
         return True
 
     def is_silent(self, member: str, mtime: float, period: float) -> bool:
-        """Whether mtime has stayed the same for too many heartbeats."""
+        """Return whether mtime has stayed the same for too many heartbeats."""
         before, since = self.seen.get(member, (None, 0))
         if before != mtime:
             self.seen[member] = (mtime, self.beats)

@@ -49,7 +49,7 @@ class Attempt(NamedTuple):
 
     @property
     def given(self) -> Tuple[str, int]:
-        """A sort key: the time of its stamp."""
+        """Return a sort key: the time of its stamp."""
         token, _, count = self.stamp.partition("-")
         return token, int(count or 0)
 
@@ -121,7 +121,7 @@ class Stamps:
         return f"{self.token}-{self.count}"
 
     def made(self, attempt: Attempt) -> bool:
-        """Whether this process stamped that attempt."""
+        """Return whether this process stamped that attempt."""
         return attempt.stamp.startswith(self.token + "-")
 
 
@@ -131,7 +131,7 @@ def new_id(host: str, now: float, pid: int) -> str:
 
 
 def is_member(name: str) -> bool:
-    """Whether a name has the form of a worker's or dispatcher's id."""
+    """Return whether a name has the form of a worker's or dispatcher's id."""
     return bool(MEMBER.fullmatch(name))
 
 
@@ -152,7 +152,7 @@ def host_of(member: str) -> str:
 
 
 def is_same_host(one: str, other: str) -> bool:
-    """Whether two names mean one host, as node2 and Node2.example.org."""
+    """Return whether two names mean one host: node2, Node2.example.org."""
     names = (safe_host(one).lower(), safe_host(other).lower())
     one, other = sorted(names, key=len)
     return one == other or other.startswith(one + ".")
@@ -163,7 +163,7 @@ def is_project(name: str) -> bool:
 
 
 def is_editor_copy(name: str) -> bool:
-    """Whether a name is that of an editor's copy, x~ or #x#, not of a job."""
+    """Return whether a name, x~ or #x#, is an editor's copy, not a job."""
     return name[-1:] == "~" or name[0] == name[-1] == "#" != name
 
 
@@ -197,7 +197,7 @@ def printable(name: str) -> str:
 
 
 def natural(name: str) -> str:
-    """A sort key: job2 before job10."""
+    """Return a sort key: job2 before job10."""
     return DIGITS.sub(counted, name)
 
 
@@ -208,14 +208,14 @@ def counted(digits: Match) -> str:
 
 
 def given_order(name: str) -> Tuple[str, int]:
-    """A sort key: the order in which one dispatcher gave them."""
+    """Return a sort key: the order in which one dispatcher gave them."""
     return Attempt.parse(name).given
 
 
 def queue_order(
     name: str, stamps: Stamps = Stamps("none"),
 ) -> str:
-    """A sort key: that of natural(), except that retried jobs come last.
+    """Return a sort key: that of natural(), but retried jobs come last.
 
     A job with one of these stamps lost its worker, and keeps its place.
     """

@@ -118,7 +118,7 @@ class Survey:
     def is_trusted(
         self, path: str, status: os.stat_result, is_shared: bool,
     ) -> bool:
-        """Whether a path is ours or root's.
+        """Return whether a path is ours or root's.
 
         In a user namespace root may be unknown, but where others may make
         files, an unknown owner may be anybody.
@@ -129,7 +129,8 @@ class Survey:
         return is_unknown or self.is_ours(path, status)
 
     def is_ours(self, path: str, status: os.stat_result) -> bool:
-        """NFS, sshfs: whether a path is ours; our uid may differ there."""
+        """Return whether a path is ours; over NFS or sshfs our uid may differ.
+        """
         key = (status.st_dev, status.st_uid)
         if status.st_uid == os.geteuid() or key in self.ours:
             return True
@@ -168,23 +169,23 @@ def make(place: str) -> None:
 
 
 def check_place(place: str) -> None:
-    """BadUsage if a place is a file, or a link that leads nowhere."""
+    """Raise BadUsage if a place is a file, or a link that leads nowhere."""
     if not os.path.isdir(place):
         raise BadUsage(f"{place}: not a directory")
 
 
 def is_sticky(status: os.stat_result) -> bool:
-    """Whether others may remove only their own files, as in /tmp."""
+    """Return whether others may remove only their own files, as in /tmp."""
     return bool(status.st_mode & stat.S_ISVTX)
 
 
 def is_filled(place: str, status: os.stat_result) -> bool:
-    """Whether an open directory is sticky or has entries."""
+    """Return whether an open directory is sticky or has entries."""
     return is_sticky(status) or bool(os.listdir(place))
 
 
 def is_too_late(place: str, before: os.stat_result) -> bool:
-    """Whether others have put something there, or chmod had no effect."""
+    """Return whether others have put something there, or chmod failed."""
     owners = {entry.stat(follow_symlinks=False).st_uid
               for entry in os.scandir(place)}
     is_open = os.stat(place).st_mode & OPEN

@@ -144,7 +144,7 @@ class Processes:
             time.sleep(0.02)
 
     def has_leader(self) -> bool:
-        """Whether the first process of the job is still alive.
+        """Return whether the first process of the job is still alive.
 
         /proc may be hidden.  It also shows a process as a zombie when its
         first thread has ended and others go on.
@@ -212,7 +212,7 @@ def at_niceness(nice: int, spawn: Callable[[], int]) -> int:
 
 
 def catches_ends(pid: int) -> bool:
-    """Whether a process handles TERM or HUP, or blocked them at its end.
+    """Return whether a process handles TERM or HUP, or ended blocking them.
 
     A shell blocks all signals for moments, so only a zombie's mask counts.
     """

@@ -94,7 +94,7 @@ class Project:
         return os.path.dirname(self.root)
 
     def is_missing(self) -> bool:
-        """Whether the project was removed, or its home is unavailable."""
+        """Return whether the project is removed, or its home unavailable."""
         try:
             self.files.names(self.root)
         except OSError as error:
@@ -109,8 +109,8 @@ class Project:
             return 0
 
     def is_gone(self, device: int) -> bool:
-        """Whether the user has removed the project: its home, on that device,
-        exists and holds other entries.
+        """Return whether the user has removed the project: its home, on that
+        device, exists and holds other entries.
         """
         try:
             others = self.files.names(self.home)
@@ -120,7 +120,7 @@ class Project:
         return is_home and self.name not in others
 
     def check_home(self) -> None:
-        """OSError if the whole project is missing.
+        """Raise OSError if the whole project is missing.
 
         Call this before a missing file counts as removed.
         """
@@ -128,7 +128,7 @@ class Project:
             raise OSError(errno.ENODEV, os.strerror(errno.ENOENT), self.root)
 
     def is_in_use(self) -> bool:
-        """Whether jobs wait, or a dispatcher may be active."""
+        """Return whether jobs wait, or a dispatcher may be active."""
         return bool(self.members("dispatchers") or self.waiting())
 
     # Listings
@@ -158,7 +158,7 @@ class Project:
         return len(self.files.names(self.path(place)))
 
     def has_given_out(self) -> bool:
-        """Whether a job lies in a pod, or runs; an estimate, as jobs move."""
+        """Return whether a job is in a pod, or runs; a guess, as jobs move."""
         return bool(
             self.running() or any(map(self.given, self.pods()))
             # RACE: a job may have moved from a pod, or back.
@@ -232,13 +232,14 @@ class Project:
         return self.files.status(self.path(kind, member)).st_mtime
 
     def is_young(self, kind: str, member: str, written: float) -> bool:
-        """Whether a write was recent; a heartbeat asks for the server's time.
+        """Return whether a write was recent; a heartbeat gets the server's
+        time.
         """
         return abs(self.beat(kind, member) - written) <= YOUNG
 
     def is_unfinished(self, run: Running, written: float) -> bool:
-        """Whether a job file may still be written, or was since it was read,
-        which may take a while.
+        """Return whether a job file may still be written, or was since it was
+        read, which may take a while.
         """
         return self.is_young("workers", run.worker, written) \
             or self.files.status(self.job_file(run)).st_mtime != written
@@ -382,7 +383,7 @@ class Project:
             return 0.0
 
     def is_there(self, path: str) -> bool:
-        """Whether a job file exists; OSError if its project is missing."""
+        """Return whether a job file exists; OSError: its project does not."""
         if self.files.is_there(path):
             return True
         self.check_home()

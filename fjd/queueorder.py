@@ -45,7 +45,7 @@ class QueueOrder:
         return True
 
     def key(self, name: str) -> Tuple[int, Any]:
-        """A sort key."""
+        """Return a sort key."""
         rank = len(self.ranks)
         if self.ranks:
             rank = self.ranks.get(Attempt.parse(name).job, rank)

@@ -73,7 +73,8 @@ class Reclaimer:
         return named.union(self.project.pods())
 
     def is_dead(self, kind: str, member: str) -> bool:
-        """Whether a member is dead, by its pid; once a heartbeat, by record.
+        """Return whether a member is dead: by pid, or at each heartbeat by
+        its record.
         """
         if member not in self.known:
             record = self.project.record(kind, member)
@@ -92,7 +93,7 @@ class Reclaimer:
             self.bury_one(worker)
 
     def is_gone(self, worker: str) -> bool:
-        """Whether a worker was a process of this host and has ended."""
+        """Return whether a worker was a process of this host and has ended."""
         keys = keys_of(self.project, "workers", worker)
         return self.here.sees(identity_in(keys)) is False
 
@@ -143,7 +144,7 @@ class Reclaimer:
         self.say(f"{printable(lost.job)}: {reason}.")
 
     def is_last(self, run: Running, n: int) -> bool:
-        """Whether a job that lost its worker has used up its attempts."""
+        """Return whether a job that lost its worker has no attempt left."""
         path = self.project.job_file(run)
         return n >= self.most_losses \
             and n > retries_of(self.project.files, path)

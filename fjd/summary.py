@@ -156,7 +156,7 @@ class Outcome:
 
     @property
     def is_well(self) -> bool:
-        """Whether all requested jobs are done."""
+        """Return whether all requested jobs are done."""
         return not (self.failed or self.missing or self.left)
 
     def failures(self) -> List[str]:

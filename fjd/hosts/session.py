@@ -107,7 +107,7 @@ def manage(name: str, *arguments: str, **how: Any) -> None:
 
 
 def check_terminals() -> None:
-    """Unavailable if there is no terminal for a session: screen is silent."""
+    """Raise Unavailable if no terminal is left: screen would not say so."""
     try:
         for descriptor in os.openpty():
             os.close(descriptor)

@@ -311,7 +311,7 @@ class Dispatcher:
         return False
 
     def is_unfinished(self, name: str, attempt: Attempt) -> bool:
-        """Whether a job that a worker gave back may still be written."""
+        """Return whether a job that was given back may still be written to."""
         if not self.stamps.made(attempt):
             return False
         try:
@@ -405,11 +405,11 @@ class Dispatcher:
             )
 
     def is_alone(self) -> bool:
-        """Whether jobs wait and there is no worker."""
+        """Return whether jobs wait and there is no worker."""
         return bool(self.queue.names) and not self.project.pods()
 
     def is_all_quiet(self) -> bool:
-        """Whether no job waits, lies in a pod, or runs; an estimate."""
+        """Return whether no job waits, lies in a pod, or runs; an estimate."""
         return not (
             self.queue.names or self.project.has_given_out()
             or self.queue.waiting()  # RACE: a job may have gone back.

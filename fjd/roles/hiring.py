@@ -40,11 +40,13 @@ class Hiring:
         self.before = 0  # jobs that had been given out
 
     def is_going_on(self) -> bool:
-        """Whether workers may still come."""
+        """Return whether workers may still come."""
         return bool(self.process) and self.process.poll() is None
 
     def is_due(self, given_out: int) -> bool:
-        """Whether to start it now; NotHired if the last start had no effect.
+        """Return whether to start it now.
+
+        NotHired: the last start had no effect.
         """
         if self.is_going_on():
             return False

@@ -19,7 +19,7 @@ GIVEN_UP = f"{SIGNALLED} {MOST} times within {SOON:g} s of its start"
 
 
 def is_last(project: Project, run: Running) -> bool:
-    """Whether one more interruption makes the job fail."""
+    """Return whether one more interruption makes the job fail."""
     try:
         return interruptions(project, run) + 1 >= MOST
     except OSError:
