@@ -185,7 +185,7 @@ def is_filled(place: str, status: os.stat_result) -> bool:
 
 
 def is_too_late(place: str, before: os.stat_result) -> bool:
-    """Return whether others have put something there, or chmod failed."""
+    """Return whether others have put something there, or it stays open."""
     owners = {entry.stat(follow_symlinks=False).st_uid
               for entry in os.scandir(place)}
     is_open = os.stat(place).st_mode & OPEN

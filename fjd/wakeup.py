@@ -15,7 +15,7 @@ from typing import Dict, Iterable, Set
 
 SHORTEST = 0.005  # seconds
 LEAVE = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}  # end a process of ours
-UNHEARD = {signal.SIGCHLD, signal.SIGIO}  # caught even if ignored
+UNHEARD = {signal.SIGCHLD, signal.SIGIO}  # caught even under nohup(1)
 LONGEST = 1.25    # seconds, the default of --interval
 
 
