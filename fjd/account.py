@@ -1,10 +1,9 @@
-"""What became of all that was asked for: done, failed, cancelled, vanished or
-left.
+"""The fate of each requested job: done, failed, cancelled, vanished or left.
 
-A dispatcher sees jobs wait and run, and fjd run has a list.  Whatever of these
-no ledger says has ended, is looked for where jobs lie, and then in what the
-ledgers say of its other attempts: it may have gone back, and have ended as
-one of those.
+A dispatcher sees jobs wait and run, and fjd run has a list.  If no ledger
+records the end of one of these, it is searched for in the job directories,
+and then among the ledger entries of its other attempts: it may have gone back
+to the queue and ended as one of those.
 """
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
@@ -17,15 +16,17 @@ from fjd.names import Attempt, LISTED, made_up, Running, why_bad
 from fjd.project import ENDED, Project
 
 CANCELLED, VANISHED, LEFT = "cancelled", "vanished", "left"
-NO_RECORD = "record lost"  # how an attempt ended that no ledger tells of
+NO_RECORD = "record lost"  # no ledger entry for this attempt
 BACK = (LOST, SUPERSEDED, RETRIED)
 UNDER_WAY = ("jobqueue", "held", "jobpods", "running")
 LOOKS = 2
 
 
 class Asked(NamedTuple):
-    """The list of fjd run, by marks; done: those that were done before it
-    began; earlier: attempts that had ended, and are of another list.
+    """The list of fjd run, by marks.
+
+    done: marks of jobs done before it began.  earlier: ended attempts that
+    belong to another list.
     """
 
     jobs: Dict[str, Listed] = {}
@@ -40,8 +41,9 @@ class Asked(NamedTuple):
         return listed.command if listed else ""
 
     def look(self, project: Project) -> Dict[str, Tuple[str, str]]:
-        """Where each job lies, and its name there, by its mark; what is under
-        way or done, has not failed.
+        """Return the place and the name of each job file, by its mark.
+
+        An attempt under way, or done, takes precedence over a failed one.
         """
         found: Dict[str, Tuple[str, str]] = {}
         for place, name, attempt, _ in everything(project):
@@ -51,8 +53,8 @@ class Asked(NamedTuple):
 
 
 def key_of(job: str) -> str:
-    """The same for all attempts at a job, also by another list, or under a
-    name that was made up for it.
+    """Return a key shared by all attempts at a job, also those of another
+    list, or under a replacement name.
     """
     name = made_up(job) if why_bad(job) else job
     return mark_of(job) if LISTED.fullmatch(job) else name
@@ -61,8 +63,9 @@ def key_of(job: str) -> str:
 def fates(
     project: Project, owed: Dict[str, str], offsets: Dict[str, int],
 ) -> Dict[str, Entry]:
-    """How attempts, or jobs, have ended, by the ledgers after these offsets;
-    owed: with the worker that each was given to, or "".
+    """Return how attempts or jobs ended, by the ledgers after these offsets.
+
+    owed: the worker that each was given to, or "".
     """
     seen = {
         name: whereabouts(project, name, worker)
@@ -70,13 +73,13 @@ def fates(
     }
     found = {name: entry for name, entry in seen.items() if entry}
     rest = {n: Attempt.parse(n) for n in owed if n not in found}
-    for _ in range(LOOKS):  # RACE: one that goes back may be missed once.
+    for _ in range(LOOKS):  # RACE: a job that goes back may be missed once.
         here = under_way(project) if rest else set()
         back = {n: a for n, a in rest.items() if key_of(a.job) in here}
         found.update({n: Entry(LEFT, a.job, n) for n, a in back.items()})
         rest = {n: a for n, a in rest.items() if n not in back}
     keys = {key_of(attempt.job) for attempt in rest.values()}
-    # RACE: in this order, for a line may be read from now on.
+    # RACE: in this order, because new lines may be read from now on.
     lost, told = lost_records(project, keys), history(project, keys, offsets)
     for name, attempt in rest.items():
         key = key_of(attempt.job)
@@ -85,9 +88,9 @@ def fates(
 
 
 def whereabouts(project: Project, name: str, worker: str) -> Optional[Entry]:
-    """Where an attempt is, if it is where it was, or went on from there.
+    """Return where an attempt is, if it is where it was or at the next place.
 
-    Listings may be old (sshfs); open() tells the truth.
+    Listings may be stale (sshfs); open() is reliable.
     """
     given = [
         project.given_job(worker, name),
@@ -112,7 +115,7 @@ def under_way(project: Project) -> Set[str]:
 def history(
     project: Project, keys: Set[str], offsets: Dict[str, int],
 ) -> Dict[str, List[Entry]]:
-    """What the ledgers say of these jobs."""
+    """Return the ledger entries of these jobs."""
     found: Dict[str, List[Entry]] = {key: [] for key in keys}
     wanted = set(map(escape, keys))
 
@@ -129,7 +132,7 @@ def history(
 
 
 def lost_records(project: Project, keys: Set[str]) -> Dict[str, List[Entry]]:
-    """What has ended of these jobs, and no ledger says so."""
+    """Return the ended attempts at these jobs that no ledger records."""
     found: Dict[str, List[Entry]] = {key: [] for key in keys}
     recorded = {
         entry.attempt for told in history(project, keys, {}).values()
@@ -149,7 +152,7 @@ def fate(
     project: Project, attempt: Attempt, told: List[Entry],
     lost: List[Entry],
 ) -> Entry:
-    """How a job has ended by this attempt or a later one, if it has."""
+    """Return how a job ended by this or a later attempt, if it did."""
     back = {entry.attempt for entry in told if entry.event in BACK}
     ends = [
         entry for entry in told if entry.event in ENDED
@@ -167,8 +170,9 @@ def fate(
 
 
 def is_before(one: Attempt, other: Attempt) -> bool:
-    """Whether that was surely an earlier attempt; stamps of two processes
-    tell nothing, as the clocks of their hosts may differ.
+    """Return whether one was certainly given out before the other.
+
+    Stamps of two processes cannot be compared: their clocks may differ.
     """
     (token, count), (other_token, other_count) = one.given, other.given
     is_older = token == other_token and count < other_count

@@ -1,7 +1,7 @@
-"""For Python programs: from fjd import Project.
+"""The interface for Python programs: from fjd import Project.
 
-It puts jobs and looks at them.  Workers and a dispatcher have to be there
-besides, for instance from `fjd-dispatcher --hire` in a crontab.
+It submits jobs and inspects them.  Workers and a dispatcher run separately,
+for instance from `fjd-dispatcher --hire` in a crontab.
 """
 import os
 import time
@@ -15,10 +15,10 @@ from fjd.wakeup import Backoff
 
 
 class Job(NamedTuple):
-    """A job that somebody has put: its name, that of its latest attempt, and
-    where it is: waiting, held, given, running, done or failed.
+    """A job in the project: its name, its latest attempt and its state.
 
-    host is where it was given to or runs, else "".
+    state is waiting, held, given, running, done or failed.  host is the host
+    that it was given to or runs on, else "".
     """
 
     name: str
@@ -28,10 +28,10 @@ class Job(NamedTuple):
 
 
 class Project:
-    """The jobs of one project, "default" if neither this nor FJD_PROJECT
-    names one; it is made if it is missing.
+    """The jobs of one project, which is created if it is missing.
 
-    BadUsage: the name is none.  NotYours: it may not be written.
+    The name defaults to FJD_PROJECT, then to "default".  BadUsage: the name
+    is not valid.  NotYours: the project may not be written to.
 
     >>> project = Project("demonstration")
     >>> project.put("test -e /etc/passwd", name="question")
@@ -56,13 +56,13 @@ class Project:
     def put(
         self, command: str, name: str = "", directory: Optional[str] = None,
     ) -> str:
-        """Let a command for the shell wait; the job's name.
+        """Add a shell command to the queue; return the job's name.
 
-        It is to run in that directory (default: the current one).  A job is
-        never replaced, not even by one of the same name.  BadUsage: no job
-        can have that name or command.
+        It runs in that directory (default: the current one).  A job never
+        replaces another, even one of the same name.  BadUsage: a job cannot
+        have that name or command.
         """
-        # Late, as all below: every command imports this module.
+        # Imported late, as below: every command imports this module.
         from fjd.newjob import checked_name, of_command
         if not isinstance(command, str):
             raise TypeError(f"a command is a str, not {command!r}")
@@ -76,19 +76,19 @@ class Project:
         return job
 
     def jobs(self) -> List[Job]:
-        """All of them, in no order."""
+        """Return all jobs, unordered."""
         from fjd.find import everything, STATES
         found = {}
         for place, _, attempt, worker in everything(self.project):
-            # RACE: what has moved on meanwhile is found twice.
+            # RACE: a job that has moved on meanwhile is found twice.
             found[attempt] = Job(
                 attempt.job, attempt.name, STATES[place], host_of(worker))
         return list(found.values())
 
     def wait(self, timeout: float = float("inf")) -> bool:
-        """Until no job waits or runs; False if that took too long.
+        """Wait until no job waits or runs; False after timeout seconds.
 
-        timeout is in seconds.  Held jobs do not count.
+        Held jobs do not count.
 
         >>> nobody_works_here = Project("idle")
         >>> nobody_works_here.wait()
@@ -106,8 +106,10 @@ class Project:
         return True
 
     def results(self) -> Iterator[Entry]:
-        """How each job ended for good, in that order: what fjd results
-        prints.  The columns are those of ledger.py; times are in seconds.
+        """Yield the final end of each job, in the order of these ends.
+
+        fjd results prints the same.  The columns are those of ledger.py;
+        times are in seconds.
 
         >>> sum(result.cpu for result in Project("empty").results())
         0
@@ -116,7 +118,7 @@ class Project:
         return results(self.project)
 
     def is_busy(self) -> bool:
-        """Whether a job waits, was given to a worker, or runs."""
+        """Return whether a job waits, is in a pod, or runs."""
         return bool(
             self.project.waiting() or self.project.has_given_out()
             or self.project.waiting()  # RACE: a job may have gone back.

@@ -1,15 +1,15 @@
-"""Byte code: read if it is whole, written whole or not at all.
+"""Byte code: read if it is complete, written completely or not at all.
 
-On a full disk, or where files may not grow (ulimit -f), Python leaves cut
-files, and cannot start with them again.  So each command runs the text of
-this module before it imports anything of fjd, and use() what it defines.
+On a full disk, or where files may not grow (ulimit -f), Python leaves
+truncated files, and cannot start with them again.  So each command runs the
+text of this module, and its use(), before it imports anything of fjd.
 
-An installed tree, which many machines may share, writes none while it runs:
-install.sh does that for each Python that it finds, and hire for others.
+An installed tree, which many machines may share, writes no byte code while it
+runs: install.sh writes it for each Python that it finds, and hire for others.
 """
 import os
 import sys
-# That is what importlib.machinery has, which takes 3 ms to import.
+# The same objects as in importlib.machinery, which takes 3 ms to import.
 from _frozen_importlib_external import (
     cache_from_source, FileFinder, SourceFileLoader,
 )
@@ -18,19 +18,19 @@ PACKAGES = ("fjd", "backports")
 
 
 class Loader(SourceFileLoader):
-    """Python's own, but for files that are not whole."""
+    """Python's own loader, except that it tolerates truncated byte code."""
 
     def get_code(self, fullname):
         try:
             return super().get_code(fullname)
-        except (EOFError, TypeError, ValueError):  # What marshal raises.
+        except (EOFError, TypeError, ValueError):  # Raised by marshal.
             remove(cache_from_source(self.path))
             return self.source_to_code(self.get_data(self.path), self.path)
 
     def set_data(self, path, data, *, _mode=0o666):
-        """Write byte code; without room Python does without.
+        """Write byte code, or nothing if there is no room.
 
-        Whatever the umask, only its owner may change it.
+        Only its owner may change it, whatever the umask.
         """
         draft = f"{path}.{os.getpid()}"
         try:
@@ -40,7 +40,7 @@ class Loader(SourceFileLoader):
                 file.write(data)
             os.replace(draft, path)
         except FileExistsError:
-            pass  # RACE: a process of another host is at it.
+            pass  # RACE: a process of another host is writing it.
         except OSError:
             remove(draft)
 
@@ -49,11 +49,11 @@ def remove(path):
     try:
         os.unlink(path)
     except OSError:
-        pass  # It is not there, or not ours.
+        pass  # It is missing, or not ours.
 
 
 def use(place, is_installed):
-    """Import fjd from there, and what was installed beside it."""
+    """Make fjd importable from place, and the packages beside it."""
     find = FileFinder.path_hook((Loader, [".py"]))
     ours = tuple(os.path.join(place, name, "") for name in PACKAGES)
 
@@ -67,15 +67,15 @@ def use(place, is_installed):
 
 
 def optional(name):
-    """Import a package that is not part of fjd, though its byte code be cut.
+    """Import a package that is not part of fjd, even if its byte code is cut.
 
-    None is written, for others installed it.  ImportError if it is missing.
+    No byte code is written, as others installed it.  ImportError if missing.
     """
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     tag = sys.implementation.cache_tag
     try:
         __import__(name)
-    except (EOFError, TypeError, ValueError):  # What marshal raises.
+    except (EOFError, TypeError, ValueError):  # Raised by marshal.
         sys.implementation.cache_tag = None  # PEP 3147: no byte code is read.
         __import__(name)
     finally:
@@ -85,7 +85,7 @@ def optional(name):
 
 
 def write_all(place):
-    """Write all that is not there, and remove what is not whole."""
+    """Write all missing byte code, and replace truncated files."""
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
     for directory, _, names in os.walk(place):
         for name in names:
@@ -96,14 +96,14 @@ def write_all(place):
 
 def write(path):
     try:
-        for _ in range(2):  # The second time it is read.
+        for _ in range(2):  # The second call reads the file back.
             Loader(path, path).get_code(path)
     except SyntaxError:
-        pass  # It is for another Python.
+        pass  # Its syntax is that of another Python.
 
 
 def write_missing():
-    """Write that of this Python, if it has none and wants some."""
+    """Write the byte code of this Python if it is missing and wanted."""
     place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     is_wanted = "PYTHONDONTWRITEBYTECODE" not in os.environ
     if is_wanted and is_stale(os.path.join(place, "fjd", "command.py")):
@@ -111,7 +111,7 @@ def write_missing():
 
 
 def is_stale(path):
-    """Whether a source file is newer than its byte code."""
+    """Return whether a source file is newer than its byte code."""
     try:
         written = os.stat(cache_from_source(path)).st_mtime
         return os.stat(path).st_mtime > written

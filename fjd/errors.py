@@ -1,7 +1,7 @@
-"""What can go wrong, one class for each thing a user can do about it.
+"""The errors of fjd, one class for each thing a user can do about it.
 
-The exit codes are those of the README's table; command.run() alone turns an
-error into text and status.  An OSError that nobody expected is os.EX_IOERR.
+The exit codes are those of the README's table.  Only command.run() turns an
+error into text and status.  An unexpected OSError is os.EX_IOERR.
 """
 import os
 
@@ -9,7 +9,7 @@ SOME_FAILED = 3
 
 
 class FjdError(Exception):
-    """One line that says what and why, and a hint that says what to do."""
+    """A line with the object and the reason, and a hint with the remedy."""
 
     exit_code = 1
 
@@ -31,39 +31,39 @@ class BadConfig(FjdError):
 
 
 class NotHired(FjdError):
-    """Some workers did not come up, or did not leave."""
+    """Some workers did not start, or did not leave."""
 
     exit_code = SOME_FAILED
 
 
 class Unavailable(FjdError):
-    """A program or package that was asked for is not there."""
+    """A required program or package is missing."""
 
     exit_code = os.EX_UNAVAILABLE
 
 
 class Busy(FjdError):
-    """Somebody else is at it."""
+    """Another process is doing this already."""
 
     exit_code = os.EX_TEMPFAIL
 
 
 class NotYours(FjdError):
-    """Others own a place of fjd's, or could change it."""
+    """Others own a directory of fjd, or could change it."""
 
     exit_code = os.EX_NOPERM
 
 
 class Hopeless(FjdError):
-    """An error of the system that waiting does not cure."""
+    """A system error that waiting does not cure."""
 
     exit_code = os.EX_IOERR
 
 
 class BadJob(Exception):
-    """This job cannot be run; the text says why.  Only the job fails.
+    """This job cannot be run; the text is the reason.  Only the job fails.
 
-    written is when the file was last written to, if more may come, or 0.0.
+    written is the time of the file's last write if more may come, else 0.0.
     """
 
     written = 0.0

@@ -1,13 +1,12 @@
 """The few file operations that the protocol is made of.
 
-Each is about one system call wide, so that hosts which race for a file are
-told apart by the file server and not by us.  Nothing outside this module
-renames, creates, touches or removes a file of a project.  The roles get
-these functions through Project.files, so that a simulated file system can
-stand in for this module.
+Each is about one system call wide, so that the file server, not fjd, decides
+between hosts that race for a file.  No code outside this module renames,
+creates, touches or removes a file of a project.  The roles get these functions
+through Project.files, so that a simulated file system can replace this module.
 
 A stale NFS handle (ESTALE, EREMOTEIO) is tried again here, by path; if it
-stays, the file counts as gone.  Every other OSError goes to the caller.
+stays stale, the file counts as gone.  Any other OSError goes to the caller.
 """
 import errno
 import os
@@ -15,10 +14,10 @@ import stat
 from functools import lru_cache
 from typing import Any, Callable, List, Tuple, Union
 
-# What an errno says of what met it.  Passing: the machine or the server is
-# short of something for a while.  Final: waiting does not cure it, so its
-# process leaves.  A job that could not be read or started is to blame for all
-# others; whoever does something else then tries that again.
+# Classes of errno.  Passing: the machine or the server is short of something
+# for a while.  Final: waiting does not cure it, so the process leaves.  Any
+# other, on reading or starting a job, is the fault of that job; any other
+# operation is tried again.
 PASSING = (
     errno.EAGAIN, errno.ENOMEM, errno.ENFILE, errno.EIO, errno.ENODEV,
     errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETXTBSY,
@@ -33,21 +32,21 @@ HINTS = {
     errno.EXDEV: "try: all directories of a project on one file system",
 }
 STALE = (errno.ESTALE, getattr(errno, "EREMOTEIO", errno.ESTALE))
-GONE = STALE + (errno.ENOENT,)  # what an open file says when it was removed
+GONE = STALE + (errno.ENOENT,)  # errors of an open file that was removed
 TRIES = 4
-# Less than that is free on a disk that is full, or has just been.
+# Bytes and inodes: with less free space, a disk is or recently was full.
 LEAST_BYTES, LEAST_INODES = 1 << 20, 16
 
 
 def is_ours(error: OSError) -> bool:
-    """Whether this process or its host is to blame, and not what was asked
-    for: a file, or a program to start.
+    """Return whether the error is the fault of this process or its host, and
+    not of the requested file or program.
     """
     return error.errno in PASSING + FINAL
 
 
 def by_path(call: Callable, path: str, *arguments: Any) -> Any:
-    """The answer of call, asked again while the server calls it stale."""
+    """Return call's result; try again while the server reports ESTALE."""
     for _ in range(TRIES):
         try:
             return call(path, *arguments)
@@ -59,7 +58,7 @@ def by_path(call: Callable, path: str, *arguments: Any) -> Any:
 
 
 def named(path: str, call: Callable, *arguments: Any) -> Any:
-    """Let an error of an open file tell which one."""
+    """Add the path to an error from an open file."""
     try:
         return call(*arguments)
     except OSError as error:
@@ -68,34 +67,34 @@ def named(path: str, call: Callable, *arguments: Any) -> Any:
 
 
 def names(directory: str) -> List[str]:
-    """The files in a directory, in no order; drafts (dot names) left out."""
+    """Return the files in a directory, unordered, without drafts (.*)."""
     return [name for name in listing(directory) if name[0] != "."]
 
 
 def drafts(directory: str, start: str) -> List[str]:
-    """The dot names in a directory that begin with start."""
+    """Return the dot names in a directory that begin with start."""
     return [name for name in listing(directory) if name.startswith(start)]
 
 
 def listing(directory: str) -> List[str]:
-    """All names, as the server has them now."""
+    """Return all names that the server has now."""
     if by_path(is_fuse, directory):
-        # sshfs would show what it has listed some seconds ago, but not of a
-        # directory that was just changed from here (measured).
+        # sshfs would show a listing some seconds old, except of a directory
+        # that was just changed from here (measured).
         by_path(os.utime, directory)
     return by_path(os.listdir, directory)
 
 
 @lru_cache(1024)
 def is_fuse(directory: str) -> bool:
-    """Whether it is on a FUSE file system, by proc(5), "mountinfo"."""
+    """Return whether a directory is on FUSE, by proc(5), "mountinfo"."""
     device = os.stat(directory).st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     try:
         with open("/proc/self/mountinfo") as file:
             mounts = [line.split() for line in file]
     except FileNotFoundError:
-        return False  # No Linux.
+        return False  # Not Linux.
     return any(
         fields[2] == number and fields[fields.index("-") + 1][:4] == "fuse"
         for fields in mounts
@@ -103,10 +102,10 @@ def is_fuse(directory: str) -> bool:
 
 
 def move(source: str, target: str) -> bool:
-    """Rename; False if source is not there (any more) or target's directory.
+    """Rename; False if the source or the target's directory is missing.
 
-    NFS: False may also mean that it happened and the answer was lost, so no
-    caller takes it for more than a hint; target is a name never used before.
+    NFS: False may also mean that it happened and the answer was lost, so
+    callers take it only as a hint; target is a name never used before.
     """
     try:
         by_path(os.rename, source, target)
@@ -119,10 +118,10 @@ def move(source: str, target: str) -> bool:
 def read(
     path: str, limit: int = -1, offset: int = 0,
 ) -> Tuple[os.stat_result, bytes]:
-    """What fstat says, and the bytes from offset on (b"" of a directory).
+    """Return the result of fstat, and the bytes from offset on.
 
-    NFS: open and fstat ask the server, stat and exists may answer from a
-    cache (nfs(5), "Data and metadata coherence").
+    A directory has b"".  NFS: open and fstat ask the server; stat and exists
+    may answer from a cache (nfs(5), "Data and metadata coherence").
     """
     return by_path(read_once, path, limit, offset)
 
@@ -142,7 +141,7 @@ def read_once(
 
 
 def is_there(path: str) -> bool:
-    """Ask the server by opening; a link that leads nowhere is there, too."""
+    """Return whether a file or link exists; opening it asks the server."""
     try:
         read(path, 0)
     except FileNotFoundError:
@@ -150,7 +149,7 @@ def is_there(path: str) -> bool:
     except OSError as error:
         if is_ours(error):
             raise
-        # It is there, and cannot be opened: a socket, not readable ...
+        # It exists but cannot be opened: a socket, not readable ...
     return True
 
 
@@ -164,7 +163,7 @@ def is_link(path: str) -> bool:
 def create(
     path: str, text: Union[str, bytes] = "", mode: int = 0o600,
 ) -> bool:
-    """Make a file that nobody has made before; False if it is there."""
+    """Create a file; False if it exists."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
         descriptor = by_path(os.open, path, flags, mode)
@@ -174,7 +173,7 @@ def create(
         try:
             append(path, descriptor, os.fsencode(text))
         finally:
-            os.close(descriptor)  # NFS: a full disk shows here at the latest.
+            os.close(descriptor)  # NFS: at the latest, a full disk shows here.
     except OSError:
         os.unlink(path)
         raise
@@ -182,10 +181,10 @@ def create(
 
 
 def touch(path: str) -> None:
-    """Give our own file the server's time as mtime.
+    """Set the mtime of our own file to the server's time.
 
-    NFS: by writing its last byte anew, a newline; utime(None) would set the
-    client's clock on sshfs (measured).
+    NFS: this writes its last byte, a newline, again; utime(None) would set
+    the client's time on sshfs (measured).
     """
     descriptor = by_path(os.open, path, os.O_WRONLY)
     try:
@@ -196,7 +195,7 @@ def touch(path: str) -> None:
 
 
 def size(path: str) -> int:
-    """Bytes in a file; 0 if it is gone."""
+    """Return the bytes in a file; 0 if it is gone."""
     try:
         return status(path).st_size
     except FileNotFoundError:
@@ -204,7 +203,7 @@ def size(path: str) -> int:
 
 
 def status(path: str) -> os.stat_result:
-    """What fstat says; st_mtime is the server's time of the last write."""
+    """Return fstat; st_mtime is the server's time of the last write."""
     return read(path, 0)[0]
 
 
@@ -213,7 +212,7 @@ def remove(path: str) -> bool:
     try:
         by_path(os.unlink, path)
     except FileNotFoundError:
-        return False  # RACE: who buries a worker removes its files, too.
+        return False  # RACE: a process that buries a worker also does.
     return True
 
 
@@ -222,7 +221,7 @@ def is_directory(path: str) -> bool:
 
 
 def make_directory(path: str) -> bool:
-    """Make a directory for this user only; False if it is there."""
+    """Make a directory for this user only; False if it exists."""
     try:
         by_path(os.mkdir, path, 0o700)
     except FileExistsError:
@@ -235,7 +234,7 @@ def remove_directory(path: str) -> bool:
     try:
         by_path(os.rmdir, path)
     except FileNotFoundError:
-        pass  # RACE: somebody else was first, or our first try did it.
+        pass  # RACE: another process did it, or our first try.
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
@@ -244,42 +243,42 @@ def remove_directory(path: str) -> bool:
 
 
 def open_log(path: str) -> int:
-    """A new file to append to and to read back, as a descriptor."""
+    """Return the descriptor of a new file, to append to and to read back."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
     return by_path(os.open, path, flags, 0o600)
 
 
 def open_own(path: str) -> int:
-    """The file that only this process appends to, as a descriptor."""
+    """Return the descriptor of a file that only this process appends to."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return by_path(os.open, path, flags, 0o600)
 
 
 def length(descriptor: int) -> int:
-    """Bytes in an open file."""
+    """Return the bytes in an open file."""
     return os.fstat(descriptor).st_size
 
 
 def has_whole_lines(descriptor: int) -> bool:
-    """Whether what comes next begins a line."""
+    """Return whether the next write begins a line."""
     last = length(descriptor) - 1
     return last < 0 or os.pread(descriptor, 1, last) == b"\n"
 
 
 def has_room(directory: str) -> bool:
-    """Whether its file system is not nearly full, as far as it says."""
+    """Return whether a file system has free space; True if that is unknown."""
     try:
         disk = os.statvfs(directory)
     except OSError:
         return True
     has_bytes = disk.f_bavail * disk.f_frsize >= LEAST_BYTES
-    # Some do not know how many there are (sshfs), or have no inodes (btrfs).
+    # Some do not know their size (sshfs), or have no inodes (btrfs).
     return (has_bytes or not disk.f_blocks) \
         and (disk.f_favail >= LEAST_INODES or not disk.f_files)
 
 
 def sync(path: str, descriptor: int) -> None:
-    """See that a power loss takes nothing of what was written."""
+    """Make sure that a power loss loses nothing of what was written."""
     named(path, os.fsync, descriptor)
 
 
@@ -288,11 +287,11 @@ def close(descriptor: int) -> None:
 
 
 def append(path: str, descriptor: int, line: bytes) -> None:
-    """Write a whole line or nothing (ENOSPC, EFBIG)."""
+    """Write a whole line, or nothing and raise (ENOSPC, EFBIG)."""
     before = length(descriptor)
     sent = named(path, os.write, descriptor, line)
     try:
-        while sent < len(line):  # The next write tells why.
+        while sent < len(line):  # The next write raises the reason.
             sent += named(path, os.write, descriptor, line[sent:])
     except OSError:
         os.ftruncate(descriptor, before)
@@ -300,5 +299,5 @@ def append(path: str, descriptor: int, line: bytes) -> None:
 
 
 def device(path: str) -> int:
-    """The number of the file system that it is on."""
+    """Return the device number of the path's file system."""
     return by_path(os.stat, path).st_dev

@@ -1,18 +1,18 @@
-"""Where the jobs are that a person names: by job, or by attempt."""
+"""Finding jobs that a person names: by job, or by attempt."""
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
 from fjd.errors import BadUsage
 from fjd.names import Attempt, host_of, LISTED, printable
 from fjd.project import ENDED, Project
 
-PLACES = {  # from what is old to what is new
+PLACES = {  # from the oldest state to the newest
     "failed": "has failed (fjd retry repeats it)",
     "done": "is done (fjd retry repeats it)",
     "held": "is held (fjd release lets it go)", "jobqueue": "waits",
     "jobpods": "was given to a worker{}, and has not begun",
     "running": "runs{}",
 }
-STATES = {  # in the order in which jobs go
+STATES = {  # in the order in which jobs move
     "jobqueue": "waiting", "held": "held", "jobpods": "given",
     "running": "running", "done": "done", "failed": "failed",
 }
@@ -21,10 +21,10 @@ GIVEN_OUT = ("jobpods", RUNNING)
 
 
 class Found(NamedTuple):
-    """A job file: the directory it lies in, its name there, and whose it is.
+    """A job file: its directory, its name there, its attempt and worker.
 
-    place is jobqueue, held, jobpods, running, done or failed; worker is ""
-    but in jobpods and running.
+    place is jobqueue, held, jobpods, running, done or failed; worker is set
+    only in jobpods and running.
     """
 
     place: str
@@ -43,13 +43,13 @@ class Found(NamedTuple):
 
     @property
     def age(self) -> Tuple[int, str, int]:
-        """A sort key: what has ended is older than what has not."""
+        """Return a sort key: ended attempts are older than others."""
         rank = 0 if self.place in ENDED else list(PLACES).index(self.place)
         return (rank, *self.attempt.given)
 
 
 def everything(project: Project, start: str = "") -> Iterator[Found]:
-    """All job files whose attempts' names begin so, each at least once."""
+    """Yield all job files whose attempts begin with start, at least once."""
     for place in STATES:
         yield from files_in(project, place, start)
 
@@ -62,7 +62,7 @@ def files_in(project: Project, place: str, start: str = "") \
 
 
 def names_in(project: Project, place: str) -> List[Tuple[str, str, str]]:
-    """Name, attempt and worker of each."""
+    """Return the name, attempt and worker of each job file in a place."""
     if place == "jobpods":
         return [(name, name, worker) for worker in project.pods()
                 for name in project.given(worker) or []]
@@ -73,26 +73,27 @@ def names_in(project: Project, place: str) -> List[Tuple[str, str, str]]:
 
 
 def count(project: Project, *places: str) -> int:
-    """How many job files lie there; a guess while jobs move."""
+    """Return how many job files lie there; an estimate while jobs move."""
     return sum(len(names_in(project, place)) for place in places)
 
 
 def left(project: Project) -> int:
-    """How many jobs have not ended, and are not held."""
+    """Return how many jobs wait, are in pods, or run."""
     return count(project, "jobqueue", *GIVEN_OUT)
 
 
 def find(project: Project, wanted: str) -> List[Found]:
-    """Those of that job, or that attempt; the latest last."""
+    """Return the files of that job or attempt, the latest last."""
     return find_all(project, [wanted], wanted)[wanted]
 
 
 def find_all(
     project: Project, wanted: Iterable[str], start: str = "",
 ) -> Dict[str, List[Found]]:
-    """The same for several, all of whose names begin so, with one look.
+    """Find the files of several names, which begin with start, in one scan.
 
-    What fjd run calls 2-ce2f772fccba8d1a is also 2, if no job is.
+    A job of fjd run, 2-ce2f772fccba8d1a, is also found as 2, unless a job has
+    that name.
     """
     matches: Dict[str, List[Found]] = {name: [] for name in wanted}
     for found in everything(project, start):

@@ -1,23 +1,23 @@
-"""What a dispatcher writes for fjd status, and for the next dispatcher.
+"""Notes that a dispatcher writes for its successor and for fjd status.
 
-For the next one, dispatchers/<dispatcher>.<stamp>.seen: how far the ledgers
-have been read, so that the next one reports what failed since; whether
-workers were hired that nobody has fired; and which heartbeats were seen.  A
-pass (fjd-dispatcher --once) is too short to find out by itself who is silent,
-so passes count as the heartbeats of one observer.  Passes within the time of
-one heartbeat, on any host, count as one.  A late pass does not count, as the
-server may have been frozen until now: a pass is late if it comes after half
-as long again as the one before, or finds that the server's clock was set
-back.  All times are the file server's.
+For its successor, dispatchers/<dispatcher>.<stamp>.seen: how far the ledgers
+have been read, so that the successor reports later failures; whether workers
+were hired and not yet fired; and which heartbeats were seen.  One pass
+(fjd-dispatcher --once) is too short to notice silent members, so passes count
+as the heartbeats of one observer.  Passes within one heartbeat period, on any
+host, count as one.  A late pass does not count, as the server may have been
+frozen until now: a pass is late if its gap is more than 1.5 times the one
+before, or if the server's clock was set back.  All times are the file
+server's.
 
-For fjd status, dispatchers/<dispatcher>.<stamp>.counts: how many jobs there
-are in which state, once a heartbeat; its mtime says when.  The dispatcher
-knows what waits.  It lists what has ended as rarely as that is cheap, and
-counts on from there by the ledgers.  fjd status of a million jobs reads it
-instead of listing them.
+For fjd status, dispatchers/<dispatcher>.<stamp>.counts: the number of jobs in
+each state, once a heartbeat; its mtime is their time.  The dispatcher knows
+which jobs wait.  It lists ended jobs only as often as that is cheap, and
+counts on from there by the ledgers.  fjd status of a million jobs reads this
+note instead of listing them.
 
-Both are JSON, made whole or ignored; the latest counts, and a dispatcher that
-leaves a newer one removes those that it has read.
+Both are JSON, and ignored if incomplete.  The latest note is used, and a
+dispatcher that leaves a newer one removes those that it has read.
 """
 import json
 from collections import deque
@@ -30,14 +30,16 @@ from fjd.project import COUNTS, Project, SEEN
 from fjd.summary import Outcome
 
 LATE = 1.5
-LISTING_SHARE = 100  # listing what has ended may take one part of time
-LATELY = 7           # counts, over which the rate is a mean
+LISTING_SHARE = 100  # listing ended jobs may take one part of time
+LATELY = 7           # counts that the rate is averaged over
 
 
 class Memory(NamedTuple):
-    """time: of the last pass; gap: seconds to the one before; beats: how many
-    have counted; seen: each member's last sign of life, and in which beat
-    that was new; ledgers: how many bytes of each file have been read.
+    """The content of a .seen note.
+
+    time: of the last pass; gap: seconds between it and the one before; beats:
+    passes counted; seen: each member's last heartbeat, and the count at which
+    it was new; ledgers: bytes read of each file.
     """
 
     time: float = 0.0
@@ -49,13 +51,13 @@ class Memory(NamedTuple):
 
 
 def recall(project: Project) -> Memory:
-    """What the latest one left; nothing, if there is none."""
+    """Return the latest note; an empty one if there is none."""
     memories = [read(project, name) for name in project.notes(SEEN)]
     return max(memories, key=age, default=Memory())
 
 
 def age(memory: Memory) -> Tuple[float, int]:
-    """A sort key; two of one pass have not read the same."""
+    """Return a sort key; two notes of one pass have read different lengths."""
     return memory.time, sum(memory.ledgers.values())
 
 
@@ -71,12 +73,12 @@ def read(project: Project, name: str) -> Memory:
         )
     except (PermissionError, ValueError, TypeError, AttributeError,
             RecursionError):
-        # RACE: it is being written, or has been removed; or it is not ours.
+        # RACE: it is being written, or was removed; or it is not ours.
         return Memory()
 
 
 def resume(memory: Memory, watch: Watch, now: float, clock: Any) -> Memory:
-    """Let the watch of a pass go on with a count; what to remember of it."""
+    """Let the watch of a pass continue a count; return the new memory."""
     gap = now - memory.time if memory.time else 0.0
     is_same_beat = bool(memory.time) and 0 <= gap < BEAT
     is_late = gap < 0 or bool(memory.gap) and gap > LATE * memory.gap
@@ -91,7 +93,7 @@ def leave_memory(
     project: Project, member: str, stamp: str, memory: Memory, watch: Watch,
     ledgers: Dict[str, int], has_hired: bool = False,
 ) -> None:
-    """Leave it to the next, unless that has nothing to learn from it."""
+    """Leave a note for the successor if it holds anything new."""
     members = project.members("workers") + project.members("dispatchers")
     others = set(members).intersection(watch.seen) - {member}
     after = memory._replace(
@@ -105,7 +107,10 @@ def leave_memory(
 
 
 class Counts(NamedTuple):
-    """rate: how many ended in a second, lately; None: not known yet."""
+    """The content of a .counts note.
+
+    rate: recently ended jobs a second; None if not known yet.
+    """
 
     waiting: int
     done: int
@@ -114,7 +119,7 @@ class Counts(NamedTuple):
 
 
 class Tally:
-    """What one dispatcher counts."""
+    """The counts of one dispatcher."""
 
     def __init__(
         self, project: Project, outcome: Outcome, clock: Any,
@@ -125,12 +130,15 @@ class Tally:
         self.clock = clock
         self.say = say
         self.trouble = ""
-        self.before = (0, 0)  # what had ended before the outcome tells of it
+        self.before = (0, 0)  # jobs ended before those in outcome
         self.next_listing = 0.0
         self.ends: Deque[Tuple[float, int]] = deque(maxlen=LATELY)
 
     def write_down(self, name: str, waiting: int) -> None:
-        """Say once if there is no room: then no worker can record an end."""
+        """Write a .counts note; report once if there is no room.
+
+        Then no worker can record an end.
+        """
         trouble = ""
         try:
             text = json.dumps(self.counts(waiting)._asdict())
@@ -166,8 +174,8 @@ class Tally:
 def newest_counts(
     project: Project, dispatchers: Iterable[str],
 ) -> Optional[Tuple[float, str, Counts]]:
-    """The last that any of these has written: when, by the server's clock,
-    and who.
+    """Return the latest counts of these dispatchers, preceded by their time
+    (the server's) and writer.
     """
     found = []
     for name in project.notes(COUNTS):
@@ -180,5 +188,5 @@ def newest_counts(
                 counts = Counts(**json.loads(record[1]))
                 found.append((record[0], dispatcher, counts))
         except (ValueError, TypeError):
-            continue  # RACE: it is being written; or it is a newer fjd's.
+            continue  # RACE: it is being written; or a newer fjd wrote it.
     return max(found, key=lambda each: each[0], default=None)

@@ -1,12 +1,12 @@
-"""Which parser reads INI files: the one place that decides.
+"""Reading INI files, and the only choice of the parser.
 
-configparser2 is a backport of the standard library's parser; both read a
-file alike (tests/unit).  Nothing is interpolated, keys without a value and
-keys or sections that come twice (the last counts) are allowed: they are the
-job's own affair.
+configparser2 is a backport of the standard library's parser; both read a file
+alike (tests/unit).  There is no interpolation.  Keys without a value, and
+repeated keys or sections (the last counts), are allowed: fjd leaves them to
+the job.
 
-A parser takes 0.14 ms for three lines (measured), an eighth of what it costs
-to start a process.  So plain lines, as most jobs have, are read without one.
+A parser takes 0.14 ms for three lines (measured), an eighth of the cost of
+starting a process.  So plain lines, as in most jobs, are read without one.
 """
 import re
 from typing import Any, Dict, Optional
@@ -14,7 +14,7 @@ from typing import Any, Dict, Optional
 from fjd.bytecode import optional
 
 try:
-    # PY36: to 3.9; from 3.10 on the backport cannot be imported.
+    # PY36: up to 3.9; from 3.10 on the backport cannot be imported.
     configparser: Any = optional("backports.configparser2")
 except ImportError:
     import configparser  # type: ignore
@@ -30,23 +30,23 @@ PLAIN = re.compile(
 
 
 class Parser(configparser.RawConfigParser):
-    """One regular expression for section headers, where versions differ."""
+    """A parser whose section headers do not depend on the version."""
 
     SECTCRE = re.compile(r"\[(?P<header>[^]]+)\]")
 
 
 def sections(text: str) -> Sections:
-    """{section: {key in lower case: value}}; Error if it is no INI file."""
+    """Return {section: {key in lower case: value}}; Error if not INI."""
     found = plain_sections(text)
     if found is None:
-        # Which a parser takes minutes for, if there are many.
+        # Runs of many blanks take a parser minutes.
         parser = parse(BLANKS.sub(" ", text))
         found = {name: dict(parser.items(name)) for name in parser.sections()}
     return found
 
 
 def plain_sections(text: str) -> Optional[Sections]:
-    """The same, of a text with plain lines only; None of any other."""
+    """Return the same for a text of plain lines; None for any other."""
     found: Sections = {}
     for line in text.split("\n"):
         match = PLAIN.fullmatch(line)
@@ -63,13 +63,13 @@ def plain_sections(text: str) -> Optional[Sections]:
 
 
 def parse(text: str, source: str = "<string>", strict: bool = False) -> Any:
-    """A RawConfigParser that has read text; Error if it is no INI file.
+    """Return a RawConfigParser that has read text; Error if it is not INI.
 
-    strict: nor what has a section or key twice.
+    strict: a repeated section or key is an Error, too.
     """
     parser = Parser(strict=strict, allow_no_value=True)
     try:
         parser.read_string(text, source)
-    except AttributeError:  # The parser's own fault, up to Python 3.13.
+    except AttributeError:  # A bug of the parser, up to Python 3.13.
         raise Error("a line continues a key that has no value")
     return parser

@@ -1,6 +1,6 @@
-"""What a job file says: a program to run as it is, or an INI file.
+"""Reading job files: a program to run as it is, or an INI file.
 
-Whatever the bytes are, the result is a Job or BadJob with the reason.
+For any bytes the result is a Job, or BadJob with the reason.
 """
 import errno
 import os
@@ -14,12 +14,12 @@ from fjd.errors import BadJob
 from fjd.files import is_ours
 
 NICENESS = 9
-WRITE_BUFFER = 4096  # bytes; what is longer may come in several writes
+WRITE_BUFFER = 4096  # bytes; a longer file may come in several writes
 SECTIONS = ("control", "fjd")
 PROGRAM = (b"#!", b"\x7fELF")
 COMMENT = re.compile(
     rb"^[ \t]*#[ \t]*fjd:[ \t]*([a-z]+)[ \t]*[=:][ \t]*(.*?)\s*$", re.M)
-KEYS = {  # what they may say
+KEYS = {  # the pattern of each value, and its description
     "nice": (r"[+-]?[01]?[0-9]|-20", "a number from -20 to 19"),
     "timeout": (r"[0-9]{1,9}(\.[0-9]{1,9})?[smhd]?",
                 "seconds, or 10m, 2h, 1d"),
@@ -33,7 +33,7 @@ SHELL_SYNTAX = re.compile(
 )
 QUOTES = re.compile("['\"]")
 # POSIX.1-2017, "Special Built-In Utilities" and those of 2.9.1 that have to
-# be built in; what also is a program (test, echo, printf, ...) is not here.
+# be built in, without those that are also programs (test, echo, printf, ...).
 BUILTINS = frozenset(
     ". : alias bg break cd command continue eval exec exit export fc fg"
     " getopts hash jobs local read readonly return set shift source times"
@@ -42,11 +42,11 @@ BUILTINS = frozenset(
 
 
 class Job(NamedTuple):
-    """How to run it: arguments, and the command as written.
+    """How to run a job: its arguments, and the command as written.
 
     timeout is in seconds, 0.0 for none; directory "" is that of the worker.
-    written is when a file that may not be complete was last written to, in
-    the server's seconds; 0.0 for one that one write(2) brought whole.
+    written is the time of the last write, in the server's seconds, if the
+    file may be incomplete; 0.0 if one write(2) wrote all of it.
     """
 
     argv: List[str]
@@ -59,9 +59,9 @@ class Job(NamedTuple):
 
 
 def read_job(files: Any, path: str, owner: Optional[int] = None) -> Job:
-    """The job in a file, which has to be that owner's if one is given.
+    """Return the job in a file, which must belong to owner if that is given.
 
-    FileNotFoundError: it is not there.  BadJob: why it cannot be run.
+    FileNotFoundError: it is missing.  BadJob: it cannot be run.
     """
     status, data = read_start(files, path)
     try:
@@ -81,12 +81,12 @@ def read_job(files: Any, path: str, owner: Optional[int] = None) -> Job:
 
 
 def whole_lines(data: bytes) -> bytes:
-    """The start of a file without the line that is cut."""
+    """Return the start of a file without its last, incomplete line."""
     return data[:data.rfind(b"\n") + 1] or data
 
 
 def retries_of(files: Any, path: str) -> int:
-    """How often that job wants to be tried again."""
+    """Return how often a failed job is to be tried again."""
     try:
         return read_job(files, path).retries
     except (FileNotFoundError, BadJob):
@@ -107,7 +107,7 @@ def read_start(files: Any, path: str) -> Tuple[os.stat_result, bytes]:
 
 
 def parse(mode: int, data: bytes, path: str) -> Job:
-    """The job in a file of that mode that holds (or begins with) data."""
+    """Return the job in a file of that mode that is or begins with data."""
     if not stat.S_ISREG(mode):
         raise BadJob(f"it is {kind_of_file(mode)}, not a file")
     if data.startswith(PROGRAM) and mode & 0o111:
@@ -120,7 +120,7 @@ def parse(mode: int, data: bytes, path: str) -> Job:
 
 
 def parse_job(data: bytes, path: str) -> Job:
-    """The job in an INI file, path being its last argument."""
+    """Return the job in an INI file; path is its last argument."""
     if not data.strip():
         raise BadJob("the file is empty")
     if b"\0" in data:
@@ -146,15 +146,15 @@ def job_of_section(keys: dict, section: str, path: str) -> Job:
 
 
 def arguments(command: str, own: List[str]) -> List[str]:
-    """The command split, or given to a shell if it has shell syntax."""
+    """Return the command split, or passed to a shell if it needs one."""
     if SHELL_SYNTAX.search(command) or command.split()[0] in BUILTINS:
-        # The user's own command line goes to a shell, by contract; the name
-        # of the file does not become a part of it.
+        # The user's own command line goes to a shell, by contract; the file
+        # name stays outside of it.
         behind = ' "$@"' if own else ""
         return ["/bin/sh", "-c", command + behind, *own, *own]
     is_plain = command.isprintable() and not QUOTES.search(command)
     try:
-        # Of plain words, shlex makes the same, and takes ten times as long.
+        # For plain words shlex has the same result, in ten times as long.
         words = command.split() if is_plain else shlex.split(command)
         return words + own
     except ValueError as error:
@@ -162,14 +162,13 @@ def arguments(command: str, own: List[str]) -> List[str]:
 
 
 def keys_in(script: bytes) -> Dict[str, str]:
-    """What its lines `# fjd: key=value` say."""
+    """Return the keys in a script's lines `# fjd: key=value`."""
     lines = COMMENT.findall(script) if script.startswith(b"#!") else []
     return {os.fsdecode(key): os.fsdecode(value) for key, value in lines}
 
 
 def with_keys(job: Job, keys: Mapping[str, Optional[str]]) -> Job:
-    """The job as its keys have it; those that fjd does not know are its own.
-    """
+    """Return the job with its keys applied; unknown keys are ignored."""
     directory = keys.get("directory") or ""
     if "\0" in directory:
         raise BadJob("directory: it holds a NUL byte")
@@ -183,7 +182,7 @@ def with_keys(job: Job, keys: Mapping[str, Optional[str]]) -> Job:
 
 
 def value(keys: Mapping[str, Optional[str]], key: str, default: str) -> str:
-    """What a key says, as it has to look."""
+    """Return the value of a key; BadJob if its form is wrong."""
     text = keys.get(key)
     pattern, wanted = KEYS[key]
     if text is not None and not re.fullmatch(pattern, text):
@@ -192,7 +191,7 @@ def value(keys: Mapping[str, Optional[str]], key: str, default: str) -> str:
 
 
 def first_line(data: bytes) -> str:
-    """What to show for a program's command: #! and interpreter, or ELF."""
+    """Return the text to show as a program's command: #! line, or ELF."""
     if not data.startswith(b"#!"):
         return "(ELF program)"
     return os.fsdecode(data.split(b"\n", 1)[0][:200])
@@ -207,7 +206,7 @@ def kind_of_file(mode: int) -> str:
 
 
 def why_not_started(error: OSError, job: Job) -> str:
-    """The reason in words why execve(2) refused; names the command."""
+    """Return the reason why execve(2) failed, with the command's name."""
     if job.directory and not os.path.isdir(job.directory):
         return f"directory: there is no directory {job.directory}"
     program = job.argv[0]

@@ -1,10 +1,10 @@
-"""A list of commands as jobs, and what is done of it.
+"""A list of commands as jobs, and its progress.
 
-A job is called <number>-<mark>, the mark being a hash of its directory, of
-its command line and of how many like it came before.  So where jobs lie tells
-what is done of a list, also of one that has grown since: nothing else is
-remembered.  Marks alone are compared; 64 bits are enough for lists of a
-million.
+A job is called <number>-<mark>.  The mark is a hash of its directory, of its
+command line and of how many equal ones came before.  So the directories that
+jobs lie in show the progress of a list, even of one that has grown since;
+nothing else is stored.  Only marks are compared; 64 bits are enough for lists
+of a million.
 """
 import hashlib
 import os
@@ -39,7 +39,7 @@ def listed(commands: Iterable[str], directory: str) -> Iterator[Listed]:
 
 
 def title_of(entry: Entry) -> str:
-    """A job for people: 12: its command line, if it is one of a list."""
+    """Return a job's name for people: `12: command` for a listed job."""
     if not (entry.command and LISTED.fullmatch(entry.job)):
         return printable(entry.job)
     command = printable(entry.command)
@@ -59,8 +59,9 @@ def hashed(digits: int, *texts: str) -> str:
 
 def not_done(project: Project, jobs: List[Listed]) \
         -> Tuple[List[Listed], Dict[str, str], Set[str]]:
-    """What is to be put; by their marks, the attempts that have failed (of an
-    empty list, all of these); and the marks of what is done.
+    """Return the jobs to submit, failed attempts by mark, and marks done.
+
+    For an empty list, all failed attempts are returned.
     """
     wanted = {job.mark for job in jobs}
     known: Set[str] = set()

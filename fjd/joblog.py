@@ -1,7 +1,7 @@
-"""What a job prints: one file, under a dot name while the job runs.
+"""A job's output: one file, under a dot name while the job runs.
 
-On a terminal (a screen or tmux session, or that of a worker which was started
-by hand) what comes into the file is shown as well; of very much, the end.
+On a terminal (a screen or tmux session, or that of a worker started by hand)
+the output is shown as well; of a large amount, only the end.
 """
 import errno
 import os
@@ -16,9 +16,10 @@ MOST_SHOWN = 65536  # bytes at a time
 
 
 def unless_removed(call: Callable, *arguments: object) -> None:
-    """NFS: who took us for dead has removed the log, which is no harm.
+    """Call a function, and ignore an error because the log was removed.
 
-    Then fstat(2) says ESTALE, and ENOENT on sshfs (measured).
+    NFS: that happens when we were declared dead, and is harmless.  Then
+    fstat(2) reports ESTALE, and ENOENT on sshfs (measured).
     """
     try:
         call(*arguments)
@@ -28,7 +29,7 @@ def unless_removed(call: Callable, *arguments: object) -> None:
 
 
 class JobLog:
-    """The log of the job that a worker runs now."""
+    """The log of a worker's current job."""
 
     def __init__(
         self, project: Project, worker: str, terminal: Terminal,
@@ -46,7 +47,7 @@ class JobLog:
         return self.project.draft_log(self.worker, self.k)
 
     def open(self) -> int:
-        """A descriptor for a job's stdout and stderr."""
+        """Create a log; return its descriptor for stdout and stderr."""
         self.k += 1
         self.shown = 0
         self.has_note = self.is_short = False
@@ -54,23 +55,23 @@ class JobLog:
         return self.descriptor
 
     def flush(self) -> None:
-        """NFS: to ask how long it is brings what it holds to the server."""
+        """Flush the log to the server; NFS: asking for its length does so."""
         if self.descriptor is not None:
             unless_removed(self.project.files.length, self.descriptor)
 
     def look_for_room(self) -> None:
-        """A disk that is full may cut what a job prints."""
+        """Note a full disk, which may truncate a job's output."""
         if self.descriptor is not None:
             logs = self.project.path("joblogs")
             self.is_short |= not self.project.files.has_room(logs)
 
     def shortage(self) -> str:
-        """Why what the job has printed may not be all; "" if it is."""
+        """Return why the log may be incomplete; "" if it is complete."""
         unless_removed(self.look_for_room)
         return SHORT if self.is_short else ""
 
     def echo(self) -> None:
-        """Show on the terminal what has come since the last time."""
+        """Show new output on the terminal."""
         if self.terminal.is_open and self.descriptor is not None:
             unless_removed(self.show)
 
@@ -82,7 +83,7 @@ class JobLog:
         self.shown += self.terminal.write(data)
 
     def keep(self, attempt: str, note: str = "") -> None:
-        """Name the log after its attempt, if there is anything in it."""
+        """Name the log after its attempt, or remove it if it is empty."""
         if self.descriptor is None:
             if not note:
                 return
@@ -91,7 +92,7 @@ class JobLog:
         self.close()
 
     def append(self, line: bytes) -> None:
-        """Leave out what does not fit; the ledger has it as well."""
+        """Append a line; drop it if it does not fit, as the ledger has it."""
         assert self.descriptor is not None
         try:
             self.project.files.append(self.draft, self.descriptor, line)
@@ -105,7 +106,7 @@ class JobLog:
             if descriptor is not None:
                 self.project.files.close(descriptor)
         except OSError:
-            pass  # NFS: there was no room; the log is short, the end counts.
+            pass  # NFS: no room; the log is short, but the end counts.
 
     def finish(self, attempt: str, note: str) -> None:
         files = self.project.files
@@ -120,5 +121,5 @@ class JobLog:
             if not files.move(self.draft, self.project.job_log(attempt)):
                 self.project.check_home()
         else:
-            self.close()  # NFS: an open file would only be renamed.
+            self.close()  # NFS: removing an open file only renames it.
             files.remove(self.draft)

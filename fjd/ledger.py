@@ -1,30 +1,31 @@
-"""The ledger: what became of each attempt, one file for each writer.
+"""The ledger: the fate of each attempt, one file for each writer.
 
-A line is one unbuffered write, before the rename it tells of, so kill -9
-takes no record; fsync comes with the heartbeat, after a failure and on
-leaving.  Lines are records, not decisions: where a job lies decides.
+A line is one unbuffered write, before the rename that it records, so kill -9
+loses no record; fsync comes with the heartbeat, after a failure and on
+leaving.  Lines are only records: the directory of a job decides.
 
-Tab-separated columns, named in the first line; new ones will come at the end,
-and lines of an older fjd, which has fewer, are read as well.  event is one of
+The columns are separated by tabs, and named in the first line.  New ones will
+be added at the end; lines of an older fjd have fewer and are read as well.
+event is one of
 
     done        ended with exit status 0
     failed      ended otherwise, could not be run, or was lost too often
-    retried     ended, and waits again: its key `retries` wants it, or a
-                person does
+    retried     ended, and waits again: its key `retries`, or a person, asks
+                for that
     given-back  begun, and put back into the queue; does not count, except
-                for what interruption.py says
+                in interruption.py
     lost        its worker died
-    superseded  ended after the job had been given to somebody else
-    cleaned     removed, by a person who asked for that: from done/ or
-                failed/, or before its end ("cancelled")
+    superseded  ended after the job had been given to another worker
+    cleaned     removed by a person: from done/ or failed/, or before its end
+                ("cancelled")
 
-job, attempt, host and worker say who and where; start and end are seconds
+job, attempt, host and worker identify the attempt; start and end are seconds
 since 1970 by the host's own clock; status is `exit N`, `signal N` or `-`; cpu
 is seconds, user and system, children included; peak is KiB of the largest
-process (getrusage(2); on Linux that counts from before execve, so that a
-worker's own 20,000 or so are the least); command is what the job file says;
-reason is why it could not be run, or that its log may be short.  \\t, \\n,
-\\r and \\\\ stand for what they mean.
+process (getrusage(2); on Linux that counts from before execve, so a worker's
+own 20,000 or so are the minimum); command is that of the job file; reason is
+why it could not be run, or that its log may be short.  Tab, newline, return
+and backslash are written as \\t, \\n, \\r and \\\\.
 """
 import errno
 import os
@@ -60,7 +61,7 @@ class Entry(NamedTuple):
 
     @property
     def how(self) -> str:
-        """For people: why it could not be run, or exit 1, signal 9."""
+        """The end, for people: its reason, or exit 1 or signal 9."""
         if self.reason == SHORT:
             return f"{self.status}, {self.reason}"
         return self.reason or self.status
@@ -68,15 +69,15 @@ class Entry(NamedTuple):
 
 NAMES = list(Entry._fields)
 HEADER = "\t".join(NAMES) + "\n"
-FEWEST = 3  # columns of a line: event, job and attempt
+FEWEST = 3  # least columns of a line: event, job and attempt
 ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 PLAIN = {escaped: character for character, escaped in ESCAPES.items()}
 TO_ESCAPE = re.compile(r"[\\\t\n\r]")
-PART = 1 << 16  # bytes of a ledger to be read at a time
+PART = 1 << 16  # bytes of a ledger read at a time
 
 
 def unescape(text: str) -> str:
-    """What escape() was given, as text."""
+    """Return the text that escape() was given."""
     if "\\" not in text:
         return text
     return re.sub(r"\\[\\tnr]", lambda found: PLAIN[found.group()], text)
@@ -100,28 +101,28 @@ def line_of(entry: Entry) -> str:
 def parts(
     project: Project, path: str, offset: int = 0,
 ) -> Iterator[Tuple[List[str], int]]:
-    """The whole lines from an offset on, some at a time, and where the next
-    one begins.
+    """Yield whole lines from an offset on, some at a time, each time with
+    the offset of the next line.
     """
     size = PART
     while True:
         try:
             _, data = project.files.read(path, size, offset)
         except FileNotFoundError:
-            return  # RACE: its user has removed it.
+            return  # RACE: the user has removed it.
         whole = data[:data.rfind(b"\n") + 1]
         if whole:
             offset += len(whole)
             yield os.fsdecode(whole).split("\n")[:-1], offset
         elif len(data) == size:
-            size *= 2  # It is a long line.
+            size *= 2  # The line is longer.
             continue
         if len(data) < size:
             return
 
 
 def parsed(lines: Iterable[str]) -> Iterator[Entry]:
-    """What lines say; without the header, and what is no line of a ledger."""
+    """Yield the entries in lines; skip the header and malformed lines."""
     for line in lines:
         fields = line.split("\t")
         if len(fields) >= FEWEST and fields[:FEWEST] != NAMES[:FEWEST]:
@@ -134,15 +135,15 @@ def parsed(lines: Iterable[str]) -> Iterator[Entry]:
 def read_entries(
     project: Project, path: str, has: Callable[[str], bool] = bool,
 ) -> Iterator[Entry]:
-    """All that a ledger says, in lines that have what is wanted."""
+    """Yield the entries of a ledger, from those lines that has() accepts."""
     for lines, _ in parts(project, path):
         yield from parsed(filter(has, lines))
 
 
 class Ledger:
-    """This process's own file; made with its first line.
+    """This process's own file, created with its first line.
 
-    One that may not grow (ulimit -f), or was removed, goes on in another file.
+    It continues in another file if it may not grow (ulimit -f) or was removed.
     """
 
     def __init__(self, project: Project, writer: str) -> None:
@@ -158,7 +159,7 @@ class Ledger:
         return self.project.ledger_file(self.writer, self.part)
 
     def write(self, entry: Entry) -> None:
-        """OSError if the line could not be written whole; then it is not."""
+        """Write a line; OSError if it cannot be, and then none of it is."""
         text = line_of(entry)
         try:
             self.append(text)
@@ -172,7 +173,7 @@ class Ledger:
         self.is_synced = False
 
     def begin_part(self) -> None:
-        """Let the next line begin another file."""
+        """Start another file with the next line."""
         descriptor, self.descriptor = self.descriptor, None
         self.part += 1
         self.has_header = False
@@ -184,7 +185,7 @@ class Ledger:
             self.descriptor = self.project.files.open_own(self.path)
         line = os.fsencode(text if self.has_header else HEADER + text)
         self.project.files.append(self.path, self.descriptor, line)
-        # NFS: to ask brings the line to the server, before the job's end is.
+        # NFS: asking flushes the line to the server, before the job's end.
         self.project.files.length(self.descriptor)
         self.has_header = True
 
@@ -195,5 +196,5 @@ class Ledger:
             except OSError as error:
                 if error.errno not in GONE:
                     raise
-                self.begin_part()  # NFS: its user has removed it.
+                self.begin_part()  # NFS: the user has removed it.
             self.is_synced = True

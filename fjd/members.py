@@ -1,16 +1,16 @@
-"""Who is alive: by process on its own host, by heartbeat from anywhere.
+"""Members, and which are alive: by process on their host, else by heartbeat.
 
-A member's record in workers/ or dispatchers/ is lines `key: value`: host
+A member's record in workers/ or dispatchers/ has lines `key: value`: host
 (its name, for people), boot (boot id), pidns (inode of its pid namespace),
 pid, start (its start time in clock ticks, proc(5)), beat (seconds between two
 heartbeats) and session (the kind and name of a worker's session, or none; of
-a dispatcher: standby, hiring or none).  Boot id and pid namespace are what a
-host is: a pid is looked up only where it means something.  Where either of
-them is unknown, so is the host, and the heartbeat decides.
+a dispatcher: standby, hiring or none).  Boot id and pid namespace identify a
+host: a pid is looked up only where it is valid.  If either is unknown, the
+host is unknown, and the heartbeat decides.
 
-Heartbeats are told by the file server's clock alone, and counted, not timed:
-dead is whose mtime did not change while the observer itself beat in time
-MISSED times.  So a server that freezes kills nobody.
+Heartbeats use only the file server's clock, and are counted, not timed: a
+member is dead when its mtime stayed the same for MISSED on-time heartbeats of
+the observer.  So a frozen server makes no member dead.
 """
 import os
 import time
@@ -21,17 +21,17 @@ from fjd.names import new_id, safe_host
 from fjd.project import Project
 
 BEAT = 10.0  # seconds between two heartbeats
-STANDBY = "standby"  # the session of a dispatcher that is not at work
+STANDBY = "standby"  # the session of a dispatcher that is not active
 HIRING = "hiring"  # the session of a dispatcher that hires by itself
-FRESH = 2.5  # of its beats: how old a sign of life may be of who is at work
-MISSED = 6   # of them make a silent worker dead
-START = 19   # where the start time is in /proc/PID/stat, from the state on
-# Of the files that this process may have open (ulimit -n), a quarter.
+FRESH = 2.5  # greatest age of an active dispatcher's heartbeat, in periods
+MISSED = 6   # missed heartbeats after which a member is dead
+START = 19   # index of the start time in /proc/PID/stat, from the state on
+# A quarter of the files that this process may have open (ulimit -n).
 MOST_IN_SIGHT = min(256, os.sysconf("SC_OPEN_MAX") // 4)
 
 
 class Identity(NamedTuple):
-    """One process of one host, as its record tells it."""
+    """One process of one host, as in its record."""
 
     host: str
     boot: str
@@ -41,7 +41,7 @@ class Identity(NamedTuple):
 
     @property
     def place(self) -> Tuple[str, str]:
-        """What tells hosts apart; "" is what could not be found out."""
+        """The identity of the host; "" for an unknown part."""
         return self.boot, self.pidns
 
     def record(self, session: str) -> str:
@@ -51,18 +51,18 @@ class Identity(NamedTuple):
 
 
 class Here(Identity):
-    """This process, and what it sees of others on its host.
+    """This process, and its view of others on its host.
 
-    Who is looked at again and again is kept in sight by an open file of its
-    own, /proc/PID/stat.  That costs no open(2) each time, and a process that
-    gets the same pid later is not mistaken for it.
+    For each process checked repeatedly, its /proc/PID/stat is kept open.
+    That saves an open(2) each time, and a later process with the same pid is
+    not mistaken for it.
     """
 
     in_sight: Dict[Identity, int] = {}
 
     def sees(self, other: Identity) -> Optional[bool]:
-        """Whether a process of our host is alive; None: of another host, or
-        of one that is not known.
+        """Return whether a process is alive; None if it is on another or an
+        unknown host.
         """
         if other.place != self.place or "" in self.place:
             return None
@@ -71,19 +71,19 @@ class Here(Identity):
         return self.state_of(other) not in "ZX"
 
     def is_home_of(self, other: Identity) -> bool:
-        """Whether a process lives on our host: by the name and the record
-        alone where we do not know what our host is.
+        """Return whether a process is alive on our host; if our host is
+        unknown, whether its record names this host.
         """
         if "" in self.place:
             return other[:3] == self[:3]
         return bool(self.sees(other))
 
     def is_awake(self, other: Identity) -> bool:
-        """Whether a process of our host is alive, and not stopped."""
+        """Return whether a process is alive on our host, and not stopped."""
         return bool(self.sees(other)) and self.state_of(other) != "T"
 
     def state_of(self, other: Identity) -> str:
-        """A letter, as proc(5) has it; X if it is gone."""
+        """Return the state letter of proc(5); X if the process is gone."""
         file, fields = self.in_sight.pop(other, -1), ["X"]
         try:
             if file < 0:
@@ -100,14 +100,14 @@ class Here(Identity):
 
 
 def myself() -> Here:
-    """The identity of this process."""
+    """Return the identity of this process."""
     pid = os.getpid()
     host = safe_host(os.uname().nodename)
     return Here(host, boot_id(), pid_namespace(), pid, start_time(pid))
 
 
 def boot_id() -> str:
-    """That of the running kernel; "" if it is not told."""
+    """Return the boot id of the running kernel; "" if it is hidden."""
     try:
         with open("/proc/sys/kernel/random/boot_id") as file:
             return file.read().strip()
@@ -116,7 +116,7 @@ def boot_id() -> str:
 
 
 def pid_namespace() -> str:
-    """Its inode; "" if it is not told."""
+    """Return the inode of our pid namespace; "" if it is hidden."""
     try:
         return str(os.stat("/proc/self/ns/pid").st_ino)
     except OSError:
@@ -127,7 +127,7 @@ def enrol(
     project: Project, kind: str, me: Identity, session: str = "none",
     clock: Any = time,
 ) -> str:
-    """Put a process's record into workers/ or dispatchers/: its new id."""
+    """Put a record into workers/ or dispatchers/; return the new id."""
     while True:
         member = new_id(me.host, clock.time(), me.pid)
         if project.enrol(kind, member, me.record(session)):
@@ -135,21 +135,21 @@ def enrol(
 
 
 def parse_record(record: str) -> Dict[str, str]:
-    """A record's keys and values; none of one that is not whole."""
+    """Return a record's keys and values; {} if it is incomplete."""
     if "\nbeat: " not in record or not record.endswith("\n"):
-        return {}  # RACE: it is just being written.
+        return {}  # RACE: it is being written.
     lines = (line.partition(": ") for line in record.splitlines())
     return {key: value for key, colon, value in lines if colon}
 
 
 def keys_of(project: Project, kind: str, member: str) -> Dict[str, str]:
-    """What the record of a member says; nothing if there is none."""
+    """Return the keys of a member's record; {} if there is none."""
     record = project.record(kind, member)
     return parse_record(record[1]) if record else {}
 
 
 def identity_in(keys: Dict[str, str]) -> Identity:
-    """Who a record is about; of nobody's host if it does not say."""
+    """Return the identity in a record; without one, that of no host."""
     pid = keys.get("pid", "0")
     return Identity(
         keys.get("host", ""), keys.get("boot", "?"), keys.get("pidns", "?"),
@@ -158,7 +158,7 @@ def identity_in(keys: Dict[str, str]) -> Identity:
 
 
 def period_in(keys: Dict[str, str]) -> float:
-    """Seconds between two beats of whom a record is about."""
+    """Return the seconds between two heartbeats of a record's member."""
     try:
         return float(keys["beat"])
     except (KeyError, ValueError):
@@ -166,7 +166,7 @@ def period_in(keys: Dict[str, str]) -> float:
 
 
 def is_at_work(project: Project, other: str, now: float, here: Here) -> bool:
-    """Whether a dispatcher is, now by the server's clock, seen from here."""
+    """Return whether a dispatcher is active; now is by the server's clock."""
     record = project.record("dispatchers", other)
     role = parse_record(record[1] if record else "").get("session", STANDBY)
     return role != STANDBY and not seems_dead(record, now, here, FRESH)
@@ -175,25 +175,26 @@ def is_at_work(project: Project, other: str, now: float, here: Here) -> bool:
 def seems_dead(
     record: Optional[Tuple[float, str]], now: float, here: Here, beats: float,
 ) -> bool:
-    """Whether a member is gone, or silent for so many of its beats: one look,
-    now by the server's clock, where a Watch looks again and again.
+    """Return whether a member is gone, or silent for so many heartbeats.
+
+    This is one look, now by the server's clock; a Watch looks repeatedly.
     """
     if not record:
         return True
     keys = parse_record(record[1])
-    # Nor in the future, as when the server's clock was set back.
+    # A time in the future also counts: the server's clock was set back.
     is_silent = abs(now - record[0]) > beats * period_in(keys)
     return is_silent or here.sees(identity_in(keys)) is False
 
 
 def start_time(pid: int) -> str:
-    """When a process began, in ticks after boot; "" if it has ended."""
+    """Return a process's start in ticks after boot; "" if it has ended."""
     fields = stat_of(pid)
     return "" if fields[0] in "ZX" else fields[START]
 
 
 def stat_of(pid: int) -> List[str]:
-    """What proc(5) says of a process, from its state on; X if it is gone."""
+    """Return the fields of proc(5), from the state on; X if it is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return fields_of(file.read())
@@ -214,17 +215,17 @@ def is_pid(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # Somebody else's: it lives.
+        pass  # It is alive, and another user's.
     return True
 
 
 def is_late(now: float, due: float) -> bool:
-    """Whether a beat comes so late that its process or the server hung."""
+    """Return whether a heartbeat is late: its process or the server hung."""
     return bool(due) and now > due + BEAT / 2
 
 
 class Watch:
-    """Tells from heartbeats who is dead, in the observer's own beats."""
+    """Finds dead members by heartbeat, counted in the observer's own."""
 
     def __init__(self, missed: int = MISSED) -> None:
         self.missed = missed
@@ -233,16 +234,16 @@ class Watch:
         self.seen: Dict[str, Tuple[float, int]] = {}
 
     def resume(self, beats: int, now: float, is_same_beat: bool) -> None:
-        """Go on where somebody else's count ended (memory.py)."""
+        """Continue the count of another observer (handover.py)."""
         self.beats = beats
         self.last = now
         self.next_beat = now + BEAT if is_same_beat else now
 
     def tick(self, now: float) -> bool:
-        """To be called, by a monotonic clock, before each look at members.
+        """Return whether this tick is a heartbeat of the observer.
 
-        Of these ticks one every BEAT seconds is a beat of the observer's; a
-        late one starts every count anew.  Whether this one is a beat.
+        Call it, with a monotonic time, before each look at members.  One tick
+        every BEAT seconds is a heartbeat; a late one restarts all counts.
         """
         if is_late(now, self.last and self.last + BEAT):
             self.seen.clear()
@@ -254,7 +255,7 @@ class Watch:
         return True
 
     def is_silent(self, member: str, mtime: float, period: float) -> bool:
-        """Whether mtime has not changed for too many beats."""
+        """Return whether mtime has stayed the same for too many heartbeats."""
         before, since = self.seen.get(member, (None, 0))
         if before != mtime:
             self.seen[member] = (mtime, self.beats)

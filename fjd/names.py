@@ -7,13 +7,12 @@
     in workerqueue/      <worker>.<k>.<want>
     in orders/           <worker>.<stamp>.<order>
 
-A host's part is [A-Za-z0-9.-], at most 40 characters.  What fjd itself adds
-is safe in a shell without quotes; the user's own part, <job>, may hold
-anything that why_bad() has nothing against.  A token is the time in
-microseconds and a random part, in hexadecimal, made once a process: so no
-stamp occurs twice, and those of two processes sort by time.  parse() raises
-ValueError for a name that does not follow the grammar; only a job may be
-called anything.
+A host's part is [A-Za-z0-9.-], at most 40 characters.  The parts added by fjd
+are safe in a shell without quotes; the user's own part, <job>, may hold
+anything that why_bad() accepts.  A token is the time in microseconds and a
+random part, in hexadecimal, made once a process: so stamps are unique, and
+those of two processes sort by time.  parse() raises ValueError for a name that
+does not follow the grammar; only a job may have any name.
 """
 import os
 import re
@@ -21,7 +20,7 @@ import sys
 from os import urandom
 from typing import Match, NamedTuple, Tuple
 
-LONGEST_JOB_NAME = 100  # bytes: what fjd adds has to fit into 255
+LONGEST_JOB_NAME = 100  # bytes; with the parts that fjd adds, at most 255
 STAMPED = re.compile(r"(.+)~([1-9][0-9]{0,8})\.([0-9a-f]{17}-[0-9]+)", re.S)
 MEMBER = re.compile(r"[A-Za-z0-9.-]+_[0-9]+\.[0-9]{6}-[0-9]+")
 PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -50,13 +49,13 @@ class Attempt(NamedTuple):
 
     @property
     def given(self) -> Tuple[str, int]:
-        """A sort key: when it got its stamp."""
+        """Return a sort key: the time of its stamp."""
         token, _, count = self.stamp.partition("-")
         return token, int(count or 0)
 
 
 class Running(NamedTuple):
-    """An attempt and the worker that has begun it."""
+    """An attempt and the worker that runs it."""
 
     attempt: str
     worker: str
@@ -72,7 +71,7 @@ class Running(NamedTuple):
 
 
 class Announcement(NamedTuple):
-    """A worker that wants jobs, as many as that; k counts its asking."""
+    """A worker, and the number of jobs it wants; k counts its requests."""
 
     worker: str
     k: int
@@ -89,7 +88,7 @@ class Announcement(NamedTuple):
 
 
 class Order(NamedTuple):
-    """What a worker is told to do, and the stamp of who tells it."""
+    """A worker, the order for it, and a stamp of the sender."""
 
     worker: str
     stamp: str
@@ -106,12 +105,12 @@ class Order(NamedTuple):
 
 
 def new_token(now: float) -> str:
-    """17 characters that no other process has; now: seconds since 1970."""
+    """Return 17 characters unique to a process; now: seconds since 1970."""
     return f"{int(now * 1e6):013x}{urandom(2).hex()}"
 
 
 class Stamps:
-    """New stamps of one process, without a system call."""
+    """The new stamps of one process, made without a system call."""
 
     def __init__(self, token: str) -> None:
         self.token = token
@@ -122,17 +121,17 @@ class Stamps:
         return f"{self.token}-{self.count}"
 
     def made(self, attempt: Attempt) -> bool:
-        """Whether this process has stamped that attempt."""
+        """Return whether this process stamped that attempt."""
         return attempt.stamp.startswith(self.token + "-")
 
 
 def new_id(host: str, now: float, pid: int) -> str:
-    """The id of a worker or dispatcher; the same never comes twice."""
+    """Return the id of a new worker or dispatcher, which is unique."""
     return f"{safe_host(host)}_{now:.6f}-{pid}"
 
 
 def is_member(name: str) -> bool:
-    """Whether that can be the id of a worker or dispatcher."""
+    """Return whether a name has the form of a worker's or dispatcher's id."""
     return bool(MEMBER.fullmatch(name))
 
 
@@ -143,17 +142,17 @@ def checked(member: str) -> str:
 
 
 def safe_host(host: str) -> str:
-    """A host name that may stand in file names and session names."""
+    """Return a host name that is valid in file names and session names."""
     return re.sub(r"[^A-Za-z0-9.-]", "-", host).strip(".-")[:40] or "host"
 
 
 def host_of(member: str) -> str:
-    """The host in the id of a worker or dispatcher."""
+    """Return the host in the id of a worker or dispatcher."""
     return member.rpartition("_")[0]
 
 
 def is_same_host(one: str, other: str) -> bool:
-    """Whether two names mean one host: node2 and Node2.example.org do."""
+    """Return whether two names mean one host: node2, Node2.example.org."""
     names = (safe_host(one).lower(), safe_host(other).lower())
     one, other = sorted(names, key=len)
     return one == other or other.startswith(one + ".")
@@ -164,12 +163,12 @@ def is_project(name: str) -> bool:
 
 
 def is_editor_copy(name: str) -> bool:
-    """x~ and #x# are what editors leave; they are no jobs."""
+    """Return whether a name, x~ or #x#, is an editor's copy, not a job."""
     return name[-1:] == "~" or name[0] == name[-1] == "#" != name
 
 
 def why_bad(job: str) -> str:
-    """What is wrong with a job's name; "" if nothing is."""
+    """Return the reason why a job's name is bad; "" if it is good."""
     if CONTROL.search(job):
         return "its name holds a control character"
     if job.startswith("-"):
@@ -180,16 +179,16 @@ def why_bad(job: str) -> str:
 
 
 def made_up(job: str) -> str:
-    """A good name that still resembles a bad one."""
+    """Return a good name that resembles a bad one."""
     cut = os.fsencode(CONTROL.sub("_", job))[:LONGEST_JOB_NAME]
     whole = cut.decode(errors="ignore").encode()  # not half a character
     return re.sub("^[.-]", "_", os.fsdecode(whole)) or "_"
 
 
 def printable(name: str) -> str:
-    """Any name as one line; what cannot be shown, as \\n or \\udcff.
+    """Return any name as one line; unprintable parts as \\n or \\udcff.
 
-    CRON: with LANG=C Python 3.6 can keep nothing but ASCII.
+    CRON: with LANG=C Python 3.6 can encode only ASCII.
     """
     text = os.fsencode(name).decode(errors="surrogateescape")
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
@@ -198,27 +197,27 @@ def printable(name: str) -> str:
 
 
 def natural(name: str) -> str:
-    """A sort key: job2 before job10."""
+    """Return a sort key: job2 before job10."""
     return DIGITS.sub(counted, name)
 
 
 def counted(digits: Match) -> str:
-    """A number, so that more digits come later, and before any letter."""
+    """Return a number so that more digits sort later, but before letters."""
     number = digits.group().lstrip("0")
     return f"\1{chr(len(number))}{number}"
 
 
 def given_order(name: str) -> Tuple[str, int]:
-    """A sort key: as one dispatcher gave them."""
+    """Return a sort key: the order in which one dispatcher gave them."""
     return Attempt.parse(name).given
 
 
 def queue_order(
     name: str, stamps: Stamps = Stamps("none"),
 ) -> str:
-    """A sort key: as natural() has it, but what is tried again comes last.
+    """Return a sort key: that of natural(), but retried jobs come last.
 
-    Unless it has one of these stamps: whose worker died, need not wait.
+    A job with one of these stamps lost its worker, and keeps its place.
     """
     if "~" not in name:
         return "1" + natural(name)

@@ -1,7 +1,7 @@
-"""What fjd writes into the queue: job files of its own making.
+"""The job files that fjd writes into the queue.
 
-Each records the directory that it was typed in, and is put under a stamped
-name, so that no other job of that name is replaced.
+Each records the directory that the command was typed in.  It is put under a
+stamped name, so that it replaces no other job of that name.
 """
 import os
 import re
@@ -16,19 +16,19 @@ from fjd.jobfile import (
 from fjd.names import Attempt, CONTROL, is_editor_copy, printable, why_bad
 from fjd.project import Project
 
-# The lines before the first one of a script whose interpreter takes # for a
-# comment; one that ends in a backslash may go on in the next (Tcl).
+# The first lines of a script whose interpreter takes # for a comment, up to
+# its code; a line that ends in a backslash may go on in the next (Tcl).
 SCRIPT = re.compile(
     rb"#![ \t]*(?:\S*/env[ \t]+(?:(?:-|\w+=)\S*[ \t]+)*)?(?:\S*/)?"
     rb"(?:(?:|a|ba|c|da|fi|k|mk|tc|z)sh|python|pypy|perl|ruby|Rscript|[gm]?awk"
     rb"|sed|tclsh|wish|expect|julia|g?make|octave|gnuplot)[0-9.]*"
     rb"(?:[ \t].*)?(?<!\\)\n(?:#.*(?<!\\)\n)*",
 )
-# What a shell ignores at the ends of a line.
+# Blanks that a shell ignores at the ends of a line.
 OUTER_BLANKS = re.compile(r"^[ \t]+|(?<![\\ \t])[ \t]+$")
 SHELL, BASH = "/bin/sh", "/usr/bin/env bash"
-LONGEST_SHOWN = 500  # characters, within the part that a worker reads
-SECTION = (  # the line of its header, and how far the next key is indented
+LONGEST_SHOWN = 500  # characters, to fit into the part that a worker reads
+SECTION = (  # the header line, and the indentation of the next key
     rb"^(?:\xef\xbb\xbf)?[ \t]*\[%s\].*?(\r?\n)"
     rb"(?=(?:[ \t]*(?:[#;].*)?\r?\n)*([ \t]*))"
 )
@@ -42,7 +42,7 @@ class JobFile(NamedTuple):
     has_directory: bool = True
 
     def put(self, project: Project, job: str, stamp: str) -> str:
-        """Let it wait, whole or not at all; the name of its attempt."""
+        """Put it into the queue, atomically; return its attempt's name."""
         name = Attempt(job, 1, stamp).name
         project.put(name, self.data, self.is_program)
         return name
@@ -51,10 +51,10 @@ class JobFile(NamedTuple):
 def of_command(
     command: str, directory: str, shell: str = SHELL,
 ) -> JobFile:
-    """What a shell is to run in that directory, an absolute path.
+    """Return a job that runs a command in that directory, an absolute path.
 
-    A script, if it is for another shell, or more than a line of an INI file
-    can hold.
+    It is a script if another shell is to run it, or if the command does not
+    fit into a line of an INI file.
     """
     if not command.strip():
         raise BadJob("the command is empty")
@@ -77,8 +77,10 @@ def of_command(
 
 
 def of_file(path: str, directory: str) -> JobFile:
-    """A user's file, with a line more that records the directory unless it
-    has one, or has no place for it.  BadJob: why it cannot be run.
+    """Return a user's file, with an added line that records the directory.
+
+    The line is left out if the file has a directory, or has no place for it.
+    BadJob: it cannot be run.
     """
     try:
         job = read_job(files, path)._replace(written=0.0)
@@ -94,7 +96,7 @@ def of_file(path: str, directory: str) -> JobFile:
 
 
 def parsed(mode: int, data: bytes, path: str) -> Optional[Job]:
-    """The job, as who reads a file with that data has it."""
+    """Return the job that a worker would read; None if it is bad."""
     if data.startswith(PROGRAM) and len(data) > WRITE_BUFFER:
         data = whole_lines(data[:WRITE_BUFFER])
     try:
@@ -104,7 +106,7 @@ def parsed(mode: int, data: bytes, path: str) -> Optional[Job]:
 
 
 def with_directory(data: bytes, directory: bytes) -> bytes:
-    """With a line more, at the place where it should be."""
+    """Return the data with a line that records the directory, if possible."""
     script = b"\0" not in data and SCRIPT.match(data)
     if script:
         line = b"# fjd: directory=" + directory + b"\n"
@@ -119,7 +121,7 @@ def with_directory(data: bytes, directory: bytes) -> bytes:
 
 
 def checked_name(name: str) -> str:
-    """The job that a file of that name is to be; BadJob if it cannot."""
+    """Return the job's name for a file of that name; BadJob if it is bad."""
     job = Attempt.parse(name).job
     if not job:
         raise BadJob("a job has to have a name")

@@ -1,8 +1,8 @@
-"""Whose places are: what others can change is neither believed nor run.
+"""Ownership: places that others can change are not trusted.
 
 A place is home(), a project, or a directory of a project.  It belongs to this
-user, and nobody else may write to it.  All that leads there, from / on and
-along every link, belongs to this user or to root, so that nobody else can
+user, and only this user may write to it.  Everything on its path, from / on
+and along every link, belongs to this user or to root, so that nobody else can
 replace it.
 """
 import errno
@@ -20,24 +20,24 @@ from fjd.project import DIRECTORIES
 ROOT = 0
 OPEN = stat.S_IWGRP | stat.S_IWOTH
 NOT_CLOSED = stat.S_IRWXG | stat.S_IRWXO
-MOST_LINKS = 40  # in one survey; on one way the kernel follows as many
+MOST_LINKS = 40  # in one survey; the kernel follows as many on one path
 OVERFLOW = "/proc/sys/kernel/overflowuid"
-NOBODY = 65534  # what OVERFLOW says unless somebody changes it
+NOBODY = 65534  # the default content of OVERFLOW
 MAY_NOT = (errno.EACCES, errno.EPERM, errno.EROFS)
 ELSEWHERE = "export FJD_DIR=DIRECTORY, a directory of your own"
 
 
 class Survey:
-    """One look at places, and at all that leads to them."""
+    """One look at places, and at everything on their paths."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
         self.above: Dict[str, os.stat_result] = {}
-        self.ours: Set[Tuple[int, int]] = set()  # devices, and our uid there
+        self.ours: Set[Tuple[int, int]] = set()  # devices, our uids there
         self.links = 0
 
     def claim_home(self, home: str) -> None:
-        """Make sure that it is ours alone; make it if it is missing."""
+        """Make sure that home is ours alone; create it if it is missing."""
         try:
             self.claim(home)
         except (FileNotFoundError, NotADirectoryError):
@@ -46,7 +46,7 @@ class Survey:
             self.claim(home)
 
     def claim_project(self, root: str) -> int:
-        """The same; return the uid that our files have there."""
+        """Do the same for a project; return the uid of our files there."""
         owner = self.claim(root, NOT_CLOSED)
         for name in os.listdir(root):
             path = os.path.join(root, name)
@@ -54,15 +54,15 @@ class Survey:
                 if name in DIRECTORIES:
                     self.claim(path)
                 else:
-                    self.see(path)  # setup.sh, say, and remote.conf.
+                    self.see(path)  # For example setup.sh and remote.conf.
             except FileNotFoundError:
                 continue  # RACE: it was a draft.
         return owner
 
     def claim(self, place: str, bits: int = OPEN) -> int:
-        """The same for one place.
+        """Do the same for one place; return the uid of our files there.
 
-        It is closed if its mode has one of these bits, but not if others
+        The place is closed if its mode has one of these bits, except if others
         could have put something into it.
         """
         status = self.reach(place)
@@ -71,7 +71,7 @@ class Survey:
         if not self.is_ours(place, status):
             raise foreign(place, status)
         if status.st_mode & OPEN and is_filled(place, status):
-            # RACE: another command of ours may just have closed it.
+            # RACE: another command of ours may have just closed it.
             if os.stat(place).st_mode & OPEN:
                 raise open_to_others(place, status)
         elif status.st_mode & bits:
@@ -86,7 +86,7 @@ class Survey:
         self.say(f"{place} was open to others; now its mode is 0700.")
 
     def reach(self, path: str) -> os.stat_result:
-        """Make sure that nobody else can replace what is there; its status."""
+        """Make sure that nobody else can replace a path; return its status."""
         above = os.path.dirname(path)
         is_shared = above != path and bool(self.enter(above).st_mode & OPEN)
         status = self.see(path, is_shared)
@@ -98,14 +98,14 @@ class Survey:
         return self.reach(os.path.join(above, os.readlink(path)))
 
     def see(self, path: str, is_shared: bool = False) -> os.stat_result:
-        """Make sure that it is ours or root's; its status, or its link's."""
+        """Make sure that a path is ours or root's; return its lstat."""
         status = os.lstat(path)
         if not self.is_trusted(path, status, is_shared):
             raise foreign(path, status)
         return status
 
     def enter(self, path: str) -> os.stat_result:
-        """The same for a directory on the way, and what is in it."""
+        """Do the same for a directory on the path, and for its entries."""
         if path not in self.above:
             status = self.reach(path)
             if status.st_mode & stat.S_IWOTH and not is_sticky(status):
@@ -118,10 +118,10 @@ class Survey:
     def is_trusted(
         self, path: str, status: os.stat_result, is_shared: bool,
     ) -> bool:
-        """Whether it is ours or root's.
+        """Return whether a path is ours or root's.
 
-        In a user namespace root may be unknown; but where others may make
-        files, the unknown may be anybody.
+        In a user namespace root may be unknown, but where others may make
+        files, an unknown owner may be anybody.
         """
         if status.st_uid in (ROOT, os.geteuid()):
             return True
@@ -129,7 +129,8 @@ class Survey:
         return is_unknown or self.is_ours(path, status)
 
     def is_ours(self, path: str, status: os.stat_result) -> bool:
-        """NFS, sshfs: our files may have another uid there than we."""
+        """Return whether a path is ours; over NFS or sshfs our uid may differ.
+        """
         key = (status.st_dev, status.st_uid)
         if status.st_uid == os.geteuid() or key in self.ours:
             return True
@@ -140,7 +141,7 @@ class Survey:
 
 
 class Visit:
-    """The file operations of root, who only looks at another's project."""
+    """The file operations of root, who only reads another user's project."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(files, name)
@@ -149,42 +150,42 @@ class Visit:
         try:
             return files.names(directory)
         except FileNotFoundError:
-            return []  # Its user makes it when it is needed.
+            return []  # The user's commands make it when needed.
 
     def create(self, path: str, *_: Any) -> bool:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
 
 
 def make(place: str) -> None:
-    """Make a directory and those above it that are missing, all closed."""
+    """Make a directory and its missing parents, all closed to others."""
     above = os.path.dirname(place)
     if not os.path.lexists(above):
         make(above)
     try:
         files.make_directory(place)
     except (FileNotFoundError, NotADirectoryError):
-        pass  # What is above is no directory.
+        pass  # A parent is not a directory.
     check_place(place)
 
 
 def check_place(place: str) -> None:
-    """A file may be there, or a link that leads nowhere."""
+    """Raise BadUsage if a place is a file, or a link that leads nowhere."""
     if not os.path.isdir(place):
         raise BadUsage(f"{place}: not a directory")
 
 
 def is_sticky(status: os.stat_result) -> bool:
-    """Whether others may only remove what is theirs, as in /tmp."""
+    """Return whether others may remove only their own files, as in /tmp."""
     return bool(status.st_mode & stat.S_ISVTX)
 
 
 def is_filled(place: str, status: os.stat_result) -> bool:
-    """Whether it is more than an empty directory that was left open."""
+    """Return whether an open directory is sticky or has entries."""
     return is_sticky(status) or bool(os.listdir(place))
 
 
 def is_too_late(place: str, before: os.stat_result) -> bool:
-    """Whether others have put something there, or it cannot be closed."""
+    """Return whether others have put something there, or it stays open."""
     owners = {entry.stat(follow_symlinks=False).st_uid
               for entry in os.scandir(place)}
     is_open = os.stat(place).st_mode & OPEN
@@ -192,7 +193,7 @@ def is_too_late(place: str, before: os.stat_result) -> bool:
 
 
 def new_uid(directory: str) -> int:
-    """The uid that a file of ours gets there; -1 if we may not make one."""
+    """Return the uid of our new files there; -1 if we may not make any."""
     path = os.path.join(directory, f".owner-{new_token(time.time())}")
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -201,7 +202,7 @@ def new_uid(directory: str) -> int:
             return -1
         raise
     try:
-        # RACE: not by path, where others may have put a file of theirs.
+        # RACE: by descriptor, because others may have replaced the path.
         return os.fstat(file).st_uid
     finally:
         os.close(file)
@@ -209,7 +210,7 @@ def new_uid(directory: str) -> int:
 
 
 def unknown_uid() -> int:
-    """What a user namespace shows of users it does not know."""
+    """Return the uid that a user namespace shows for unknown users."""
     try:
         with open(OVERFLOW) as file:
             return int(file.read())
@@ -218,7 +219,7 @@ def unknown_uid() -> int:
 
 
 def shared_by_groups(place: str) -> List[NotYours]:
-    """What groups may replace of all that leads to a place."""
+    """Return a warning for each part of the path that a group may replace."""
     survey = Survey(lambda text: None)
     survey.reach(place)
     return [
@@ -229,7 +230,7 @@ def shared_by_groups(place: str) -> List[NotYours]:
     ]
 
 
-# Why a place is refused, and what to do
+# Reasons why a place is refused, and remedies
 
 def foreign(path: str, status: os.stat_result) -> NotYours:
     todo = "do this as that user"
@@ -260,5 +261,5 @@ def refusal(
 
 
 def shown(path: str) -> str:
-    """As it can be pasted into a shell."""
+    """Return a path quoted for a shell."""
     return quote(printable(path))

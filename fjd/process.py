@@ -1,9 +1,9 @@
-"""The processes of jobs: started, waited for, and ended with all they began.
+"""The processes of jobs: start, wait, and end with all their children.
 
 A job runs in a session of its own (setsid), so that a key typed in a
 worker's terminal does not reach it, with stdin from /dev/null and stdout and
-stderr on one log.  FJD_WORKER and FJD_ATTEMPT in its environment find its
-processes again, also those that called setsid(2) themselves.
+stderr on one log.  Its processes are found by FJD_WORKER and FJD_ATTEMPT in
+their environment, even those that called setsid(2) themselves.
 """
 import errno
 import os
@@ -19,30 +19,30 @@ from fjd.jobfile import Job, NICENESS
 from fjd.members import start_time, stat_of
 
 GRACE = 5.0  # seconds between TERM and KILL
-SESSION = "FJD_SESSION_NAME"  # what a recruiter tells a worker
-WITNESS = "FJD_WITNESS"       # what it tells a recruiter on another host
+SESSION = "FJD_SESSION_NAME"  # from a recruiter to a worker
+WITNESS = "FJD_WITNESS"       # from a recruiter to one on another host
 OWN_VARIABLES = (
     "FJD_JOB", "FJD_ATTEMPT", "FJD_WORKER", SESSION, WITNESS,
 )
-# So that N workers do not start N times as many threads as there are cores.
+# Set so that N workers do not start N times as many threads as cores.
 THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
     "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )
-MOST_OPEN = 1024  # descriptors, where nothing lists them
-# Fields of /proc/PID/stat (proc(5)), from the state on:
+MOST_OPEN = 1024  # descriptors, where they cannot be listed
+# Indices of fields of /proc/PID/stat (proc(5)), from the state on:
 SESSION_FIELD, BLOCKED, CAUGHT = 3, 29, 31
 ENDS = 1 << signal.SIGTERM - 1 | 1 << signal.SIGHUP - 1
-PYTHONS = (signal.SIGPIPE, signal.SIGXFSZ)  # which it ignores
+PYTHONS = (signal.SIGPIPE, signal.SIGXFSZ)  # ignored by Python
 
 
 class Ending(NamedTuple):
-    """How a process ended: exit status, or minus the signal's number."""
+    """The end of a process: exit status, or minus the signal's number."""
 
     status: int
     cpu: float = 0.0  # seconds, user and system, children included
     peak: int = 0     # KiB, the largest of its processes
-    catches: bool = False  # TERM or HUP do not just end it
+    catches: bool = False  # whether it handles TERM or HUP
 
     @property
     def text(self) -> str:
@@ -52,14 +52,14 @@ class Ending(NamedTuple):
 
 
 def without_job(environ: Mapping[str, str]) -> Dict[str, str]:
-    """An environment that does not make its process a part of a job."""
+    """Return the environment without the variables that mark a job."""
     return {k: v for k, v in environ.items() if k not in OWN_VARIABLES}
 
 
 def environment(
     environ: Dict[str, str], home: str, project: str, worker: str,
 ) -> Dict[str, str]:
-    """What all jobs of a worker have."""
+    """Return the environment common to all jobs of a worker."""
     return {
         **dict.fromkeys(THREADS, "1"), **environ, "FJD_DIR": home,
         "FJD_PROJECT": project, "FJD_WORKER": worker,
@@ -67,12 +67,12 @@ def environment(
 
 
 class Processes:
-    """Starts the jobs of one worker, and tells how they end.
+    """Starts the jobs of one worker, and returns how they end.
 
     On Linux niceness belongs to a thread (setpriority(2), "C library/kernel
-    differences"), and a plain user cannot lower it again.  So the thread of
-    the worker has the one that most jobs have, and another one keeps what
-    there was, and starts a thread for each job that wants a niceness.
+    differences"), and a plain user cannot lower it again.  So the worker's
+    thread has the niceness of most jobs.  Another thread keeps the original
+    one, and starts a thread for each job with a niceness of its own.
     """
 
     def __init__(self) -> None:
@@ -81,15 +81,15 @@ class Processes:
         self.keeper: Any = None
 
     def prepare(self) -> None:
-        """To be called once, before the first start()."""
+        """Set up the threads; call this once, before the first start()."""
         keep_descriptors()
-        from concurrent.futures import ThreadPoolExecutor  # 5 ms: if needed.
+        from concurrent.futures import ThreadPoolExecutor  # Takes 5 ms.
         self.keeper = ThreadPoolExecutor(1)
-        self.keeper.submit(os.getpid).result()  # Now the thread is there.
+        self.keeper.submit(os.getpid).result()  # This creates the thread.
         os.nice(max(0, NICENESS - os.nice(0)))
 
     def start(self, job: Job, environ: Dict[str, str], log: int) -> None:
-        """OSError if execve(2) refuses."""
+        """Start a job; OSError if execve(2) fails."""
         self.catches = False
         if job.niceness == NICENESS:
             self.child = spawn(job, environ, log)
@@ -98,13 +98,13 @@ class Processes:
             started = self.keeper.submit(
                 at_niceness, job.niceness, lambda: spawn(job, environ, log))
             self.child = started.result()
-        except RuntimeError as error:  # No thread can be started just now.
+        except RuntimeError as error:  # No thread can be started now.
             raise BlockingIOError(errno.EAGAIN, str(error))
 
     def poll(self) -> Optional[Ending]:
-        """How the job ended, told once; None while it runs."""
+        """Return how the job ended, once; None while it runs."""
         assert self.child
-        # A zombie tells it, too, but some undo it before they end (Python).
+        # A zombie shows it, too, but some undo it before they end (Python).
         self.catches |= catches_ends(self.child)
         pid, status, usage = os.wait4(self.child, os.WNOHANG)
         if not pid:
@@ -120,10 +120,10 @@ class Processes:
         self, attempts: Set[str], logs: Iterable[str] = (),
         grace: float = GRACE,
     ) -> None:
-        """End what is left of these attempts here: TERM, grace, KILL.
+        """End the remaining processes of attempts here: TERM, grace, KILL.
 
-        Those that print into one of the logs belong to them as well.
-        Gives up on what cannot be killed (state D) after twice the grace.
+        Processes that print into one of the logs are included.  Those that
+        cannot be killed (state D) are left after twice the grace.
         """
         leader = self.child or -1
         begun = time.monotonic()
@@ -144,10 +144,10 @@ class Processes:
             time.sleep(0.02)
 
     def has_leader(self) -> bool:
-        """Whether the first process of the job has not ended.
+        """Return whether the first process of the job is still alive.
 
-        /proc may be hidden, and calls a process a zombie whose first thread
-        has ended, though others go on.
+        /proc may be hidden.  It also shows a process as a zombie when its
+        first thread has ended and others go on.
         """
         if not self.child or not hasattr(os, "waitid"):
             return False
@@ -156,36 +156,39 @@ class Processes:
 
 
 def keep_descriptors() -> None:
-    """Let no child have what was open when we were started."""
+    """Do not leak inherited file descriptors into jobs."""
     try:
         descriptors = list(map(int, os.listdir("/proc/self/fd")))
     except OSError:
-        descriptors = list(range(MOST_OPEN))  # No Linux.
+        descriptors = list(range(MOST_OPEN))  # Not Linux.
     for descriptor in descriptors:
         try:
             os.set_inheritable(descriptor, descriptor <= 2)
         except OSError:
-            pass  # That of the listing, or not open.
+            pass  # It was open for the listing, or is not open.
 
 
 def spawn(job: Job, environ: Dict[str, str], log: int) -> int:
-    """The pid of a job that prints into a log; OSError if it cannot start."""
+    """Start a job that prints into a log; return its pid.
+
+    OSError if it cannot start.
+    """
     try:
         if not job.directory:
             return spawn_here(job, environ, log)
     except (AttributeError, NotImplementedError):
-        pass  # PY36: os has it from 3.8 on, and all of it from glibc 2.26 on.
+        pass  # PY36: os has it from 3.8 on; setsid needs glibc 2.26.
     child = subprocess.Popen(
         job.argv, env=environ, stdin=subprocess.DEVNULL, stdout=log,
         stderr=subprocess.STDOUT, start_new_session=True,
         cwd=job.directory or None,
     )
-    child.returncode = 0  # It is we who wait for it.
+    child.returncode = 0  # poll() waits for it.
     return child.pid
 
 
 def spawn_here(job: Job, environ: Dict[str, str], log: int) -> int:
-    """The same in our own directory, for a tenth less (measured)."""
+    """Do the same in our own directory, a tenth faster (measured)."""
     return os.posix_spawnp(
         job.argv[0], job.argv, environ, setsid=True, setsigdef=PYTHONS,
         file_actions=[
@@ -201,7 +204,7 @@ def at_niceness(nice: int, spawn: Callable[[], int]) -> int:
         try:
             os.setpriority(os.PRIO_PROCESS, 0, nice)
         except OSError:
-            pass  # Only root may go below what hire had.
+            pass  # Only root may go below the niceness of hire.
         return spawn()
     from concurrent.futures import ThreadPoolExecutor
     with ThreadPoolExecutor(1) as thread:
@@ -209,9 +212,9 @@ def at_niceness(nice: int, spawn: Callable[[], int]) -> int:
 
 
 def catches_ends(pid: int) -> bool:
-    """Whether a process has a handler for TERM or HUP, or waited for them.
+    """Return whether a process handles TERM or HUP, or ended blocking them.
 
-    A shell blocks all signals for moments, so that counts at the end only.
+    A shell blocks all signals for moments, so only a zombie's mask counts.
     """
     fields = stat_of(pid)
     if len(fields) <= CAUGHT:
@@ -223,17 +226,17 @@ def catches_ends(pid: int) -> bool:
 def members(
     attempts: Set[str], leader: int, logs: Set[str],
 ) -> Set[int]:
-    """The living processes of attempts: by environment, session or log.
+    """Return the live processes of attempts: by environment, session or log.
 
-    A process that is only being started still has its worker's environment
-    (execve(2) of a file on a slow server may take a while), but has its
-    stdout already.  One without both (env -i) has the session of others.
+    A process that is being started still has its worker's environment
+    (execve(2) of a file on a slow server may take a while), but already has
+    its stdout.  One without both (env -i) shares the session of others.
     """
     marks = {os.fsencode(f"FJD_ATTEMPT={attempt}") for attempt in attempts}
     try:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except FileNotFoundError:
-        pids = []  # No Linux.
+        pids = []  # Not Linux.
     sessions, found = {leader}, set()
     session_of = {}
     for pid in pids:
@@ -251,8 +254,8 @@ def members(
 
 
 def environ_of(pid: int) -> Set[bytes]:
-    """Its variables; none if they may not be read, as those of a program
-    that its own user may not read (ptrace(2), "dumpable").
+    """Return the variables of a process; none if they may not be read, as
+    for a program that its own user may not read (ptrace(2), "dumpable").
     """
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
@@ -264,18 +267,18 @@ def environ_of(pid: int) -> Set[bytes]:
 
 
 def outputs_of(pid: int) -> Set[str]:
-    """The paths of the files that a process prints into."""
+    """Return the paths of the files that a process prints into."""
     paths = set()
     for descriptor in (1, 2):
         try:
             paths.add(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
         except OSError:
-            pass  # Closed, or somebody else's.
+            pass  # It is closed, or another user's.
     return paths
 
 
 def oldest_first(pids: Iterable[int]) -> List[int]:
-    """Parents before their children, at whose end a shell would go on."""
+    """Sort parents before children, at whose end a shell would go on."""
     return sorted(pids, key=lambda pid: (int(start_time(pid) or 0), pid))
 
 

@@ -1,8 +1,7 @@
-"""How far it is, on a terminal: one line at its foot, written again and again.
+"""Progress on a terminal: one line at the bottom, rewritten again and again.
 
-tqdm makes its text, where that is installed.  Other lines go above it: who
-prints one clears the foot first.  Elsewhere than on a terminal nothing is
-shown.
+tqdm makes its text, if it is installed.  Other lines go above it: code that
+prints one clears the progress line first.  It is shown only on a terminal.
 """
 import os
 import sys
@@ -11,15 +10,15 @@ from typing import Any, Callable, Optional, Tuple
 
 from fjd.bytecode import optional
 
-FIRST = 0.5   # seconds without it, which may be all there are
-PERIOD = 0.25
-SHARE = 20    # to count the jobs may take one part in so many of time
+FIRST = 0.5   # seconds before it appears, as many commands end sooner
+PERIOD = 0.25  # seconds between two updates
+SHARE = 20    # counting jobs may take one part in so many of time
 CLEAR = "\r\033[K"
 HowFar = Tuple[int, int, int]  # jobs done, failed, left
 
 
 class Progress:
-    """That line, on stderr."""
+    """The progress line, on stderr."""
 
     def __init__(self, is_wanted: bool, clock: Any = time) -> None:
         self.clock = clock
@@ -30,7 +29,7 @@ class Progress:
         self.next = clock.monotonic() + FIRST
 
     def show(self, count: Callable[[], HowFar]) -> None:
-        """To be called often; counts seldom."""
+        """Update the line if it is due; cheap enough to be called often."""
         now = self.clock.monotonic()
         is_due = self.is_shown and now >= self.next
         if is_due:
@@ -66,7 +65,7 @@ class Progress:
             self.meter, self.is_shown, self.is_there = None, False, False
 
     def above(self, say: Callable[[str], None]) -> Callable[[str], None]:
-        """What says a line above this one."""
+        """Return a function that prints a line above this one."""
         def say_above(text: str) -> None:
             self.clear()
             say(text)
@@ -74,7 +73,7 @@ class Progress:
 
 
 class Meter:
-    """12/100, 1 failed, 3.2/s, 0:00:28 left; or the same as tqdm has it."""
+    """12/100, 1 failed, 3.2/s, 0:00:28 left; or the same in tqdm's form."""
 
     def __init__(self, now: float, ended: int) -> None:
         self.begin = now

@@ -1,51 +1,52 @@
 """A project: its directories, and every step of the protocol in them.
 
-This is the normative list of what lies in ~/.fjd/<project>/ (mode 0700).
+This is the normative list of the files in ~/.fjd/<project>/ (mode 0700).
 The grammar of the names is in names.py.
 
     jobqueue/<job>             waits; users put files here, a file is a job
     held/<attempt>             waits until a person releases it
-    queueorder                 which of those that wait go first (order.py);
-                               written whole, decides nothing
+    queueorder                 names of waiting jobs that go first
+                               (queueorder.py); written whole, advisory
     workerqueue/<worker>.<k>.<want>
                                "I am free and want so many jobs"; made and
-                               removed by its worker, or by who buries it
-    jobpods/<worker>/<attempt> given to that worker, not begun; the pod is
-                               its membership: who has no pod is no worker
-    running/<attempt>@<worker> begun; missing when it should be there: the
-                               worker was taken for dead
+                               removed by its worker, or removed at its burial
+    jobpods/<worker>/<attempt> given to that worker, not begun; a worker
+                               without a pod has left or was declared dead
+    running/<attempt>@<worker> begun; if it is missing before the job ended,
+                               the worker was declared dead
     done/<attempt>             ended with exit status 0
     failed/<attempt>           ended otherwise, could not be run, or was lost
                                too often
-    workers/<worker>           who it is (members.py); its mtime is its sign
-                               of life.  Missing: the worker is dead
-    dispatchers/<dispatcher>   the same for dispatchers; decides nothing
+    workers/<worker>           its record (members.py); its mtime is its last
+                               heartbeat.  Missing: the worker is dead
+    dispatchers/<dispatcher>   the same for dispatchers; advisory: losing it
+                               loses no job
     dispatchers/<dispatcher>.<stamp>.seen
-                               what one has left to the next (memory.py)
+                               its note for its successor (handover.py)
     dispatchers/<dispatcher>.<stamp>.counts
-                               how many there were of what (handover.py)
-    dispatchers/<number>.claim which fjd run puts jobs here (claim.py)
-    list                       what fjd run was asked for (runs.py); written
-                               whole
+                               the number of jobs in each state (handover.py)
+    dispatchers/<number>.claim the fjd run that puts jobs here (claim.py)
+    list                       the jobs requested of fjd run (runs.py);
+                               written whole
     orders/<worker>.<stamp>.<order>
-                               drain: run what is in your pod, then leave;
+                               drain: run the jobs in your pod, then leave;
                                now: give everything back and leave
-    joblogs/<attempt>.log      what the job printed, then why it failed; a
-                               dot name of the worker's while it runs
-    screenlogs/<worker>.log    what the worker printed
-    screenlogs/<session>.err   there while a worker starts: its stderr; the
-                               worker removes it when it has announced itself
+    joblogs/<attempt>.log      the output of the job, then why it failed; a
+                               dot name of the worker while it runs
+    screenlogs/<worker>.log    the output of the worker
+    screenlogs/<session>.err   the stderr of a worker that starts; the worker
+                               removes it when it has announced itself
     ledger/<who>.tsv           a line for each attempt that ended or went
                                back (ledger.py); one file a writer, and
-                               <who>~0002.tsv ... where none may grow
+                               <who>~0002.tsv ... if a file may not grow
 
-Invariants: a job is one file in exactly one place, and where it lies is its
+Invariants: a job is one file in exactly one place, and its place is its
 state.  Every step is one rename.  An attempt is accepted if and only if it
 lies, or once lay, in done/ or failed/; only the worker that ran it puts it
-there.  A new stamp at every move into a pod fences: who holds an old name
-holds nothing.  No path but jobqueue/<job> is ever used twice, so a request
-that a network repeats late finds nothing to harm.  No step trusts the answer
-to its own rename: begin and end ask again by open().
+there.  A new stamp at every move into a pod fences: the holder of an old name
+holds nothing.  Each path is used only once, except jobqueue/<job>, so a
+request that a network repeats late is harmless.  No step trusts the answer to
+its own rename: begin and end ask again by open().
 """
 import errno
 import os
@@ -64,10 +65,10 @@ ENDED = ("done", "failed")
 JOBS = ("jobqueue", "held", "jobpods", "running") + ENDED
 ORDER = "queueorder"
 LIST = "list"
-YOUNG = 1.0  # seconds after the last write, in which more may come
+YOUNG = 1.0  # seconds after a write in which another may follow
 DRAIN = "drain"
 NOW = "now"
-# How notes of dispatchers end.
+# The suffixes of dispatchers' notes.
 SEEN, COUNTS, CLAIM = ".seen", ".counts", ".claim"
 
 
@@ -78,7 +79,7 @@ class Project:
         self.root = root
         self.name = os.path.basename(root)
         self.files = files
-        self.owner = os.geteuid()  # the uid that our files have there
+        self.owner = os.geteuid()  # the uid of our files there
 
     def path(self, *parts: str) -> str:
         return "/".join((self.root,) + parts)
@@ -89,11 +90,11 @@ class Project:
 
     @property
     def home(self) -> str:
-        """Where it is among others."""
+        """The directory that holds all projects."""
         return os.path.dirname(self.root)
 
     def is_missing(self) -> bool:
-        """Whether nothing is there: it was removed, or its home is away."""
+        """Return whether the project is removed, or its home unavailable."""
         try:
             self.files.names(self.root)
         except OSError as error:
@@ -101,15 +102,15 @@ class Project:
         return False
 
     def device(self) -> int:
-        """The file system that its home is on; 0 if that is away."""
+        """Return the device number of its home; 0 if that is unavailable."""
         try:
             return int(self.files.device(self.home))
         except OSError:
             return 0
 
     def is_gone(self, device: int) -> bool:
-        """Whether its user has removed it: its home, of that device, is there
-        with other things in it.
+        """Return whether the user has removed the project: its home, on that
+        device, exists and holds other entries.
         """
         try:
             others = self.files.names(self.home)
@@ -119,26 +120,24 @@ class Project:
         return is_home and self.name not in others
 
     def check_home(self) -> None:
-        """To be called before something that is missing counts as removed.
+        """Raise OSError if the whole project is missing.
 
-        OSError, if the whole project is missing.
+        Call this before a missing file counts as removed.
         """
         if self.is_missing():
             raise OSError(errno.ENODEV, os.strerror(errno.ENOENT), self.root)
 
     def is_in_use(self) -> bool:
-        """Whether jobs wait, or a dispatcher may be at work."""
+        """Return whether jobs wait, or a dispatcher may be active."""
         return bool(self.members("dispatchers") or self.waiting())
 
-    # What there is to see
+    # Listings
 
     def names(self, *directory: str) -> List[str]:
         return sorted(self.files.names(self.path(*directory)))
 
     def parsed(self, directory: str, kind: Any) -> List[Any]:
-        """The names that follow that grammar; what else lies there is not
-        ours.
-        """
+        """Return the names that follow a grammar; others are not ours."""
         found = []
         for name in self.names(directory):
             try:
@@ -148,7 +147,7 @@ class Project:
         return sorted(found)
 
     def waiting(self, place: str = "jobqueue") -> List[str]:
-        """The names in the queue (or in held), in no order."""
+        """Return the names in the queue (or in held), unordered."""
         names = self.files.names(self.path(place))
         return [  # The first condition is for speed: a million names.
             name for name in names
@@ -159,24 +158,24 @@ class Project:
         return len(self.files.names(self.path(place)))
 
     def has_given_out(self) -> bool:
-        """Whether a job lies in a pod, or runs; a guess, as jobs go on."""
+        """Return whether a job is in a pod, or runs; a guess, as jobs move."""
         return bool(
             self.running() or any(map(self.given, self.pods()))
-            # RACE: a job may have gone on from there, or back.
+            # RACE: a job may have moved from a pod, or back.
             or self.running()
         )
 
     def announcements(self) -> List[Announcement]:
-        """What free workers want; the latest of each."""
+        """Return the latest announcement of each free worker."""
         found = self.parsed("workerqueue", Announcement)
         return list({latest.worker: latest for latest in found}.values())
 
     def pods(self) -> List[str]:
-        """The workers that may be given jobs."""
+        """Return the workers that may be given jobs."""
         return [name for name in self.names("jobpods") if is_member(name)]
 
     def given(self, worker: str) -> Optional[List[str]]:
-        """The attempts in a worker's pod; None if it has none (any more)."""
+        """Return the attempts in a worker's pod; None if it has no pod."""
         try:
             return self.names("jobpods", worker)
         except (FileNotFoundError, NotADirectoryError):
@@ -184,7 +183,7 @@ class Project:
             return None
 
     def running(self) -> List[Running]:
-        """All that has begun and not ended."""
+        """Return all attempts that have begun and not ended."""
         return self.parsed("running", Running)
 
     def runs_of(self, worker: str) -> List[Running]:
@@ -199,18 +198,18 @@ class Project:
         return [name for name in self.names(kind) if is_member(name)]
 
     def dispatchers(self) -> List[str]:
-        """Those who are enrolled, and those who have left counts."""
+        """Return the dispatchers that are enrolled or have left counts."""
         names = self.names("dispatchers")
         left = {n.rsplit(".", 2)[0] for n in names if n.endswith(COUNTS)}
         return sorted(filter(is_member, left.union(names)))
 
     def enrol(self, kind: str, member: str, record: str) -> bool:
-        """Put a member's record there; False if the id is taken."""
+        """Create a member's record; False if the id is taken."""
         return self.files.create(self.path(kind, member), record)
 
     def record(self, kind: str, member: str) -> Optional[Tuple[float, str]]:
-        """When a member beat last, in the server's seconds, and its record;
-        None if there is no such member (any more).
+        """Return a member's last heartbeat, in the server's seconds, and its
+        record; None if there is no such member.
         """
         try:
             status, text = self.files.read(self.path(kind, member))
@@ -220,10 +219,7 @@ class Project:
         return status.st_mtime, text.decode(errors="replace")
 
     def touch(self, kind: str, member: str) -> None:
-        """Show a sign of life.
-
-        FileNotFoundError: we were taken for dead.
-        """
+        """Send a heartbeat; FileNotFoundError: we were declared dead."""
         try:
             self.files.touch(self.path(kind, member))
         except FileNotFoundError:
@@ -231,28 +227,30 @@ class Project:
             raise
 
     def beat(self, kind: str, member: str) -> float:
-        """The same, and the server's time, in its seconds."""
+        """Send a heartbeat; return the server's time, in its seconds."""
         self.touch(kind, member)
         return self.files.status(self.path(kind, member)).st_mtime
 
     def is_young(self, kind: str, member: str, written: float) -> bool:
-        """Whether that was just now; a beat of the member asks the server."""
+        """Return whether a write was recent; a heartbeat gets the server's
+        time.
+        """
         return abs(self.beat(kind, member) - written) <= YOUNG
 
     def is_unfinished(self, run: Running, written: float) -> bool:
-        """Whether more may come into a job file, or has come since it was
+        """Return whether a job file may still be written, or was since it was
         read, which may take a while.
         """
         return self.is_young("workers", run.worker, written) \
             or self.files.status(self.job_file(run)).st_mtime != written
 
     def notes(self, ending: str) -> List[str]:
-        """What dispatchers have written down; record() reads it."""
+        """Return the names of dispatchers' notes; record() reads one."""
         names = self.names("dispatchers")
         return [name for name in names if name.endswith(ending)]
 
     def claims(self) -> List[int]:
-        """The numbers of the claims, the latest last."""
+        """Return the numbers of the claims, the latest last."""
         found = (name[:-len(CLAIM)] for name in self.notes(CLAIM))
         return sorted(int(number) for number in found if number.isdecimal())
 
@@ -266,9 +264,9 @@ class Project:
             self.files.close(descriptor)
 
     def leave_note(self, name: str, text: str, before: List[str]) -> None:
-        """Write one down, and remove those before it.
+        """Write a note, and remove those before it.
 
-        One that is too large (ulimit -f) is left out: it decides nothing.
+        A note that is too large (ulimit -f) is left out: it is advisory.
         """
         try:
             self.files.create(self.path("dispatchers", name), text)
@@ -280,14 +278,17 @@ class Project:
             self.files.remove(self.path("dispatchers", old))
 
     def strike(self, kind: str, member: str) -> None:
-        """What a dispatcher has counted goes first: it tells who is left."""
+        """Remove a member's record.
+
+        A dispatcher's counts go first, as they also list it.
+        """
         for name in self.notes(COUNTS) if kind == "dispatchers" else []:
             if name.startswith(f"{member}."):
                 self.files.remove(self.path(kind, name))
         self.files.remove(self.path(kind, member))
 
     def server_time(self, who: str) -> float:
-        """The file server's clock, by a file made for that; who: a new id."""
+        """Return the file server's time, from a new file; who: a new id."""
         draft = self.path("dispatchers", f".{who}")
         self.files.create(draft, "\n")
         try:
@@ -298,13 +299,13 @@ class Project:
     # Steps of a person
 
     def put(self, name: str, data: bytes, is_program: bool = False) -> None:
-        """Let a new job wait; its name must never have been used."""
+        """Add a new job to the queue; its name must never have been used."""
         draft = self.waiting_job(f".{name}")
         self.files.create(draft, data, 0o700 if is_program else 0o600)
         self.shift(draft, self.waiting_job(name))
 
     def discard(self, path: str) -> bool:
-        """Remove a file, or an empty directory; False if it was gone, or was
+        """Remove a file, or an empty directory; False if it was missing or
         not empty.
         """
         try:
@@ -313,21 +314,21 @@ class Project:
             return bool(self.files.remove_directory(path))
 
     def wake_workers(self, stamp: str) -> None:
-        """Let those of this host look at once, for they watch orders/."""
+        """Let workers of this host look at once, as they watch orders/."""
         draft = self.path("orders", f".{stamp}")
         self.files.create(draft)
         self.files.remove(draft)
 
     def whole(self, name: str) -> bytes:
-        """What queueorder or list says; b"" if it is missing.
+        """Return the content of queueorder or list; b"" if it is missing.
 
-        NFS: a file that was missed stays missing, so it is listed first.
+        NFS: a failed look-up is cached, so the directory is listed first.
         """
         is_there = name in self.files.names(self.root)
         return self.files.read(self.path(name))[1] if is_there else b""
 
     def replace(self, name: str, text: str, stamp: str) -> None:
-        """Write one of these."""
+        """Write queueorder or list."""
         draft = self.path(f".{name}.{stamp}")
         self.files.create(draft, text)
         self.files.move(draft, self.path(name))
@@ -344,7 +345,7 @@ class Project:
         self.files.make_directory(self.path("jobpods", worker))
 
     def remove_pod(self, worker: str) -> bool:
-        """False if a job came meanwhile; dot names are nothing."""
+        """Remove a pod; False if a job came meanwhile.  Drafts are removed."""
         pod = self.path("jobpods", worker)
         if self.files.remove_directory(pod):
             return True
@@ -359,7 +360,7 @@ class Project:
         self.files.remove(self.path("workerqueue", announcement.name))
 
     def begin(self, run: Running) -> None:
-        """Take an attempt out of the pod; opening it tells if we have it."""
+        """Take an attempt out of the pod; if it can be opened, it is ours."""
         given = self.given_job(run.worker, run.attempt)
         self.shift(given, self.job_file(run))
 
@@ -370,9 +371,9 @@ class Project:
         return self.path("running", run.name)
 
     def begun(self, run: Running) -> float:
-        """When its file came into running/, in the server's seconds.
+        """Return when a file came into running/, in the server's seconds.
 
-        0.0 if that cannot be told: it is gone, or sshfs does not know ctime.
+        0.0 if that is unknown: it is gone, or sshfs, which has no ctime.
         """
         path = self.job_file(run)
         try:
@@ -382,7 +383,7 @@ class Project:
             return 0.0
 
     def is_there(self, path: str) -> bool:
-        """Whether a job is; OSError if its project is not."""
+        """Return whether a job file exists; OSError: its project does not."""
         if self.files.is_there(path):
             return True
         self.check_home()
@@ -392,7 +393,7 @@ class Project:
         return self.is_there(self.job_file(run))
 
     def end(self, run: Running, place: str) -> bool:
-        """Commit to done/ or failed/; False if others were given the job."""
+        """Move to done/ or failed/; False if others were given the job."""
         return self.commit(self.job_file(run), self.path(place, run.attempt))
 
     def commit(self, source: str, target: str) -> bool:
@@ -400,10 +401,10 @@ class Project:
         return self.shift(source, target) or self.is_there(target)
 
     def shift(self, source: str, target: str) -> bool:
-        """Move a job into a directory that has to be there."""
+        """Move a job into a directory; OSError if that is missing."""
         is_moved = self.files.move(source, target)
         if not is_moved and self.files.is_there(source):
-            # Its user has removed the directory, which is made anew.
+            # The user has removed the directory, which is made again.
             raise FileNotFoundError(
                 errno.ENOENT, os.strerror(errno.ENOENT), target)
         return is_moved
@@ -415,7 +416,7 @@ class Project:
         )
 
     def requeue(self, run: Running, attempt: str) -> None:
-        """What had begun waits again: given back, or lost and renamed."""
+        """Put a begun job, given back or lost, into the queue again."""
         self.shift(self.job_file(run), self.waiting_job(attempt))
 
     def give_back_unbegun(self, worker: str, name: str) -> None:
@@ -424,7 +425,7 @@ class Project:
     # Steps of a dispatcher
 
     def assign(self, name: str, worker: str, attempt: Attempt) -> bool:
-        """From the queue into a pod; False: look at both anew."""
+        """Move a job from the queue into a pod; False: list both again."""
         return self.files.move(
             self.waiting_job(name), self.given_job(worker, attempt.name),
         )
@@ -432,13 +433,13 @@ class Project:
     def reassign(
         self, old: str, source: str, target: str, attempt: Attempt,
     ) -> bool:
-        """From one pod into another, under a new stamp."""
+        """Move a job from one pod into another, under a new stamp."""
         return self.files.move(
             self.given_job(source, old), self.given_job(target, attempt.name),
         )
 
     def last_write(self, name: str) -> float:
-        """When a job that waits was written to, in the server's seconds."""
+        """Return the last write to a waiting job, in the server's seconds."""
         return self.files.status(self.waiting_job(name)).st_mtime
 
     def waiting_job(self, name: str) -> str:
@@ -448,7 +449,7 @@ class Project:
         return self.files.is_directory(self.waiting_job(name))
 
     def fail(self, source: str, attempt: str) -> bool:
-        """A job that nobody will run; False if somebody else did this."""
+        """Move a job to failed/, unrun; False if another process did this."""
         return self.commit(source, self.path("failed", attempt))
 
     # Orders, logs, ledgers
@@ -462,7 +463,7 @@ class Project:
                 self.files.remove(self.path("orders", order.name))
 
     def draft_log(self, worker: str, k: int) -> str:
-        """Where the k-th log of a worker is while its job runs."""
+        """Return the path of a worker's k-th log while its job runs."""
         return self.path("joblogs", f".{worker}.{k}.log")
 
     def draft_logs(self, worker: str) -> List[str]:
@@ -470,8 +471,9 @@ class Project:
         return [self.path("joblogs", name) for name in names]
 
     def keep_draft_logs(self, worker: str, attempt: str) -> None:
-        """What a dead worker's log holds was printed by the attempt that it
-        ran; an empty one goes, and that of a job which its user removed.
+        """Name a dead worker's log after the attempt that it ran.
+
+        An empty log is removed, and that of a job which its user removed.
         """
         for draft in self.draft_logs(worker):
             if attempt and self.files.size(draft):
@@ -480,7 +482,7 @@ class Project:
                 self.files.remove(draft)
 
     def write_log(self, attempt: Attempt, reason: str) -> None:
-        """The log of an attempt that nobody ran."""
+        """Write the log of an attempt that was not run."""
         line = f"[fjd] {attempt.job}: {reason}\n"
         self.files.create(self.job_log(attempt.name), line)
 
@@ -491,38 +493,38 @@ class Project:
         return self.path("screenlogs", f"{worker}.log")
 
     def session_log(self, session: str) -> str:
-        """That of a session as a record names it: its kind, and its name."""
+        """Return the log's path; session is a name, or `kind name`."""
         return self.path("screenlogs", f"{session.rpartition(' ')[2]}.err")
 
     def claim_session(self, session: str) -> bool:
-        """Start its log; False if somebody else uses that name.
+        """Create a session's log; False if the name is in use.
 
-        Not an empty one: on a full disk the worker could not say why.
+        It is not empty: on a full disk the worker could not report an error.
         """
         return self.files.create(self.session_log(session), "\n")
 
     def open_session(self, session: str) -> None:
-        """A worker has come up: its log ends."""
+        """Remove a session's log, as its worker has started."""
         self.files.remove(self.session_log(session))
 
     def session_trouble(self, session: str) -> Optional[str]:
-        """Why a worker could not start, in a line; None if it did."""
+        """Return why a worker did not start, in a line; None if it did."""
         try:
             _, text = self.files.read(self.session_log(session))
         except FileNotFoundError:
             return None
         lines = text.decode(errors="replace").splitlines()
-        # Below an error, what to do is indented.
+        # The remedy, below an error, is indented.
         return ([""] + [line for line in lines if line.strip() == line])[-1]
 
     def forget_sessions(self) -> None:
-        """Remove what recruiters left that were killed while they hired."""
+        """Remove the logs left by recruiters that were killed in hire."""
         for name in self.names("screenlogs"):
             if name.endswith(".err"):
                 self.files.remove(self.path("screenlogs", name))
 
     def ledger_file(self, writer: str, part: int = 1) -> str:
-        more = f"~{part:04}" if part > 1 else ""  # Sorted, it comes later.
+        more = f"~{part:04}" if part > 1 else ""  # It sorts later.
         return self.path("ledger", f"{writer}{more}.tsv")
 
     def ledger_files(self) -> List[str]:

@@ -1,8 +1,8 @@
-"""Which of the jobs that wait go first, as a person wants it.
+"""The order of the waiting jobs, as a person wants it.
 
-The file queueorder holds names of jobs, one a line, the first one first; who
-is not named there comes after them, in natural order.  It is no harm if it
-is missing, old, or full of nonsense.
+The file queueorder holds names of jobs, one a line, the first one first; other
+jobs come after them, in natural order.  It is harmless if the file is missing,
+stale or malformed.
 """
 import os
 import subprocess
@@ -31,21 +31,21 @@ class QueueOrder:
         self.next_look = 0.0
 
     def look(self) -> bool:
-        """Whether it has changed, as far as that is asked so soon."""
+        """Read the file if that is due; return whether it has changed."""
         before, now = self.text, self.clock.monotonic()
         if now >= self.next_look:
             self.next_look = now + OFTEN
             try:
                 self.text = self.project.first_in_queue()
             except OSError:
-                pass  # What cannot be read, changes nothing.
+                pass  # The order stays if the file cannot be read.
         if self.text == before:
             return False
         self.ranks = {name: n for n, name in enumerate(lines(self.text))}
         return True
 
     def key(self, name: str) -> Tuple[int, Any]:
-        """A sort key."""
+        """Return a sort key."""
         rank = len(self.ranks)
         if self.ranks:
             rank = self.ranks.get(Attempt.parse(name).job, rank)
@@ -53,7 +53,7 @@ class QueueOrder:
 
 
 def lines(text: bytes) -> List[str]:
-    """Each line once, empty ones left out."""
+    """Return each line once, without empty ones."""
     found = dict.fromkeys(os.fsdecode(text).split("\n"))
     return [line for line in found if line]
 
@@ -61,8 +61,10 @@ def lines(text: bytes) -> List[str]:
 def reorder(
     project: Project, command: str, stamp: str,
 ) -> Tuple[List[str], int]:
-    """Have a shell command put the waiting jobs in order: those that go
-    first now, and how many of the names that it printed are not theirs.
+    """Let a shell command sort the waiting jobs.
+
+    Return those that now go first, and the number of unknown names that the
+    command printed.
     """
     order = QueueOrder(project)
     order.look()

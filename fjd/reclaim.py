@@ -1,17 +1,16 @@
-"""Giving back what dead workers held, and burying them.
+"""Giving back the jobs of dead workers, and burying these.
 
-Whoever of fjd is alive may do this, several at a time, without a lock:
-every step is one rename of a name that nobody else uses, so one of them
-succeeds and the rest find nothing.  Those who are mentioned anywhere are
-listed before those who are enrolled, and a record that seems to be missing
-is opened before that is believed: a worker that is just starting enrols
-first, and must not look dead.
+Any process of fjd may do this, several at a time, without a lock: every step
+is one rename of a name used for nothing else, so one process succeeds and the
+others find nothing.  Workers that any name mentions are listed before those
+enrolled, and a record that seems to be missing is opened before that is
+believed: a worker enrols first, and must not look dead while it starts.
 
-The order of a burial matters.  What had begun goes first, and only by a new
-name (n + 1), so that no one but the dead worker could have put the old name
-into done/.  The pod is removed by rmdir: a job that a dispatcher puts into
-it meanwhile makes that fail, and the next pass gives the job back.  The
-record goes last, so that a burial cut short is taken up again.
+The order of a burial matters.  Begun jobs go first, and only under a new name
+(n + 1), so that only the dead worker could have put the old name into done/.
+The pod is removed by rmdir: this fails if a dispatcher puts a job into it
+meanwhile, and the next pass gives the job back.  The record goes last, so that
+an interrupted burial is resumed.
 """
 import time
 from typing import Any, Callable, Dict, List, Set, Tuple
@@ -30,7 +29,7 @@ from fjd.project import NOW, Project
 
 
 class Reclaimer:
-    """Finds and buries dead workers, for one process that beats."""
+    """Finds and buries dead workers, for one process with a heartbeat."""
 
     def __init__(
         self, project: Project, name: str, here: Identity, stamps: Stamps,
@@ -46,8 +45,8 @@ class Reclaimer:
         self.most_losses = most_losses
         self.clock = clock
         self.watch = Watch(missed)
-        self.known: Dict[str, Identity] = {}  # since our last beat
-        self.owed: List[Entry] = []  # lines about what has been moved
+        self.known: Dict[str, Identity] = {}  # since our last heartbeat
+        self.owed: List[Entry] = []  # unwritten lines about moved jobs
 
     def sweep(self) -> None:
         """Bury every dead worker, and strike every dead dispatcher."""
@@ -65,7 +64,7 @@ class Reclaimer:
                 self.project.strike("dispatchers", dispatcher)
 
     def mentioned(self) -> Set[str]:
-        """All workers that something in the project is about."""
+        """Return all workers named in running/, orders/, pods and requests."""
         lists: Tuple[List[Any], ...] = (
             self.project.running(), self.project.announcements(),
             self.project.orders(),
@@ -74,7 +73,9 @@ class Reclaimer:
         return named.union(self.project.pods())
 
     def is_dead(self, kind: str, member: str) -> bool:
-        """Records are read at each beat; pids are looked at each time."""
+        """Return whether a member is dead: by pid, or at each heartbeat by
+        its record.
+        """
         if member not in self.known:
             record = self.project.record(kind, member)
             if record is None:
@@ -86,22 +87,22 @@ class Reclaimer:
         return self.here.sees(self.known[member]) is False
 
     def bury(self, workers: List[str]) -> None:
-        """Give back what the dead had, and remove what tells of them."""
+        """Give back the jobs of dead workers, and remove all traces."""
         self.end_processes([w for w in workers if self.is_gone(w)])
         for worker in workers:
             self.bury_one(worker)
 
     def is_gone(self, worker: str) -> bool:
-        """Whether a worker was a process of this host, and has ended."""
+        """Return whether a worker was a process of this host and has ended."""
         keys = keys_of(self.project, "workers", worker)
         return self.here.sees(identity_in(keys)) is False
 
     def end_processes(self, workers: List[str]) -> None:
-        """End what is left here of the jobs of these workers.
+        """End the remaining processes here of these workers' jobs.
 
-        The processes of a job whose worker lives on are left to that worker,
-        which finds out with its next heartbeat that the job was taken away:
-        ended from here, they would make it say that the job failed.
+        If the worker is alive, its job is left to it: it learns at its next
+        heartbeat that the job was taken away.  If we ended the processes, it
+        would report that the job failed.
         """
         runs = self.project.running() if workers else []
         attempts = {run.attempt for run in runs if run.worker in workers}
@@ -125,9 +126,9 @@ class Reclaimer:
         self.project.strike("workers", worker)
 
     def reclaim(self, run: Running, was_fired: bool) -> None:
-        """Give back a job that had begun, or give it up after too many."""
+        """Give back a begun job, or fail it after too many losses."""
         if not self.project.is_running(run):
-            return  # RACE: it has ended, or somebody else did this.
+            return  # RACE: it has ended, or another process did this.
         self.project.keep_draft_logs(run.worker, run.attempt)
         lost = Attempt.parse(run.attempt)
         n = lost.n if was_fired else lost.n + 1
@@ -143,7 +144,7 @@ class Reclaimer:
         self.say(f"{printable(lost.job)}: {reason}.")
 
     def is_last(self, run: Running, n: int) -> bool:
-        """Whether a job that has lost its worker has had enough attempts."""
+        """Return whether a job that lost its worker has no attempt left."""
         path = self.project.job_file(run)
         return n >= self.most_losses \
             and n > retries_of(self.project.files, path)
@@ -151,19 +152,19 @@ class Reclaimer:
     def fail(
         self, source: str, attempt: Attempt, reason: str, worker: str = "",
     ) -> None:
-        """Move a job that nobody will run to failed/, under a new name.
+        """Move a job that will not run to failed/, under a new name.
 
-        Nobody has run that attempt, so nobody but us knows its name: its
-        log and the line about it come after the move.  Who finds us dead in
-        between could not tell that there is one too many.
+        Only we know the name of that attempt, so its log and ledger line come
+        after the move.  If they came first and we died in between, no other
+        process could tell that they are superfluous.
         """
-        # RACE: if it is gone, another dispatcher did the same.
+        # RACE: if it is gone, another dispatcher did this.
         if self.project.fail(source, attempt.name):
             self.owed.append(self.entry(FAILED, attempt, reason, worker))
             self.settle()
 
     def settle(self) -> None:
-        """Write the logs and lines that are owed; the disk was full."""
+        """Write logs and ledger lines that failed earlier (disk full)."""
         while self.owed:
             entry = self.owed[0]
             self.project.write_log(Attempt.parse(entry.attempt), entry.reason)
@@ -184,7 +185,7 @@ def new_reclaimer(
     project: Project, say: Callable[[str], None], most_losses: int,
     missed: int = MISSED,
 ) -> Reclaimer:
-    """That of this process; its ledger has an id of its own."""
+    """Return the reclaimer of this process; its ledger has its own id."""
     here, now = myself(), time.time()
     name = new_id(here.host, now, here.pid)
     stamps = Stamps(new_token(now))

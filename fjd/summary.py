@@ -1,6 +1,6 @@
-"""How it went: what all ledgers say since the last dispatcher.
+"""The outcome: the entries of all ledgers since the last dispatcher.
 
-In the end that is held against what was asked for (account.py).
+At the end they are compared with the requested jobs (account.py).
 """
 import os
 import shlex
@@ -23,15 +23,15 @@ MOST_NAMED = 10  # failed jobs in a summary
 
 
 class Outcome:
-    """Attempts that were done and that failed, after those offsets."""
+    """Done and failed attempts, after those offsets."""
 
     def __init__(self, project: Project, offsets: Dict[str, int]) -> None:
         self.project = project
-        self.offsets = dict(offsets)  # of each ledger: bytes that are told
+        self.offsets = dict(offsets)  # of each ledger: bytes counted
         self.begin = dict(offsets)
         self.asked = Asked()
-        # Attempts and jobs that were seen, and whose end no line tells; the
-        # worker that each was given to, or "".
+        # Attempts and jobs seen whose end no line records: the worker that
+        # each was given to, or "".
         self.owed: Dict[str, str] = {}
         self.missing: List[Entry] = []  # cancelled or vanished
         self.left = 0
@@ -41,13 +41,13 @@ class Outcome:
         self.last: Dict[str, Entry] = {}  # of each worker
         self.told: Set[str] = set()
         self.retried: Set[str] = set()
-        self.read: Deque[Entry] = deque()    # not counted yet
-        self.losses: Deque[Entry] = deque()  # of these, after all others
+        self.read: Deque[Entry] = deque()    # to be counted
+        self.losses: Deque[Entry] = deque()  # to be counted after those
 
     def update(self) -> List[str]:
-        """Count what has come since the last time; the new failures.
+        """Count new entries; return the new failures.
 
-        After an OSError the next call goes on from there.
+        After an OSError the next call continues from there.
         """
         for ledger in self.project.names("ledger"):
             path = self.project.path("ledger", ledger)
@@ -94,11 +94,11 @@ class Outcome:
         self.done_listed += number * self.asked.has(entry.job)
 
     def take_back(self, entry: Entry) -> None:
-        """An end that was written down, and did not come about: the worker
+        """Uncount an end that was recorded but did not happen: the worker
         died in between, or the job had been given to others.
         """
         if self.project.is_accepted(entry.attempt):
-            return  # RACE: it ended well while it was reclaimed.
+            return  # RACE: it was accepted while it was reclaimed.
         last = self.last.get(entry.worker)
         if self.failed.pop(entry.attempt, None):
             self.owed[entry.attempt] = entry.worker
@@ -108,10 +108,10 @@ class Outcome:
             self.short.pop(entry.attempt, None)
             self.owed[entry.attempt] = entry.worker
 
-    # In the end
+    # The final account
 
     def settle(self, left: int) -> None:
-        """Hold all that against what was asked for; so many jobs are left."""
+        """Compare with the requested jobs, of which so many are left."""
         gone = self.settle_list() if self.asked.jobs else {}
         owed = {name: worker for name, worker in self.owed.items()
                 if not self.asked.has(Attempt.parse(name).job)}
@@ -125,7 +125,7 @@ class Outcome:
         self.left = max(left, events.count(LEFT))
 
     def settle_list(self) -> Dict[str, str]:
-        """Count its jobs by where they lie; those that lie nowhere."""
+        """Count listed jobs by their places; return those found nowhere."""
         lying = self.asked.look(self.project)
         self.done -= self.done_listed
         before, self.failed = self.failed, {
@@ -143,7 +143,7 @@ class Outcome:
         return gone
 
     def add(self, entry: Entry) -> str:
-        """Count what no line told of; its event."""
+        """Count an end that no line recorded; return its event."""
         command = entry.command or self.asked.command(entry.job)
         named = entry._replace(command=command)
         if entry.event == DONE:
@@ -156,11 +156,11 @@ class Outcome:
 
     @property
     def is_well(self) -> bool:
-        """Whether all that was asked for is done."""
+        """Return whether all requested jobs are done."""
         return not (self.failed or self.missing or self.left)
 
     def failures(self) -> List[str]:
-        """A line for each that failed, and one for those that are missing."""
+        """Return a line for each failed job, and one for missing jobs."""
         failed = [
             f"Failed: {told(entry)}, see {self.log(entry)}"
             for entry in self.failed.values()
@@ -172,7 +172,7 @@ class Outcome:
         return pasteable(printable(self.project.job_log(entry.attempt)))
 
     def counts(self) -> str:
-        """6 done, 0 failed, 2 vanished: parts that make up the whole."""
+        """Return counts that add up: 6 done, 0 failed, 2 vanished."""
         missing = Counter(entry.event for entry in self.missing)
         counts = [(self.done, DONE), (len(self.failed), FAILED)]
         more = [(missing[CANCELLED], CANCELLED), (missing[VANISHED], VANISHED),
@@ -181,14 +181,14 @@ class Outcome:
         return ", ".join(f"{number} {what}" for number, what in counts)
 
     def at_end(self, left: Optional[int], is_quiet: bool) -> List[str]:
-        """How it went; so many jobs are left (None: not known)."""
+        """Return the final lines; left: how many jobs are (None: unknown)."""
         self.update()
         if left is not None:
             self.settle(left)
         return self.failures() if is_quiet else self.summary()
 
     def summary(self) -> List[str]:
-        """One line, and a second one that says where to look."""
+        """Return the counts, then where to look, and jobs with short logs."""
         failed = list(self.failed.values())
         lines = [self.counts()]
         if failed or self.missing:
@@ -204,7 +204,7 @@ class Outcome:
 
 
 def listing(entries: List[Entry]) -> str:
-    """The first of them."""
+    """Return the first entries in one line."""
     names = list(map(told, entries[:MOST_NAMED]))
     if len(entries) > MOST_NAMED:
         names.append(f"and {len(entries) - MOST_NAMED} more")
@@ -216,13 +216,13 @@ def told(entry: Entry) -> str:
 
 
 def pasteable(path: str) -> str:
-    """A path as a shell takes it; a tilde within is harmless."""
+    """Return a path quoted for a shell; a tilde inside is harmless."""
     plain = path.replace("~", "")
     return path if shlex.quote(plain) == plain else shlex.quote(path)
 
 
 def call_back(command: str, name: str, outcome: Outcome) -> None:
-    """Run a command that knows how it went; FjdError if it fails."""
+    """Run a command with the outcome in FJD_*; FjdError if it fails."""
     environ = dict(
         os.environ, FJD_PROJECT=name, FJD_DONE=str(outcome.done),
         FJD_FAILED=str(len(outcome.failed)))
@@ -231,7 +231,7 @@ def call_back(command: str, name: str, outcome: Outcome) -> None:
 
 
 def told_held(project: Project) -> List[str]:
-    """A line about jobs that wait for a person, who may have forgotten."""
+    """Return a line that reminds the user of held jobs, if there are any."""
     held = project.count("held")
     return [f"{held} job(s) are held: fjd release --project {project.name}"
             " --all lets them wait again."] if held else []

@@ -1,13 +1,13 @@
-"""The terminal of a worker, which must never make it wait for long.
+"""The terminal of a worker, which must never block the worker for long.
 
 A screen session in copy mode reads nothing: an ordinary write would block
-until its user comes back, and the worker would look dead meanwhile.
+until the user comes back, and the worker would look dead meanwhile.
 """
 import os
 import select
 import sys
 
-PATIENCE = 0.05  # seconds for the terminal to take some more
+PATIENCE = 0.05  # seconds for the terminal to accept more
 
 
 class Terminal:
@@ -23,14 +23,14 @@ class Terminal:
                 name = os.ttyname(sys.stdout.fileno())
                 self.descriptor = os.open(name, flags)
             except OSError:
-                pass  # After su(1) it may be somebody else's.
+                pass  # After su(1) it may be another user's.
 
     @property
     def is_open(self) -> bool:
         return self.descriptor >= 0
 
     def write(self, data: bytes) -> int:
-        """How many bytes it has taken; the rest may be dropped."""
+        """Write; return the bytes accepted.  The rest may be dropped."""
         sent = 0
         try:
             while sent < len(data) and self.is_ready():

@@ -1,9 +1,9 @@
 """Waiting: for a while, or until a signal comes, whichever is first.
 
-A signal also comes from the kernel (fcntl(2), "File and directory change
-notification") when a file comes or goes in a directory that is watched, from
-this host.  It saves time and decides nothing: where there is no such thing,
-who waits looks again after a while, as it does for what other hosts do.
+The kernel also sends a signal (fcntl(2), "File and directory change
+notification") when this host creates or removes a file in a watched directory.
+That only saves time: without it, and for changes by other hosts, the process
+looks again after a while.
 """
 import atexit
 import fcntl
@@ -15,12 +15,12 @@ from typing import Dict, Iterable, Set
 
 SHORTEST = 0.005  # seconds
 LEAVE = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}  # end a process of ours
-UNHEARD = {signal.SIGCHLD, signal.SIGIO}  # by who uses nohup(1)
-LONGEST = 1.25    # the default of --interval
+UNHEARD = {signal.SIGCHLD, signal.SIGIO}  # caught even under nohup(1)
+LONGEST = 1.25    # seconds, the default of --interval
 
 
 class Backoff:
-    """How long to wait while nothing happens: each time longer."""
+    """The time to wait while nothing happens, longer each time."""
 
     def __init__(self, longest: float) -> None:
         self.longest = longest
@@ -30,7 +30,7 @@ class Backoff:
         self.next = SHORTEST
 
     def longer(self) -> float:
-        """Seconds: 5 ms at first, at last the longest."""
+        """Return the next wait in seconds, from SHORTEST to the longest."""
         now = min(self.next, self.longest)
         self.next = now * 1.5
         return now
@@ -40,7 +40,7 @@ class Backoff:
 
 
 class Alarm:
-    """Notes signals, which then end a wait instead of the process."""
+    """Catches signals, which then end a wait instead of the process."""
 
     def __init__(self, signals: Iterable[int] = ()) -> None:
         self.signals = {*signals, signal.SIGIO}
@@ -48,10 +48,10 @@ class Alarm:
         self.watched: Dict[str, int] = {}  # directory: descriptor
 
     def set(self) -> None:
-        """Catch the signals from now on, but none that nohup(1) ignores."""
+        """Catch the signals from now on, except those nohup(1) ignores."""
         if self.reader >= 0:
             return
-        # In its last milliseconds Python heeds no signal, which would end it.
+        # During shutdown Python's handlers are gone; SIGIO would kill us.
         atexit.register(signal.signal, signal.SIGIO, signal.SIG_IGN)
         self.reader, writer = os.pipe()
         os.set_blocking(self.reader, False)
@@ -63,8 +63,9 @@ class Alarm:
                 signal.signal(number, lambda number, frame: None)
 
     def watch(self, *directories: str) -> None:
-        """Let the next file that comes or goes send SIGIO, and then no more;
-        not before set().
+        """Let the next file created or removed there send SIGIO, once.
+
+        This has no effect before set().
         """
         for directory in directories if self.reader >= 0 else ():
             try:
@@ -76,17 +77,15 @@ class Alarm:
                     fcntl.DN_CREATE | fcntl.DN_DELETE,
                 )
             except (OSError, AttributeError):
-                pass  # It is gone, or not to be had.
+                pass  # It is gone, or cannot be watched.
 
     def wait(self, seconds: float) -> Set[int]:
-        """Until a signal or the time has come; the signals that came."""
+        """Wait for a signal or so many seconds; return the signals."""
         came, _, _ = select.select([self.reader], [], [], seconds)
         return set(os.read(self.reader, 4096)) if came else set()
 
     def doze(self, seconds: float) -> Set[int]:
-        """The same, but what comes in the first 5 ms is heard when these are
-        over.
-        """
+        """Do the same, but let signals of the first 5 ms wait until then."""
         deaf = min(seconds, SHORTEST)
         time.sleep(deaf)
         return self.wait(seconds - deaf)

@@ -1,4 +1,4 @@
-"""Which hosts should have workers, and how many: remote.conf.
+"""The hosts that should have workers, and how many: remote.conf.
 
 An INI file in the project directory, with a section of any name for each
 host:
@@ -10,8 +10,8 @@ host:
                 directory in which hire was typed
     session     optional: screen, tmux or process
 
-Sections that name one host count together, and may not contradict.
-A host is called as the file has it, this one always localhost.
+Sections that name the same host are added up, and must agree.
+A host is named as in the file, except that this one is always localhost.
 """
 import os
 import re
@@ -26,7 +26,7 @@ from fjd.project import Project
 AUTO = "auto"
 LOCALHOST = "localhost"
 ADDRESS = "127.0.0.1"
-KEYS = {  # what a value has to look like, and what it is else
+KEYS = {  # the pattern of a value, and what is wrong with others
     "name": (r"(\w[\w.-]*@)?(?!(\d+\.){0,2}\d+$)\w[\w.-]*", "is no host"),
     "workers": (f"[0-9]{{1,3}}|1000|{AUTO}",
                 f"is neither a number from 0 to 1000 nor {AUTO}"),
@@ -54,13 +54,13 @@ class Host(NamedTuple):
         return is_same_host(self.address, host)
 
     def seen_from(self, here: str) -> "Host":
-        """The same; if it is the host called here, then as localhost."""
+        """Return this host, renamed localhost if it is the host `here`."""
         is_here = any(map(self.is_same, (here, LOCALHOST, ADDRESS)))
         return self._replace(name=LOCALHOST) if is_here else self
 
 
 def parse_hosts(texts: List[str], here: str) -> List[Host]:
-    """What `4`, `node2` and `node2:4` on the command line mean."""
+    """Return the hosts of `4`, `node2` and `node2:4` (command line)."""
     if sum(map(str.isdigit, texts)) > 1:
         raise BadUsage("hire: one number, for this machine; HOST:N for others")
     hosts: List[Host] = []
@@ -78,7 +78,7 @@ def parse_hosts(texts: List[str], here: str) -> List[Host]:
 
 
 def read_hosts(project: Project, here: str) -> Optional[List[Host]]:
-    """The hosts of remote.conf; None if there is no such file."""
+    """Return the hosts of remote.conf; None if there is no such file."""
     path = project.path("remote.conf")
     try:
         _, text = project.files.read(path)
@@ -100,7 +100,7 @@ def read_hosts(project: Project, here: str) -> Optional[List[Host]]:
 
 
 def host_in(section: Any) -> Host:
-    """ValueError says which key is wrong, and why."""
+    """Return the host of a section; ValueError names the bad key and why."""
     found = {}
     for key in section:
         if key not in KEYS:
@@ -117,7 +117,7 @@ def host_in(section: Any) -> Host:
 
 
 def checked(key: str, text: str) -> Any:
-    """The value of a key; ValueError says why it is none."""
+    """Return the value of a key; ValueError has the reason if it is bad."""
     pattern, why = KEYS[key]
     if not re.fullmatch(pattern, text, re.A):
         raise ValueError(f"{text!r} {why}")
@@ -127,7 +127,7 @@ def checked(key: str, text: str) -> Any:
 
 
 def add(hosts: List[Host], new: Host) -> None:
-    """Append a host, or count it together with the same one."""
+    """Append a host, or add its workers to those of the same host."""
     for i, host in enumerate(hosts):
         if host.is_same(new.address):
             if host[2:] != new[2:] or None in (host.workers, new.workers):

@@ -1,8 +1,8 @@
-"""Programs that are called through sh: screen, tmux and ssh.
+"""Calls to other programs through sh: screen, tmux and ssh.
 
-The only module that imports sh, and late: that takes a tenth of a second.
-Where it is not installed, it comes out of wheels/ beside the package of fjd,
-for Python imports a wheel of one pure module as it lies there.
+Only this module imports sh, and late: that takes a tenth of a second.  If sh
+is not installed, it is imported from wheels/ beside the package of fjd, as
+Python can import from a wheel of one pure module directly.
 """
 import os
 import sys
@@ -18,15 +18,15 @@ GET_SH = "try: apt-get install python3-sh (as root), or ./install.sh --user" \
 
 
 def call(name: str, *arguments: str, **how: Any) -> str:
-    """Run a program to its end: "", or why that went wrong.
+    """Run a program to its end; return "", or the reason if it failed.
 
-    Unavailable, if the program or sh is not there.
+    Unavailable: the program or sh is missing.
     """
     command, sh = program(name), package()
-    keep_descriptors()  # What sh would do by /dev/fd, which may not be there.
+    keep_descriptors()  # sh would use /dev/fd, which may be missing.
     if "_fg" not in how:
         how["_close_fds"] = False
-        how["_tty_out"] = False  # It would take a terminal, where none may be.
+        how["_tty_out"] = False  # It would open a terminal; there may be none.
     try:
         command(*arguments, **how)
     except sh.ErrorReturnCode as error:
@@ -38,7 +38,7 @@ def call(name: str, *arguments: str, **how: Any) -> str:
 
 
 def program(name: str) -> Any:
-    """A program to be called; Unavailable says what to install."""
+    """Return a program to call; Unavailable says what to install."""
     import shutil
     sh = package()
     if not shutil.which(name):
@@ -50,7 +50,7 @@ def program(name: str) -> Any:
 
 
 def package() -> Any:
-    """The package sh; Unavailable says how to get it."""
+    """Return the package sh; Unavailable says how to get it."""
     try:
         return optional("sh")
     except ImportError:
@@ -62,7 +62,7 @@ def package() -> Any:
 
 
 def wheels() -> List[str]:
-    """The paths of the wheels of sh that came with fjd, and are unchanged."""
+    """Return the paths of the unchanged wheels of sh shipped with fjd."""
     import glob
     import hashlib
     place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

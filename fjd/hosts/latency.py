@@ -1,8 +1,8 @@
-"""How long a file takes to another host and back, through a shared home.
+"""The time a file takes to another host and back, through a shared home.
 
-Who was called from another host writes a letter, an empty file in
-screenlogs/; the caller takes each letter away.  Both look by listing, as
-workers and dispatcher do, so that what caches keep is seen.
+The called host writes a letter, an empty file in screenlogs/; the caller
+removes each letter.  Both look by listing, as workers and dispatcher do, so
+that the delay of caches is included.
 """
 import os
 import threading
@@ -16,12 +16,12 @@ from fjd.names import new_token
 from fjd.project import Project
 
 PATIENCE = 70.0
-LOOK = 0.05  # seconds between two looks
+LOOK = 0.05  # seconds between two listings
 
 
 @contextmanager
 def answering(project: Project) -> Iterator[str]:
-    """A witness; the letters of those who see it are answered meanwhile."""
+    """Yield a witness; letters of hosts that see it are answered meanwhile."""
     witness = f"doctor-{new_token(time.time())}"
     is_over = threading.Event()
     thread = threading.Thread(target=answer, args=(project, witness, is_over))
@@ -40,18 +40,18 @@ def answer(project: Project, witness: str, is_over: threading.Event) -> None:
         try:
             take(project, f"{witness}-")
         except OSError:
-            pass  # If it stays, who waits for the answer says so.
+            pass  # If the letter stays, its writer reports that.
 
 
 def take(project: Project, start: str) -> None:
-    """Remove the witness, or the letters to it, that begin so."""
+    """Remove the witness, or letters to it, whose names begin with start."""
     for name in project.names("screenlogs"):
         if name.startswith(start):
             project.open_session(name.rpartition(".err")[0])
 
 
 def measure(project: Project, witness: str) -> float:
-    """Seconds until our letter is seen to be taken; inf after PATIENCE."""
+    """Return the seconds until our letter is removed; inf after PATIENCE."""
     letter = f"{witness}-{myself().host}-{os.getpid()}"
     begun = time.monotonic()
     project.claim_session(letter)

@@ -1,7 +1,7 @@
 """Sessions that workers live in: screen, tmux, or a background process.
 
-Neither the user's .screenrc nor .tmux.conf is read, for what they start
-would keep a session alive without its worker.
+The user's .screenrc and .tmux.conf are not read, because programs that they
+start would keep a session alive without its worker.
 """
 import os
 import signal
@@ -18,22 +18,23 @@ SCREEN, TMUX, PROCESS = "screen", "tmux", "process"
 KINDS = (SCREEN, TMUX, PROCESS)
 SOCKETS = "try: another --session, or export SCREENDIR=/tmp/screen-$USER"
 SECONDS = 20  # for screen or tmux to start
-# What ld.so(8), "Secure-execution mode", takes out of the environment when
-# screen is installed setgid, as on some systems.
+# Variables that ld.so(8), "Secure-execution mode", removes when screen is
+# installed setgid, as on some systems.
 STRIPPED = (
     "LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT", "LD_ORIGIN_PATH", "TMPDIR",
     "LOCPATH", "NLSPATH", "TZDIR", "MALLOC_ARENA_MAX", "GCONV_PATH",
 )
-# A server of tmux for each (-L): a shared one keeps the environment of whoever
-# started it, not that of this hire.  The directory is the one it is started
-# in: that of -c would be expanded, so that #(command) in its name runs it.
+# Each session has its own server of tmux (-L): a shared one keeps the
+# environment of its first start, not that of this hire.  The session's
+# directory is that of the start: with -c it would be expanded, and #(command)
+# in its name would be run.
 STARTS = {
     SCREEN: ("-c", "/dev/null", "-dmS", "{0}", "env"),
     TMUX: ("-f", "/dev/null", "-L", "{0}", "new-session", "-d", "-s", "{0}",
            "--", "env"),
 }
-# Like `exec "$@" 2>>"$0"`, but no shell: sh(1) may drop variables whose names
-# are not its own, such as those that bash(1) exports functions in.
+# Like `exec "$@" 2>>"$0"`, but without a shell: sh(1) may drop variables whose
+# names it does not allow, such as those of functions exported by bash(1).
 INTO_LOG = """\
 import sys
 sys.path = list(filter(None, sys.path))  # not the current directory
@@ -53,20 +54,20 @@ ENDS = {
 
 
 class Sessions:
-    """Starts sessions of the best kind there is, or of the one asked for."""
+    """Starts sessions of the best available kind, or of the wanted one."""
 
     def __init__(self, wanted: str, say: Callable[[str], None]) -> None:
         self.kinds = [wanted] if wanted else list(KINDS)
         self.say = say
-        self.lacking: Dict[str, str] = {}  # why not, and what to do
+        self.lacking: Dict[str, str] = {}  # {reason: remedy}
 
     def start(
         self, name: str, argv: List[str], log: str, environ: Dict[str, str],
         directory: str,
     ) -> None:
-        """Unavailable, if there is no kind that can be had.
+        """Start a session; Unavailable if no kind is available.
 
-        What argv itself says on stderr, say why it cannot start, goes to log.
+        The stderr of argv goes to log, for instance why it cannot start.
         """
         argv = [sys.executable, "-S", "-c", INTO_LOG, log, *argv]
         while True:
@@ -80,15 +81,15 @@ class Sessions:
                 self.fall_back(error)
 
     def end(self, session: str, pid: int, number: int) -> None:
-        """End a worker and its session, which a record names."""
+        """End a worker and its session, as named in its record."""
         kind, _, name = session.partition(" ")
         if kind in ENDS and is_project(name):
             try:
                 manage(kind, *(word.format(name) for word in ENDS[kind]))
             except Unavailable:
-                pass  # It has no session any more.
+                pass  # The session has ended.
         kill([pid], number)
-        kill([pid], signal.SIGCONT)  # A stopped one would not hear it.
+        kill([pid], signal.SIGCONT)  # A stopped one would not end.
 
     def fall_back(self, why: Unavailable) -> None:
         self.kinds.pop(0)
@@ -99,14 +100,14 @@ class Sessions:
 
 
 def manage(name: str, *arguments: str, **how: Any) -> None:
-    """Call screen or tmux; Unavailable says why that did not work."""
+    """Call screen or tmux; Unavailable says why that failed."""
     why = call(name, *arguments, _timeout=SECONDS, **how)
     if why:
         raise Unavailable(f"{name}: {why}", SOCKETS)
 
 
 def check_terminals() -> None:
-    """See that there is a terminal for a session: screen would not say so."""
+    """Raise Unavailable if no terminal is left: screen would not say so."""
     try:
         for descriptor in os.openpty():
             os.close(descriptor)

@@ -1,15 +1,15 @@
 """Running fjd on other hosts, through ssh.
 
-First all hosts are asked side by side, and none may ask back (BatchMode).
-Those that want a person, for a password or an unknown host key, are asked
-again one after another if there is a terminal: ssh itself reads from that.
+First all hosts are called in parallel, and may not prompt (BatchMode).  Those
+that need a person, for a password or an unknown host key, are called again one
+by one if there is a terminal: ssh itself reads from that.
 
-What is to be done there comes as a script on stdin of a plain sh, so that no
-shell sees a word of it as part of its command line.  That sh starts the
-user's login shell, for its environment, and lets it run the rest.
+The commands are sent as a script on stdin of a plain sh, so that no shell sees
+a word of them as part of its command line.  That sh starts the user's login
+shell, for its environment, which runs the rest.
 
-A home that is not shared would be noticed by nobody: each would wait in a
-home of its own.  So the other side has to see a file that was just made.
+A home that is not shared would go unnoticed: each host would wait in its own
+home.  So the other side has to see a file that was just created.
 """
 import os
 import sys
@@ -23,8 +23,8 @@ from fjd.names import printable
 from fjd.process import WITNESS
 from fjd.project import Project
 
-AT_ONCE = 8     # log-ins; sshd(8) drops some of more than ten (MaxStartups)
-CONNECT = 10    # seconds
+AT_ONCE = 8     # log-ins; sshd(8) drops some above ten (MaxStartups)
+CONNECT = 10    # seconds to connect
 PATIENCE = 90   # seconds for a command on another host
 REFUSED = ("Permission denied", "Host key verification failed")
 SSH_FAILED = "exit 255"  # ssh(1), "Exit status"
@@ -34,9 +34,9 @@ OPTIONS = [
     "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3",
 ]
 REDIRECTED = 'exec "$@" <"$0/in" >"$0/out" 2>"$0/err"'
-# csh(1) takes no -l beside -c, and fish(1) is no sh: these lend their
-# environment only.  What login scripts leave in the background has files
-# open, and does not keep sshd(8) waiting.
+# csh(1) takes no -l beside -c, and fish(1) is not a sh: only their environment
+# is used.  Background processes of login scripts write to files, so sshd(8)
+# does not wait for them.
 LOGIN = """\
 FJD_SCRIPT={script}
 export FJD_SCRIPT
@@ -72,7 +72,7 @@ PROBE = "import sys; sys.exit(sys.version_info < (3, 6))"
 
 
 class Errand(NamedTuple):
-    """What is to be run where: a command of fjd, and its arguments."""
+    """A command of fjd with its arguments, and the host to run it on."""
 
     host: Host
     directory: str
@@ -80,7 +80,7 @@ class Errand(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came of an errand; why: what went wrong, "" if nothing did."""
+    """The result of an errand; why: the reason if it failed, else ""."""
 
     host: Host
     lines: List[str]
@@ -91,12 +91,12 @@ class Answer(NamedTuple):
 def run_there(
     project: Project, witness: str, errands: List[Errand], is_terminal: bool,
 ) -> Iterator[Answer]:
-    """The answers, in the order of the errands; the refused ones last."""
+    """Yield the answers in the order of the errands, refused ones last."""
     program("ssh")
     refused = []
-    from concurrent.futures import ThreadPoolExecutor  # 5 ms: if needed.
+    from concurrent.futures import ThreadPoolExecutor  # Takes 5 ms.
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        # If we are interrupted, map() cancels what has not begun.
+        # If we are interrupted, map() cancels the calls not yet begun.
         answers = threads.map(
             lambda errand: ask(errand, script(errand, project, witness)),
             errands)
@@ -110,10 +110,10 @@ def run_there(
 
 
 def ask(errand: Errand, script: str, is_batch: bool = True) -> Answer:
-    """Run one, with files for its stdin, stdout and stderr.
+    """Run an errand, with files for its stdin, stdout and stderr.
 
-    So nothing that was started there, nor a connection that is shared, can
-    keep us waiting for the end of a pipe.
+    With pipes, a process started there or a shared connection could keep us
+    waiting for their end.
     """
     with tempfile.TemporaryDirectory(prefix="fjd-") as place:
         with open(f"{place}/in", "w", encoding="utf-8") as file:
@@ -133,7 +133,7 @@ def ask(errand: Errand, script: str, is_batch: bool = True) -> Answer:
 
 
 def script(errand: Errand, project: Project, witness: str) -> str:
-    """What a plain sh there is to read."""
+    """Return the script for a plain sh on the other host."""
     python = errand.host.python
     pythons = [python] if python else [sys.executable, "python3", "python"]
     there = THERE.format(
@@ -149,13 +149,13 @@ def script(errand: Errand, project: Project, witness: str) -> str:
 
 def lines_of(path: str) -> List[str]:
     if not os.path.exists(path):
-        return []  # sh could not even begin.
+        return []  # sh could not start.
     with open(path, encoding="utf-8", errors="replace") as file:
         return [line for line in file.read().splitlines() if line.strip()]
 
 
 def reason_in(lines: List[str]) -> str:
-    """Why a command failed: what it calls an error, else its last line."""
+    """Return why a command failed: its error line, else its last line."""
     errors = [line for line in lines if ": error: " in line]
     if lines and lines[-1].startswith(SETUP):
         errors = ["; ".join(lines[-2:])]

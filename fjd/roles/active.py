@@ -1,13 +1,13 @@
-"""Which dispatcher is at work: one a project is enough.
+"""The active dispatcher: one a project is enough.
 
-This saves work and decides nothing: two at a time harm nothing, and whoever
-cannot tell goes on.  A dispatcher first enrols as one that stands by, which
-the others do not count, looks for one that is at work, and enrols anew when
-it takes over.
+This is advisory and saves work: two at a time are harmless, and a dispatcher
+that is in doubt continues.  A dispatcher first enrols as one that stands by,
+which the others ignore, looks for an active one, and enrols again when it
+takes over.
 
-At work is who runs on this host, or may run on another, and has shown a sign
-of life lately.  Both times are the file server's: the other's, and that of
-our own last beat in time.  So after a server has frozen, nobody looks old.
+A dispatcher is active if its process exists (or is on another host) and its
+heartbeat is recent.  Both times are the file server's: the other's, and that
+of our own last on-time heartbeat.  So a frozen server makes no member stale.
 """
 import time
 from typing import Any
@@ -38,17 +38,17 @@ class Succession:
         self.beaten = self.project.beat("dispatchers", self.id)
 
     def beat(self, is_late: bool) -> None:
-        """Show a sign of life."""
+        """Send a heartbeat."""
         try:
             beaten = self.project.beat("dispatchers", self.id)
         except FileNotFoundError:
-            # We were taken for dead, which is no harm.
+            # We were declared dead, which is harmless.
             return self.enrol(self.role)
         if not is_late:
             self.beaten = beaten
 
     def rival(self) -> str:
-        """Another dispatcher that is at work; "" if there is none."""
+        """Return another active dispatcher; "" if there is none."""
         others = set(self.project.members("dispatchers")) - {self.id}
         return next((
             other for other in sorted(others)
@@ -56,11 +56,11 @@ class Succession:
         ), "")
 
     def take_over(self) -> None:
-        """Be the one that is at work."""
+        """Become the active dispatcher."""
         self.change(self.role_at_work)
 
     def stand_down(self) -> None:
-        """Not to be counted by others any more."""
+        """Stand by again, so that others do not count us."""
         self.change(STANDBY)
 
     def change(self, role: str) -> None:
@@ -72,4 +72,4 @@ class Succession:
         try:
             self.project.strike("dispatchers", self.id)
         except FileNotFoundError:
-            pass  # Its user has removed the project.
+            pass  # The user has removed the project.

@@ -1,9 +1,9 @@
-"""The dispatcher: pairs the jobs that wait with the workers that ask.
+"""The dispatcher: pairs waiting jobs with workers that ask for some.
 
-It remembers nothing that is not in the files: one that starts anew goes on
-where another stopped, and two at a time harm nothing.  A dispatcher is one
-thread in run(), around step(), which looks and then does what there is to do.
-fjd-dispatcher, fjd run and the simulation all run this one.
+Its whole state is in the files: a new dispatcher continues where another
+stopped, and two at a time are harmless.  A dispatcher is one thread in run(),
+around step(), which looks and then acts.  fjd-dispatcher, fjd run and the
+simulation all run this one.
 """
 import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
@@ -26,19 +26,19 @@ from fjd.summary import Outcome
 from fjd.wakeup import Alarm, Backoff
 
 Pods = Dict[str, Optional[List[str]]]  # worker: the attempts in its pod
-INTERVAL = 0.25     # seconds; beside it, a worker's second is what a job waits
+INTERVAL = 0.25     # seconds; a job waits for this and a worker's second
 PASS = 240          # handfuls (of 0.25 s) that last until the next pass
 SWEEP = 1.0         # seconds between two looks for dead workers
-SOON = 1.0          # seconds until the jobs are counted for the first time
-FOUND = 1.0         # seconds between two lines that say what was found
+SOON = 1.0          # seconds until the first count of jobs
+FOUND = 1.0         # least seconds between two "Found" lines
 
 
 class Dispatcher:
     """One dispatcher of a project; it stands by until it takes over.
 
-    memory: what the last one left.  alarm: waits, and tells which signals
-    came meanwhile; they are given to heed().  bring: puts some jobs, and
-    returns whether there are more.  hiring: None to say that nobody is there.
+    memory: the note of the last one.  alarm: waits, and returns the signals
+    that came, which are passed to heed().  bring: puts some jobs, and returns
+    whether there are more.  hiring: None to report that no worker is there.
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class Dispatcher:
         self.next_found = self.next_beat = self.next_sweep = 0.0
         self.next_count = clock.monotonic() + SOON
 
-    # The story
+    # The main loop
 
     def run(self) -> None:
-        """Take one step after another until no job and no worker is left."""
+        """Repeat step() until no job and no worker is left."""
         self.alarm.set()
         turn = patiently(self.step, self.say, self.project, self.clock)
         while not self.has_ended:
@@ -88,19 +88,22 @@ class Dispatcher:
         self.progress.clear()
 
     def run_to_the_last(self) -> None:
-        """The same; if jobs have come meanwhile, it begins again."""
+        """Do the same, and begin again if jobs have come meanwhile."""
         self.run()
         while not self.is_all_quiet():
             self.begin_again()
             self.run()
 
     def wait(self, seconds: float) -> Set[int]:
-        """Short jobs end too often for a look at each of these ends."""
+        """Wait; doze when the queue is empty.
+
+        Short jobs end too often to look at each end.
+        """
         is_tail = not (self.queue.names or self.is_ending)
         return (self.alarm.doze if is_tail else self.alarm.wait)(seconds)
 
     def step(self) -> float:
-        """Look, and do what there is to do; seconds until the next look."""
+        """Look and act; return the seconds until the next look."""
         self.is_more = self.bring()
         self.beat_if_due()
         try:
@@ -148,9 +151,9 @@ class Dispatcher:
         self.backoff.reset()
 
     def make_one_pass(self) -> None:
-        """Give back what the dead had, and a minute's work to who asks.
+        """Bury dead workers, and give each that asks a minute's work.
 
-        The count of missed heartbeats goes on with that of the last pass.
+        The count of missed heartbeats continues that of the last pass.
         """
         self.seen = self.reclaimer.watch
         self.memory = resume(
@@ -165,7 +168,7 @@ class Dispatcher:
             pass
 
     def stand_by(self) -> float:
-        """Take over when nobody else is at work."""
+        """Take over when no other dispatcher is active."""
         if self.succession.rival():
             return SWEEP
         self.take_over()
@@ -181,18 +184,18 @@ class Dispatcher:
         self.outcome.owed.update(self.project.running())  # (attempt, worker)
 
     def hire(self) -> None:
-        """Start what hires; if we die, the next one has to fire."""
+        """Start hiring; if we die, the note makes our successor fire."""
         assert self.hiring
         if not self.hiring.is_awaited:
             self.leave_word(self.memory.ledgers, has_hired=True)
         self.hiring.start(self.given_out)
 
     def fire(self) -> None:
-        """Tell all workers to leave at once, and end when they have."""
+        """Order all workers to leave at once, and end when they have."""
         self.dismissal = Dismissal(self.project, self.stamps, NOW)
         self.is_ending = True
 
-    # Signs of life
+    # Heartbeats
 
     def beat_if_due(self) -> None:
         now = self.clock.monotonic()
@@ -209,7 +212,7 @@ class Dispatcher:
             self.reclaimer.sweep()
 
     def count_if_due(self) -> None:
-        """Say what failed, and write down how many there are of what."""
+        """Report failures, and write down the number of jobs by state."""
         now = self.clock.monotonic()
         if now < self.next_count or self.succession.role == STANDBY:
             return
@@ -221,7 +224,7 @@ class Dispatcher:
     # Pairing
 
     def pair(self) -> int:
-        """Give waiting jobs to workers that ask; how many were moved."""
+        """Give waiting jobs to workers that ask; return how many moved."""
         self.queue.look()
         busy = set() if self.queue.names else self.busy()
         if not (self.queue.names or busy):
@@ -242,23 +245,24 @@ class Dispatcher:
         )
 
     def news(self) -> List[str]:
-        """Where something has to happen before there is more to do."""
+        """Return the directories to watch for the next thing to do."""
         if self.is_ending:
             return ["jobpods"]
         return ["workerqueue"] if self.queue.names else ["jobqueue", *ENDED]
 
     def look_at_workers(self) -> Tuple[List[Announcement], Pods]:
-        """Who asks, and what there is in their pods."""
+        """Return the announcements, and the content of those workers' pods."""
         asking = self.project.announcements()
         pods = {a.worker: self.project.given(a.worker) for a in asking}
-        # RACE: an empty pod may be one that was emptied since; who does that
-        # withdraws first.
+        # RACE: an empty pod may have been emptied since its announcement; its
+        # worker withdraws that first.
         still = self.project.announcements() if asking else []
         return [a for a in asking if a in still], pods
 
     def room(self, asked: Announcement, given: Optional[List[str]]) -> int:
-        """How many more jobs to give; not one by one as jobs begin, which
-        would mean a look at everything for each.
+        """Return how many more jobs to give a worker.
+
+        Refill when half is free: topping up singly costs a full scan per job.
         """
         if given is None:
             return 0
@@ -267,12 +271,12 @@ class Dispatcher:
         return room if 2 * room >= most else 0
 
     def share(self) -> int:
-        """What one worker may get, so that the last jobs go to many."""
+        """Return the most one worker may get: the last jobs go to many."""
         workers = max(1, len(self.project.pods()))
         return -(-len(self.queue.names) // workers)
 
     def fill(self, worker: str, room: int) -> int:
-        """Give a worker the next jobs; how many it got."""
+        """Give a worker the next jobs; return how many it got."""
         moved = 0
         while moved < room and self.queue.names:
             name = self.queue.names.pop()
@@ -287,7 +291,7 @@ class Dispatcher:
 
     def assign(self, name: str, worker: str, attempt: Attempt) -> bool:
         stamped = attempt._replace(stamp=self.stamps.new())
-        # Whoever has it if this fails, it is to end.
+        # The job has to end, even if this fails and it is elsewhere.
         owed = self.outcome.owed
         owed[name] = ""
         try:
@@ -307,28 +311,28 @@ class Dispatcher:
         return False
 
     def is_unfinished(self, name: str, attempt: Attempt) -> bool:
-        """Whether a job that a worker gave back may still be written."""
+        """Return whether a job that was given back may still be written to."""
         if not self.stamps.made(attempt):
             return False
         try:
             written = self.project.last_write(name)
         except OSError:
-            return False  # The worker finds out what is wrong with it.
+            return False  # The worker will report the error.
         member = self.succession.id
         return self.project.is_young("dispatchers", member, written)
 
     def reject(self, name: str, attempt: Attempt) -> None:
-        """A name that no worker can work with: the job fails here."""
+        """Fail a job whose name no worker can handle."""
         reason = f"{why_bad(attempt.job)}: {printable(attempt.job)}"
         failed = Attempt(made_up(attempt.job), attempt.n, self.stamps.new())
         self.reclaimer.fail(self.project.waiting_job(name), failed, reason)
 
     def busy(self) -> Set[str]:
-        """The workers that run a job."""
+        """Return the workers that run a job."""
         return {run.worker for run in self.project.running()}
 
     def rebalance(self, idle: Set[str], busy: Set[str]) -> int:
-        """Let idle workers have what waits behind the job of a busy one."""
+        """Give idle workers jobs from the pods of busy ones."""
         if not idle:
             return 0
         pods = {
@@ -349,15 +353,15 @@ class Dispatcher:
             del behind[half:]
         return moved
 
-    # The end, and what there is to say
+    # The end, and messages
 
     def close(
         self, say: Callable[[str], None], is_quiet: bool, has_hired: bool,
         left: Optional[int],
     ) -> None:
-        """Say how it went (to the quiet, only what failed), and leave word.
+        """Report the outcome (if quiet, only failures), and leave a note.
 
-        So many jobs are left; None: a pass, which waits for no end.
+        left: the number of jobs left; None for a pass, which does not wait.
         """
         self.progress.end()
         for line in self.outcome.at_end(left, is_quiet):
@@ -365,13 +369,13 @@ class Dispatcher:
         self.leave_word(self.outcome.offsets, has_hired)
 
     def leave_word(self, ledgers: Dict[str, int], has_hired: bool) -> None:
-        """Tell the next one how far the ledgers have been told, and so on."""
+        """Leave a note for the successor, with the ledger offsets reported."""
         leave_memory(
             self.project, self.succession.id, self.stamps.new(), self.memory,
             self.seen, ledgers, has_hired)
 
     def how_far(self) -> HowFar:
-        """How many jobs are done, failed and left."""
+        """Return how many jobs are done, failed and left."""
         self.tell_failed()
         left = len(self.queue.names) + count(self.project, *GIVEN_OUT)
         return self.outcome.done, len(self.outcome.failed), left
@@ -384,7 +388,8 @@ class Dispatcher:
             self.say(f"Found {found[0]} job(s) and {found[1]} worker(s)...")
 
     def tell_failed(self) -> None:
-        """Count what has ended; who never says how it went, tells at once."""
+        """Count ended jobs; report failures now if there will be no summary.
+        """
         for failed in self.outcome.update():
             if self.keep_running:
                 self.say(f"Failed: {failed}")
@@ -400,11 +405,11 @@ class Dispatcher:
             )
 
     def is_alone(self) -> bool:
-        """Whether jobs wait, and nobody is there who could run them."""
+        """Return whether jobs wait and there is no worker."""
         return bool(self.queue.names) and not self.project.pods()
 
     def is_all_quiet(self) -> bool:
-        """A guess: no job waits, lies in a pod, or runs."""
+        """Return whether no job waits, lies in a pod, or runs; an estimate."""
         return not (
             self.queue.names or self.project.has_given_out()
             or self.queue.waiting()  # RACE: a job may have gone back.
@@ -415,7 +420,7 @@ def new_dispatcher(
     project: Project, reclaimer: Reclaimer, say: Callable[[str], None],
     role: str = AT_WORK, clock: Any = time, **how: Any,
 ) -> Dispatcher:
-    """One that is enrolled, stands by, and knows what the last one left."""
+    """Return an enrolled dispatcher that stands by, with the last note."""
     memory = recall(project)
     return Dispatcher(
         project, Succession(project, reclaimer.here, role, clock), reclaimer,

@@ -1,4 +1,4 @@
-"""Telling workers to leave, and seeing that they do."""
+"""Ordering workers to leave, and waiting until they do."""
 import collections
 from typing import Iterable, List, Set
 
@@ -7,9 +7,9 @@ from fjd.project import Project
 
 
 class Dismissal:
-    """Orders that reach every worker, also those that appear meanwhile.
+    """Orders to every worker, including those that appear meanwhile.
 
-    If hosts are named, then every worker of these.
+    If hosts are named, the orders go to every worker of these.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class Dismissal:
         self.told: Set[str] = set()
 
     def remaining(self) -> List[str]:
-        """The workers that have not left yet; each has been told."""
+        """Return the workers that have not left yet; each has its order."""
         workers = [w for w in self.project.pods() if self.is_meant(w)]
         for worker in workers:
             if worker not in self.told:
@@ -43,7 +43,7 @@ class Dismissal:
         return [w for w in self.told if is_same_host(host, host_of(w))]
 
     def summary(self, here: str) -> List[str]:
-        """How many were told, in a line for each host, that of here first."""
+        """Return how many were fired, in a line for each host, here first."""
         counts = collections.Counter(map(host_of, self.told))
         others = sorted(set(counts) - {here})
         hosts = [here] * bool(counts[here] or not others) + others

@@ -1,6 +1,6 @@
 """Hiring while there is work: the script fjd-recruiter as a child.
 
-Whoever dispatches is told when jobs wait and nobody is there, and does not
+The dispatcher starts it when jobs wait and there is no worker, and does not
 end while workers may still come.
 
 The child is a new Python, not a fork with the modules that we have loaded:
@@ -13,15 +13,15 @@ from typing import Any, Callable, List
 
 from fjd.errors import NotHired
 
-PAUSE = 5.0  # seconds between two times that workers are hired
+PAUSE = 5.0  # seconds between two starts
 
 
 class Hiring:
-    """What hires for one dispatcher; is_awaited: which has no time.
+    """The recruiter of one dispatcher.
 
-    words() are the script and its arguments.  is_apart: in a session of its
-    own, so that no Ctrl-C reaches it, and without stdin.  is_quiet: what it
-    says on stdout is dropped.
+    words() returns the script and its arguments.  is_awaited: start() waits
+    for it.  is_apart: it runs in its own session, out of reach of Ctrl-C, and
+    without stdin.  is_quiet: its stdout is dropped.
     """
 
     def __init__(
@@ -40,11 +40,14 @@ class Hiring:
         self.before = 0  # jobs that had been given out
 
     def is_going_on(self) -> bool:
-        """Whether workers may still come."""
+        """Return whether workers may still come."""
         return bool(self.process) and self.process.poll() is None
 
     def is_due(self, given_out: int) -> bool:
-        """Whether to start it again; NotHired if it was of no use."""
+        """Return whether to start it now.
+
+        NotHired: the last start had no effect.
+        """
         if self.is_going_on():
             return False
         if self.process and self.before == given_out:
@@ -60,6 +63,6 @@ class Hiring:
             self.wait()
 
     def wait(self) -> None:
-        """Until it has had its workers, or none."""
+        """Wait until it has ended, with workers or without."""
         if self.process:
             self.process.wait()

@@ -1,9 +1,9 @@
 """Interruptions: a signal makes a worker give back a job that just began.
 
 The sender may be a machine that shuts down, or the job itself (`kill $PPID`),
-which would wait again for ever.  So the last of MOST interruptions of a job
-makes it fail.  The count must survive workers: it is taken from the ledgers,
-and is too low, which is harmless, where ledgers were removed.
+which would be run again for ever.  So a job fails at its MOST-th interruption.
+The count must survive workers, so it is taken from the ledgers.  If ledgers
+were removed it is too low, which is harmless.
 """
 from typing import Iterator
 
@@ -19,7 +19,7 @@ GIVEN_UP = f"{SIGNALLED} {MOST} times within {SOON:g} s of its start"
 
 
 def is_last(project: Project, run: Running) -> bool:
-    """Whether one more interruption of that job makes it fail."""
+    """Return whether one more interruption makes the job fail."""
     try:
         return interruptions(project, run) + 1 >= MOST
     except OSError:
@@ -27,7 +27,9 @@ def is_last(project: Project, run: Running) -> bool:
 
 
 def interruptions(project: Project, run: Running) -> int:
-    """How many the ledgers tell of, since it was written or last given up."""
+    """Return the interruptions in the ledgers, since the job was written or
+    last given up.
+    """
     job = Attempt.parse(run.attempt).job
     written = project.files.status(project.job_file(run)).st_mtime
     reasons = [
@@ -40,15 +42,15 @@ def interruptions(project: Project, run: Running) -> int:
 def last_entries(
     project: Project, path: str, since: float,
 ) -> Iterator[Entry]:
-    """The end of a ledger that was written to since then, in server time.
+    """Yield the last entries of a ledger if it was written to since then.
 
-    A worker writes nothing more after an interruption, so the time of the
-    file is the time of that line.
+    The time is the server's.  An interruption is a worker's last line, so the
+    mtime of the file is the time of that line.
     """
     try:
         status = project.files.status(path)
     except FileNotFoundError:
-        return  # RACE: its user has removed it.
+        return  # RACE: the user has removed it.
     if status.st_mtime >= since:
         start = max(0, status.st_size - PART)
         for lines, _ in parts(project, path, start):

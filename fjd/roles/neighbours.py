@@ -1,8 +1,8 @@
-"""The workers of one host look after each other.
+"""The workers of one host watch each other.
 
-Who dies is found by its pid within two seconds, and nearly for nothing: the
-eldest worker of a host lists the others and looks at all of them; each of
-those looks at the eldest only, and one is the next eldest when it has died.
+A dead worker is found by its pid within two seconds, at almost no cost: the
+eldest worker of a host lists the others and looks at all of them.  The others
+look only at the eldest; when it has died, one of them is the eldest.
 """
 import time
 from typing import Any, Dict, Optional, Set
@@ -15,7 +15,7 @@ PERIOD = 1.0  # seconds between two looks
 
 
 class Neighbours:
-    """What one worker knows of the others on its host."""
+    """One worker's knowledge of the others on its host."""
 
     def __init__(
         self, project: Project, worker: str, reclaimer: Reclaimer,
@@ -37,7 +37,7 @@ class Neighbours:
             self.look()
 
     def look(self) -> None:
-        """Bury those who have died, if that falls to us."""
+        """Bury dead workers of this host, if no elder worker does that."""
         eldest = min(self.known, default=self.worker)
         if eldest != self.worker and self.here.is_awake(self.known[eldest]):
             return
@@ -48,7 +48,7 @@ class Neighbours:
         ])
 
     def meet(self) -> None:
-        """Learn who is here now; each record is read once."""
+        """Learn which workers are here now; each record is read once."""
         names = self.project.names("workers")
         known, self.known = self.known, {}
         self.elsewhere.intersection_update(names)
@@ -60,7 +60,7 @@ class Neighbours:
         if not identity:
             keys = keys_of(self.project, "workers", name)
             if not keys:
-                return  # RACE: it is just being written.
+                return  # RACE: it is being written.
             identity = identity_in(keys)
         if self.here.sees(identity) is None:
             self.elsewhere.add(name)

@@ -1,4 +1,4 @@
-"""The jobs that wait, as a dispatcher knows them."""
+"""A dispatcher's view of the waiting jobs."""
 from typing import Any, Dict, List, Set
 
 from fjd.names import Stamps
@@ -9,7 +9,7 @@ LISTING_SHARE = 20  # listing the queue may take one part in so many of time
 
 
 class Queue:
-    """The jobs that wait, in order; listed only as often as that is cheap."""
+    """The waiting jobs, in order; listed only as often as that is cheap."""
 
     def __init__(self, project: Project, stamps: Stamps, clock: Any) -> None:
         self.project = project
@@ -17,8 +17,8 @@ class Queue:
         self.order = QueueOrder(project, stamps, clock)
         self.names: List[str] = []  # the first one last
         self.next_listing = 0.0
-        self.stuck: Set[str] = set()  # what cannot be moved
-        self.owed: Dict[str, str] = {}  # gets what others have taken
+        self.stuck: Set[str] = set()  # names that cannot be moved
+        self.owed: Dict[str, str] = {}  # receives names that others took
 
     def look(self) -> None:
         began = self.clock.monotonic()
@@ -42,5 +42,5 @@ class Queue:
         return [name for name in names if name not in self.stuck]
 
     def forget(self) -> None:
-        """What is known may be wrong: list again."""
+        """Make the next look list again, as the names may be wrong."""
         self.next_listing = 0.0

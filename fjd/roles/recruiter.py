@@ -1,8 +1,8 @@
 """The recruiter: hires workers on this host, and fires them.
 
-Workers are found by what they say of themselves in workers/, never by the
-names of sessions, and told to leave through orders/, so that it does not
-matter where and how they were started.
+Workers are found by their records in workers/, never by the names of
+sessions, and told to leave through orders/.  So it does not matter where and
+how they were started.
 """
 import signal
 import time
@@ -18,9 +18,9 @@ from fjd.roles.firing import Dismissal
 from fjd.wakeup import Backoff
 
 SILENT = "no answer; try another --session"
-HESITATION = 1.0  # seconds that a worker may still take that complains
-PATIENCE = 30.0  # seconds for workers to come up, or to leave
-LAST_PATIENCE = 15.0  # seconds to leave for those who were made to
+HESITATION = 1.0  # seconds more for a worker that printed an error
+PATIENCE = 30.0  # seconds for workers to start, or to leave
+LAST_PATIENCE = 15.0  # seconds for workers to leave after a signal
 FAREWELL = 20.0       # seconds more, until those elsewhere count as dead
 
 
@@ -41,7 +41,7 @@ class Recruiter:
         self.watch: Callable[..., None] = lambda *directories: None
 
     def records(self) -> Dict[str, Dict[str, str]]:
-        """The records of all workers that live on this host."""
+        """Return the records of all live workers of this host."""
         found = {}
         for worker in self.project.names("workers"):
             keys = keys_of(self.project, "workers", worker)
@@ -50,8 +50,8 @@ class Recruiter:
         return found
 
     def host_names(self) -> List[str]:
-        """Names of this host: its own, and those in the ids of its workers,
-        which are others if it was renamed.
+        """Return the names of this host: its own, and those in the ids of its
+        workers, which differ if it was renamed.
         """
         return sorted({self.here.host, *map(host_of, self.records())})
 
@@ -60,7 +60,7 @@ class Recruiter:
         return self.host_names() if is_here else [host]
 
     def staying(self) -> List[str]:
-        """Those of them whom no order tells to leave, the oldest first."""
+        """Return the workers here without an order to leave, oldest first."""
         leaving = {order.worker for order in self.project.orders()}
         return [w for w in sorted(self.records()) if w not in leaving]
 
@@ -68,7 +68,7 @@ class Recruiter:
         self, number: int, sessions: Any, argv: List[str],
         environ: Dict[str, str], directory: str,
     ) -> None:
-        """See to it that exactly that many workers stay here."""
+        """Make sure that exactly that many workers stay here."""
         names = self.free_names(number - len(self.staying()))
         started: List[str] = []
         try:
@@ -78,17 +78,17 @@ class Recruiter:
                 started.append(name)
             self.wait_for(names)
         except OSError:
-            self.wait_for(started)  # Here is no room for more.
+            self.wait_for(started)  # This host has no room for more.
             raise
         finally:
             for name in names:
                 self.project.open_session(name)
-        # RACE: somebody else may have hired here at the same time.
+        # RACE: another recruiter may have hired here at the same time.
         self.drain(self.staying()[number:])
         self.say(f'Hired {number} workers in project "{self.project.name}".')
 
     def drain_strangers(self, hosts: List[str]) -> None:
-        """Let the workers of all other hosts leave after their jobs."""
+        """Order the workers of all other hosts to leave after their jobs."""
         leaving = {order.worker for order in self.project.orders()}
         strangers = [
             worker for worker in self.project.pods()
@@ -105,7 +105,7 @@ class Recruiter:
             dismissal.tell(worker)
 
     def free_names(self, number: int) -> List[str]:
-        """Names for sessions, <project>.<host>.<number>, that nobody has."""
+        """Return unused session names, <project>.<host>.<number>."""
         taken = {session_of(keys) for keys in self.records().values()}
         names: List[str] = []
         count = 0
@@ -117,7 +117,7 @@ class Recruiter:
         return names
 
     def wait_for(self, names: List[str]) -> None:
-        """Until all have announced themselves; NotHired says who did not."""
+        """Wait until all have started; NotHired names those that have not."""
         backoff = Backoff(0.1)
         deadline = self.clock.monotonic() + PATIENCE
         while names:
@@ -126,7 +126,7 @@ class Recruiter:
             names = [name for name in names if why[name] is not None]
             now = self.clock.monotonic()
             if all(why[name] for name in names):
-                # What they say on stderr may also be but a warning.
+                # Their stderr may be only a warning.
                 deadline = min(deadline, now + HESITATION)
             if names and now > deadline:
                 raise NotHired("; ".join(
@@ -136,9 +136,9 @@ class Recruiter:
             self.wait(backoff.longer() if names else 0)
 
     def fire(self, word: str, hosts: Iterable[str], sessions: Any) -> None:
-        """Tell all workers (of those hosts) to leave, and see that they do.
+        """Order all workers (of those hosts) to leave, and wait for that.
 
-        Who should leave now and does not, is ended, if it lives here.
+        A worker of this host that has to leave now, and does not, is killed.
         """
         names = {host: self.names_of(host) for host in hosts}
         dismissal = Dismissal(
@@ -175,13 +175,13 @@ class Recruiter:
             self.wait(backoff.longer())
 
     def look_for(self, dismissal: Dismissal) -> List[str]:
-        """The workers that have not left yet; the dead are buried."""
+        """Bury dead workers; return those that have not left yet."""
         self.watch(self.project.path("jobpods"))
         self.reclaimer.sweep()
         return dismissal.remaining()
 
     def end(self, workers: List[str], sessions: Any, number: int) -> None:
-        """End those of them that live here, with their sessions."""
+        """End the workers that live here, with their sessions."""
         name = signal.Signals(number).name
         for worker in workers:
             keys = keys_of(self.project, "workers", worker)
@@ -194,5 +194,5 @@ class Recruiter:
 
 
 def session_of(keys: Dict[str, str]) -> str:
-    """The name of the session in a worker's record."""
+    """Return the name of the session in a worker's record."""
     return keys.get("session", "").partition(" ")[2]

@@ -1,4 +1,4 @@
-"""What a worker asks for: so many jobs as last for a quarter of a second."""
+"""A worker's request: as many jobs as last for a quarter of a second."""
 from typing import Optional
 
 from fjd.names import Announcement
@@ -6,7 +6,7 @@ from fjd.project import Project
 
 HANDFUL = 0.25  # seconds that a handful of short jobs should last
 LARGEST = 256   # jobs
-SMOOTH = 0.5    # how much the last job counts in the average
+SMOOTH = 0.5    # weight of the last job in the average
 
 
 class Request:
@@ -25,7 +25,7 @@ class Request:
         return min(max(wanted, 1), LARGEST)
 
     def announce(self) -> None:
-        """Say how many jobs would be welcome, unless that has been said."""
+        """Announce how many jobs are wanted, unless an announcement is out."""
         if not self.out:
             self.number += 1
             wanted = Announcement(self.worker, self.number, self.handful)
@@ -33,10 +33,10 @@ class Request:
             self.out = wanted
 
     def withdraw(self) -> None:
-        out, self.out = self.out, None  # NFS: gone, perhaps, if this fails.
+        out, self.out = self.out, None  # NFS: may be gone if this fails.
         if out:
             self.project.withdraw(out)
 
     def has_run(self, seconds: float) -> None:
-        """A job has taken so long."""
+        """Note how long a job has taken."""
         self.pace += (min(seconds, 1.0) - self.pace) * SMOOTH

@@ -1,4 +1,4 @@
-"""What a worker knows of the job that it runs."""
+"""A worker's knowledge of its current job."""
 import signal
 from math import inf
 from typing import Any, Optional
@@ -9,18 +9,18 @@ from fjd.names import Attempt, host_of, Running
 from fjd.process import Ending
 
 KILLED = Ending(-signal.SIGKILL)
-# Statuses of a job that a signal ended, or one of its processes in a shell.
+# Statuses of a job that was ended by a signal, itself or through a shell.
 DEATHS = {code for number in range(1, 65) for code in (-number, 128 + number)}
 DOUBT = 0.3     # seconds until such a death counts
-SHORT_DOUBT = 0.03  # until an end does that may be the answer to a signal
+SHORT_DOUBT = 0.03  # seconds until an end counts that a signal may have caused
 
 
 class Task:
-    """The job that is running.
+    """The running job.
 
     ending is set when its process has ended, entry when that counts.  start
-    and end are by the host's clock; begun, limit and certain (when the ending
-    counts) by its monotonic one.
+    and end are by the host's clock; begun, limit and certain (the time from
+    which the ending counts) by its monotonic clock.
     """
 
     def __init__(self, run: Running, start: float) -> None:
@@ -36,12 +36,12 @@ class Task:
 
     @property
     def failure(self) -> str:
-        """What becomes of a job that has failed."""
+        """The event for a job that has failed."""
         is_left = self.attempt.n <= self.job.retries
         return RETRIED if is_left else FAILED
 
     def record(self, event: str, now: float, **more: Any) -> Entry:
-        """The line for the ledger, if that happens now."""
+        """Return the ledger entry of an event now."""
         return Entry(
             event, self.attempt.job, self.run.attempt,
             host_of(self.run.worker), self.run.worker, self.start,
@@ -50,7 +50,10 @@ class Task:
 
 
 def doubt_of(ending: Ending) -> float:
-    """Seconds until it counts: what ended it may come to its worker, too."""
+    """Return the seconds until an ending counts.
+
+    The signal that caused it may also be on its way to the worker.
+    """
     if ending.status in DEATHS:
         return DOUBT
     return SHORT_DOUBT if ending.catches else 0.0

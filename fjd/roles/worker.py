@@ -1,7 +1,7 @@
-"""The worker: asks for jobs, runs what it finds in its pod, says how it went.
+"""The worker: asks for jobs, runs those in its pod, and records their ends.
 
 A worker is one thread around step(), which looks, decides and does one
-thing.  Files, clock and processes come in from outside.
+thing.  Files, clock and processes are parameters.
 """
 import errno
 import os
@@ -26,9 +26,9 @@ from fjd.roles.task import doubt_of, KILLED, Task
 from fjd.terminal import Terminal
 from fjd.wakeup import Backoff, LONGEST
 
-LOOKS = 5       # into the pod, for one at the orders
-ECHO = 0.1      # seconds between two looks at what a job prints
-LONGEST_REST = 30.0  # seconds, of a worker that could start no process
+LOOKS = 5       # looks into the pod for each look at the orders
+ECHO = 0.1      # seconds between two looks at a job's output
+LONGEST_REST = 30.0  # seconds of rest when no process can be started
 
 
 class Worker:
@@ -54,7 +54,7 @@ class Worker:
         self.stamps = Stamps(new_token(clock.time()))
         self.ledger = Ledger(project, worker)
         self.log = JobLog(project, worker, terminal)
-        self.task: Optional[Task] = None           # what runs
+        self.task: Optional[Task] = None           # it runs now
         self.given: List[str] = []                 # to begin, the last first
         self.request = Request(project, worker)
         self.order = ""
@@ -65,13 +65,13 @@ class Worker:
         self.listen: Callable[[], None] = lambda: None  # for signals
 
     def start(self) -> None:
-        """Become a member, and ask for work."""
+        """Become a member and ask for jobs."""
         self.project.make_pod(self.id)
         self.say(f"Started with ID {self.id}.")
         self.announce()
 
     def step(self) -> float:
-        """Look, decide, do one thing; seconds until the next look."""
+        """Look, decide, do one thing; return seconds until the next look."""
         self.beat_if_due()
         try:
             wait = 0.0 if self.has_left else self.act()
@@ -105,12 +105,12 @@ class Worker:
         self.announce()
         wait = self.backoff.longer()
         if wait == self.interval:
-            self.ledger.sync()  # NFS: only then others can read the last line
+            self.ledger.sync()  # NFS: others can read the last line only then
         soon = self.clock.monotonic() + LOOKS * wait
         self.next_orders = min(self.next_orders, soon)
         return wait
 
-    # Signs of life, and what is found out on that occasion
+    # Heartbeats, and checks at the same time
 
     def beat_if_due(self) -> None:
         now = self.clock.monotonic()
@@ -132,7 +132,7 @@ class Worker:
                 self.drop(self.task)
 
     def drop(self, task: Task) -> None:
-        """Others were given the job, or its user removed it."""
+        """Drop a job that others were given, or that its user removed."""
         if task.entry:
             return self.commit(task)  # NFS: it may have ended well.
         self.end_processes(task)
@@ -141,12 +141,12 @@ class Worker:
         self.log.keep(task.run.attempt)
 
     def abandon(self) -> None:
-        """End what runs, when the project is gone."""
+        """End the running job, when the project is gone."""
         if self.task and not self.task.entry:
             self.end_processes(self.task)
 
     def end_life(self) -> None:
-        """We were taken for dead: all we had is in other hands."""
+        """Leave at once, as we were declared dead and our jobs given away."""
         if self.task:
             self.drop(self.task)
         self.was_buried = self.has_left = True
@@ -154,13 +154,13 @@ class Worker:
     # Orders
 
     def look_soon(self) -> None:
-        """Something has come: perhaps an order, or a job was cancelled."""
+        """Look soon for an order, and whether the job was cancelled."""
         self.next_orders = 0.0
         if self.task:
             self.next_beat = 0.0
 
     def heed_signal(self) -> None:
-        """Leave now, and trust no end of the job that is not recorded."""
+        """Leave now, and ignore an end of the job not yet recorded."""
         self.order, self.is_signalled = NOW, True
 
     def heed_orders_if_due(self) -> None:
@@ -173,16 +173,16 @@ class Worker:
             self.order = max(words | {self.order})  # "now" beats "drain"
 
     def leave(self) -> float:
-        """Give back what was not begun, and go; not if a job has come."""
+        """Give back unbegun jobs and leave, unless a job has come."""
         self.request.withdraw()
         if self.order == NOW:
             self.give_back_unbegun()
-        # What failed on its way back, for want of room perhaps.
+        # Jobs whose return failed, perhaps on a full disk.
         runs = self.project.runs_of(self.id)
         self.project.keep_draft_logs(self.id, runs[0].attempt if runs else "")
         for run in runs:
             self.project.requeue(run, run.attempt)
-        self.ledger.sync()  # Who sees that we have left, reads the ledgers.
+        self.ledger.sync()  # When we have left, others read the ledgers.
         if self.project.remove_pod(self.id):
             self.project.drop_orders(self.id)
             self.project.strike("workers", self.id)
@@ -192,12 +192,12 @@ class Worker:
     # Asking for jobs
 
     def announce(self) -> None:
-        """Ask for jobs, if they could be run."""
+        """Ask for jobs if they could be run."""
         if not self.order and self.clock.monotonic() >= self.rested:
             self.request.announce()
 
     def give_back_unbegun(self) -> None:
-        """Let others have what lies in the pod, and ask for nothing."""
+        """Give back the jobs in the pod, and withdraw the request."""
         self.request.withdraw()
         for name in self.project.given(self.id) or []:
             self.project.give_back_unbegun(self.id, name)
@@ -216,7 +216,7 @@ class Worker:
     # Running a job
 
     def begin(self, attempt: str) -> float:
-        """Take an attempt out of the pod, and run it."""
+        """Take an attempt out of the pod and run it."""
         run = Running(attempt, self.id)
         self.project.begin(run)
         wait = self.run(run)
@@ -225,7 +225,9 @@ class Worker:
         return wait
 
     def run(self, run: Running) -> float:
-        """Run a job; if that fails for now, it is adopted at once."""
+        """Run a job; after an OSError it is adopted at the next heartbeat,
+        which is then due at once.
+        """
         try:
             return self.run_if_ours(run)
         except OSError:
@@ -233,7 +235,7 @@ class Worker:
             raise
 
     def run_if_ours(self, run: Running) -> float:
-        """Whoever can open it, holds it."""
+        """Run a job if we can open its file, which shows that it is ours."""
         task, bad = Task(run, self.clock.time()), ""
         try:
             job = read_job(
@@ -267,7 +269,8 @@ class Worker:
         return self.while_running(task)
 
     def not_started(self, task: Task, error: OSError) -> float:
-        """Find out who is to blame; rest if it is this machine."""
+        """Fail the job if the error is its fault, else give it back and rest.
+        """
         is_busy = error.errno == errno.ETXTBSY  # a program being written
         if not is_ours(error) or (is_busy and self.rest.is_longest()):
             return self.fail(task, why_not_started(error, task.job))
@@ -288,13 +291,13 @@ class Worker:
         except OSError as error:
             if self.order != NOW:
                 raise
-            # As if it were killed here: its job is run again.
+            # As if this worker were killed here: its job is run again.
             self.say(f"Leaving, and cannot record an end: {error.strerror}.")
             self.has_left = True
         return 0.0
 
     def look_at(self, task: Task) -> float:
-        """Find out how the job ended; seconds until the next look."""
+        """Check whether the job ended; return seconds until the next look."""
         if not task.ending:
             self.log.echo()
             task.ending = self.processes.poll()
@@ -304,7 +307,7 @@ class Worker:
             task.end = self.clock.time()
             task.certain = self.clock.monotonic() + doubt_of(task.ending)
         left = task.certain - self.clock.monotonic()
-        self.listen()  # RACE: we may have been sent what ended the job.
+        self.listen()  # RACE: the job's end may be due to a signal to us.
         if self.is_signalled:
             return self.interrupt(task)
         if left <= 0:
@@ -323,8 +326,8 @@ class Worker:
         return min(longest, self.interval, left)
 
     def interrupt(self, task: Task) -> float:
-        """Give back the job, because we leave; it fails if signals have done
-        this too often.
+        """Give back the job, because we leave; fail it if signals have
+        interrupted it too often.
         """
         is_soon = self.clock.monotonic() < task.begun + SOON
         self.end_processes(task)
@@ -339,7 +342,7 @@ class Worker:
     # How a job ends
 
     def end_processes(self, task: Task) -> Ending:
-        """End all that the job began; what cannot be killed is left."""
+        """End all processes of the job, except those that cannot be killed."""
         self.processes.end_trees({task.run.attempt}, [self.log.draft])
         task.ending = task.ending or self.processes.poll() or KILLED
         return task.ending
@@ -356,7 +359,7 @@ class Worker:
         return task.record(event, self.clock.time(), **more)
 
     def fail(self, task: Task, reason: str) -> float:
-        """A job that could not be run."""
+        """Fail a job that could not be run."""
         task.entry = self.entry(task, task.failure, reason=reason)
         self.task = task
         return 0.0
@@ -385,13 +388,13 @@ class Worker:
             self.ledger.sync()
 
     def try_again(self, task: Task) -> None:
-        """A job that failed waits again, behind the first attempts."""
+        """Put a failed job into the queue again, behind first attempts."""
         job, n, _ = task.attempt
         after = Attempt(job, n + 1, self.stamps.new())
         self.project.requeue(task.run, after.name)
 
     def give_back(self, task: Task, reason: str) -> float:
-        """A begun job waits again; it counts for nothing."""
+        """Put a begun job into the queue again; the attempt does not count."""
         self.ledger.write(self.entry(task, GIVEN_BACK, reason=reason))
         self.log.keep(task.run.attempt)
         self.project.requeue(task.run, task.run.attempt)
