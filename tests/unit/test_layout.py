@@ -1,6 +1,9 @@
 """Which parts of fjd may import which others."""
 import ast
 import os
+import tokenize
+
+import pytest
 
 from helpers import ROOT
 
@@ -69,3 +72,40 @@ def test_only_one_module_imports_sh():
         with open(path) as file:
             is_there = "(\"sh\")" in file.read()
         assert is_there == (name == "external")
+
+
+def code_lines(path):
+    """How many lines are code: no comments, docstrings and blank lines."""
+    with open(path, "rb") as file:
+        tokens = list(tokenize.tokenize(file.readline))
+    with open(path) as file:
+        tree = ast.parse(file.read())
+    prose = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) \
+                and ast.get_docstring(node, clean=False):
+            text = node.body[0].value
+            last = getattr(text, "end_lineno", text.lineno)  # PY36: 3.8 on
+            lines = ast.get_docstring(node, clean=False).count("\n")
+            prose.update(range(last - lines, last + 1))
+    found = set()
+    for token in tokens:
+        if token.type in (tokenize.NAME, tokenize.OP, tokenize.NUMBER,
+                          tokenize.STRING):
+            found.update(range(token.start[0], token.end[0] + 1))
+    return len(found - prose)
+
+
+@pytest.mark.parametrize("directory, most", [
+    ("roles", 325), ("hosts", 250), ("verbs", 250), ("", 320),
+])
+def test_no_module_is_too_long_to_be_read_at_once(directory, most):
+    place = os.path.join(PLACE, directory)
+    for name in os.listdir(place):
+        if name.endswith(".py"):
+            assert code_lines(os.path.join(place, name)) <= most, name
+
+
+def test_the_command_fjd_only_finds_the_verb():
+    with open(os.path.join(ROOT, "bin", "fjd")) as script:
+        assert script.read().count("\n") <= 40
