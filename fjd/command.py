@@ -24,8 +24,8 @@ def run(main: Callable[[], Optional[int]]) -> None:
     """Run a command, and end with its exit code."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Whoever started us may ignore or block it: no end of a child would be
-    # told.  Jobs would inherit what is blocked, and heed no TERM.
+    # The parent may have ignored or blocked it; then the kernel reports the
+    # end of no child.  Jobs would inherit a blocked TERM.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     try:

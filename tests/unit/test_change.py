@@ -11,9 +11,9 @@ from helpers import (
 from test_roles import work
 
 from fjd.find import find
-from fjd.ledger import DONE, Entry, FAILED, Ledger, RETRIED
+from fjd.ledger import DONE, FAILED, RETRIED
 from fjd.members import BEAT, enrol, myself
-from fjd.names import Attempt, Running, Stamps, new_token
+from fjd.names import Attempt, Stamps, new_token
 from fjd.process import Processes
 from fjd.reclaim import new_reclaimer
 from fjd.roles.neighbours import Neighbours
@@ -25,36 +25,6 @@ from fjd.verbs.change import Errands
 
 STAMPS = Stamps(new_token(1.0))
 DAY = 86400
-
-
-@pytest.fixture
-def worker(project):
-    name = enrol(project, "workers", myself())
-    project.make_pod(name)
-    return name
-
-
-@pytest.fixture
-def lay(project, worker):
-    """lay(place, job, n): a file there; the name of its attempt."""
-    def lay(place, job="job1", n=1):
-        name = Attempt(job, n, STAMPS.new()).name
-        at = {"running": Running(name, worker).name,
-              "jobpods": os.path.join(worker, name)}.get(place, name)
-        with open(project.path(place, at), "w") as file:
-            file.write(job)
-        return name
-    return lay
-
-
-@pytest.fixture
-def record(project):
-    """record(event, name, end): a line about an attempt."""
-    written = Ledger(project, "a_1.000000-1")
-
-    def record(event, name, end=0.0):
-        written.write(Entry(event, Attempt.parse(name).job, name, end=end))
-    return record
 
 
 @pytest.fixture
