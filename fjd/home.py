@@ -60,8 +60,12 @@ def visit_project(name: str, say: Callable[[str], None]) -> Project:
     return find_project(name, say, is_visit=True)
 
 
-def open_project(name: str, say: Callable[[str], None]) -> Project:
-    """The project of that name, with all its directories, ours alone."""
+def open_project(
+    name: str, say: Callable[[str], None], is_to_run: bool = True,
+) -> Project:
+    """Return the project of that name, with all its directories, ours alone;
+    is_to_run: see also that jobs can be moved in it.
+    """
     project, survey = named_project(name), Survey(say)
     try:
         survey.claim_home(directory())
@@ -72,7 +76,8 @@ def open_project(name: str, say: Callable[[str], None]) -> Project:
         project.make_directories()
     except PermissionError as error:
         raise NotYours(f"{error.filename}: {error.strerror}")
-    check_file_system(project)
+    if is_to_run:
+        check_file_system(project)
     return project
 
 

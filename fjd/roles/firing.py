@@ -1,6 +1,6 @@
 """Ordering workers to leave, and waiting until they do."""
 import collections
-from typing import Iterable, List, Set
+from typing import Callable, Iterable, List, Set
 
 from fjd.names import host_of, is_same_host, Order, Stamps
 from fjd.project import Project
@@ -15,11 +15,13 @@ class Dismissal:
     def __init__(
         self, project: Project, stamps: Stamps, word: str,
         hosts: Iterable[str] = (),
+        is_spared: Callable[[str], bool] = lambda worker: False,
     ) -> None:
         self.project = project
         self.stamps = stamps
         self.word = word
         self.hosts = hosts
+        self.is_spared = is_spared
         self.told: Set[str] = set()
 
     def remaining(self) -> List[str]:
@@ -33,7 +35,7 @@ class Dismissal:
     def is_meant(self, worker: str) -> bool:
         host = host_of(worker)
         names = [name for name in self.hosts if is_same_host(name, host)]
-        return bool(names or not self.hosts)
+        return bool(names or not self.hosts) and not self.is_spared(worker)
 
     def tell(self, worker: str) -> None:
         self.project.order(Order(worker, self.stamps.new(), self.word))

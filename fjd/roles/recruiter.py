@@ -59,6 +59,15 @@ class Recruiter:
         is_here = is_same_host(host, self.here.host)
         return self.host_names() if is_here else [host]
 
+    def is_namesake(self, worker: str) -> bool:
+        """Return whether a worker's host is another one with our name, as a
+        container may be.
+        """
+        place = identity_in(keys_of(self.project, "workers", worker)).place
+        is_known = not {"", "?"}.intersection(place + self.here.place)
+        is_ours = is_same_host(host_of(worker), self.here.host)
+        return is_ours and is_known and place != self.here.place
+
     def staying(self) -> List[str]:
         """Return the workers here without an order to leave, oldest first."""
         leaving = {order.worker for order in self.project.orders()}
@@ -142,7 +151,8 @@ class Recruiter:
         """
         names = {host: self.names_of(host) for host in hosts}
         dismissal = Dismissal(
-            self.project, self.stamps, word, sum(names.values(), []))
+            self.project, self.stamps, word, sum(names.values(), []),
+            self.is_namesake if hosts else lambda worker: False)
         self.wait_until_left(dismissal, PATIENCE if word == NOW else inf)
         for number in (signal.SIGTERM, signal.SIGKILL):
             self.end(dismissal.remaining(), sessions, number)

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections import deque
+from math import inf
 from typing import Any, Callable, Deque, Dict, List, Set
 
 from fjd.account import Asked
@@ -33,6 +34,7 @@ from fjd.verbs.inorder import InOrder
 from fjd.verbs.runs import Runs
 from fjd.wakeup import Alarm, LEAVE
 
+PATIENCE = 60.0  # seconds for workers to leave: a dead host takes so long
 SLICE = 0.05  # seconds to put jobs, before some are given out
 
 
@@ -58,6 +60,7 @@ class Batch:
             teller("fjd", options.quiet, stream="stderr"))
         reclaimer = new_reclaimer(project, self.say, MOST_LOSSES)
         self.is_stopping = False
+        self.deadline = inf  # for workers to leave
         self.hiring = Hiring(
             self.words_to_hire, is_apart=True, is_quiet=True)
         self.dispatcher = new_dispatcher(
@@ -178,7 +181,7 @@ class Batch:
 
     def heed(self, signals: Set[int]) -> None:
         """After each wait of the dispatcher."""
-        if LEAVE & signals:
+        if LEAVE & signals or time.monotonic() > self.deadline:
             raise KeyboardInterrupt
         try:
             if not self.is_stopping:
@@ -191,11 +194,13 @@ class Batch:
         """End all that was begun; a second signal does not wait for that."""
         self.hiring.wait()  # Who is still coming could not be told.
         self.is_stopping = True
+        self.deadline = time.monotonic() + PATIENCE
         self.dispatcher.fire()
         try:
             self.dispatcher.run()
         except (KeyboardInterrupt, Hopeless):
-            pass  # All have been told.
+            self.tell("Some workers have not left; to end them:"
+                      f" fjd-recruiter --project {self.project.name} fire")
 
     def way_on(self) -> str:
         """What to type; a list that was not put whole is wanted again."""

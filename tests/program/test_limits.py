@@ -323,6 +323,15 @@ def test_jobs_on_two_file_systems_are_refused(
 
 
 @needs("mount")
+def test_workers_of_such_a_project_can_be_fired(project, disk):
+    """Somebody has mounted another file system meanwhile."""
+    ok("fjd-recruiter", "--session", "process", "hire", "1")
+    os.rmdir(project.path("done"))
+    os.symlink(str(disk), project.path("done"))
+    assert "Fired 1 workers" in ok("fjd-recruiter", "fire")[-1]
+
+
+@needs("mount")
 @pytest.mark.parametrize("place", ["joblogs", "ledger", "screenlogs"])
 def test_logs_may_be_on_another_file_system(project, put, disk, place):
     put("job1", "[control]\nexecutable: echo hello\n")

@@ -59,10 +59,12 @@ def test_local_only_may_stand_before_the_verb(project, words):
     assert project.pods() == [] and "Fired" in lines[-1]
 
 
-def test_fire_local_only_leaves_other_hosts_alone(project):
+@pytest.mark.parametrize("name", ["lab7", ""])
+def test_fire_local_only_leaves_other_hosts_alone(project, name):
+    """Also one that is called like this one, as a container may be."""
     from fjd.members import enrol, myself
     elsewhere = enrol(project, "workers", myself()._replace(
-        host="lab7", boot="x"))
+        host=name or myself().host, boot="x"))
     project.make_pod(elsewhere)
     ok("fjd-recruiter", "hire", "1")
     ok("fjd-recruiter", "--local-only", "fire")

@@ -1,0 +1,25 @@
+"""A list of jobs that is stopped."""
+import time
+from math import inf
+
+import pytest
+
+from fjd.verbs.batch import Batch
+from fjd.wakeup import LEAVE
+
+
+@pytest.mark.parametrize("deadline, signals, ends", [
+    (inf, set(), False), (time.monotonic() - 1, set(), True),
+    (inf, {min(LEAVE)}, True),
+])
+def test_workers_that_are_told_to_leave_are_not_waited_for_for_ever(
+    deadline, signals, ends,
+):
+    """As where the disk has no room for the order."""
+    batch = Batch.__new__(Batch)
+    batch.deadline, batch.is_stopping = deadline, True
+    if ends:
+        with pytest.raises(KeyboardInterrupt):
+            batch.heed(signals)
+    else:
+        batch.heed(signals)
