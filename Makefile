@@ -31,7 +31,7 @@ sweep:  ## fit a curve twelve times, in the project sweep
 test:  ## run the tests of a minute on PYTHON; what they need goes to .test/
 	@"$(HERE)tests/run" "$(PYTHON)" -n 2 -m "not slow and not alone"
 
-test-all:  ## run all tests (15 minutes), also those of labs, as root
+test-all:  ## run all tests (20 minutes), also those of labs, as root
 	@status=0; \
 	"$(HERE)tests/run" "$(PYTHON)" -n 4 --dist loadgroup -m "not alone" || status=1; \
 	"$(HERE)tests/run" "$(PYTHON)" -m alone || status=1; exit $$status

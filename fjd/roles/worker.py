@@ -116,11 +116,13 @@ class Worker:
         now = self.clock.monotonic()
         if now < self.next_beat:
             return
-        self.next_beat = now + BEAT
         try:
             self.project.touch("workers", self.id)
         except FileNotFoundError:
             return self.end_life()
+        # Only now: what has begun and could not start is looked for, before
+        # another job begins.
+        self.next_beat = now + BEAT
         self.ledger.sync()
         self.log.look_for_room()
         mine = self.project.runs_of(self.id)

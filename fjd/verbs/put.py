@@ -5,8 +5,9 @@ a command for the shell. With neither, each line of standard input is such a
 command; empty lines and lines that begin with # are skipped.
 
 A job file with the key directory runs there instead. A job never replaces
-another one of the same name. The names of the new jobs are printed. The exit
-code is 2 if something was refused.
+another one of the same name. The name of the new job is printed or, of
+several, their number and the first and the last name. The exit code is 2 if
+something was refused.
 
 Examples:
     fjd put job1 job2

@@ -10,7 +10,7 @@ Each line is one end, the first end first. The columns are separated by tabs:
     start, end  seconds since 1970
     status      exit N, or signal N; - if it did not run to its end
     cpu         seconds
-    peak        KiB of memory, at least the 20,000 or so of a worker itself
+    peak        KiB of memory, at least the 15,000 to 20,000 of a worker itself
     command     what was run
     reason      why it failed
 

@@ -159,8 +159,10 @@ def project_to_resume(runs: Runs, options: Any) -> str:
     elif jobs:
         say(f"Nothing of this list was begun in {place}: all of it is run.")
     else:
-        raise BadUsage("--resume: nothing of this command was begun in"
-                       f" {place}", "type it with its list")
+        raise BadUsage(
+            f"--resume: nothing of this command was begun in {place}",
+            "try: the whole command again, with its list: fjd run --resume"
+            " COMMAND ::: ARGUMENT...")
     return name
 
 

@@ -62,7 +62,8 @@ def closing() -> str:
     from fjd.verbs.help import topics  # Late: only --help needs it.
     found = ", ".join(topics())
     more = f", fjd help TOPIC one of: {found}" if found else ""
-    return f"fjd help VERB explains a verb{more}."
+    return f"fjd help VERB explains a verb{more}. Two more commands:" \
+        " fjd-recruiter hire starts workers, fjd-dispatcher gives them jobs."
 
 
 def parsed(parser: Parser, words: List[str]) -> Any:

@@ -1,5 +1,6 @@
 """Errors that waiting does not cure: limits, file systems, ignored signals."""
 import errno
+import glob
 import os
 import resource
 import signal
@@ -38,7 +39,9 @@ def ignoring_children():
 
 def run_of(home):
     """The project of the only fjd run."""
-    name, = os.listdir(str(home / ".fjd"))
+    names = glob.glob(str(home / ".fjd" / "run-*"))
+    assert len(names) == 1  # else it has not begun
+    name = os.path.basename(names[0])
     return Project(str(home / ".fjd" / name))
 
 
@@ -403,6 +406,8 @@ def test_run_goes_on_while_the_home_is_away(home, tmp_path):
         "fjd", "run", "-k", "-j2", "--session", "process", "cat", ":::",
         *gates)
     wait_until(lambda: len(run_of(home).running()) == 2)
+    for worker in run_of(home).pods():  # Both have opened their logs.
+        wait_until(lambda: run_of(home).draft_logs(worker))
     os.rename(str(home / ".fjd"), str(home / "away"))
     for line in iter(process.stdout.readline, ""):
         if line.endswith(": No such file or directory; trying again.\n"):

@@ -821,6 +821,32 @@ def test_giving_up_without_room_is_done_later_and_recorded_once(
 
 # Names used again, and jobs taken away
 
+def test_job_that_begins_while_the_home_goes_away_runs_before_the_next(
+    project, put, new_worker, new_dispatcher, monkeypatch,
+):
+    """Its log could not be opened, and then the heartbeat failed as well."""
+    def away(*arguments):
+        raise OSError(errno.EIO, "away")
+
+    put("job1", "[control]\nexecutable: sleep 0.2 #\n")
+    put("job2", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    worker.request.withdraw()
+    worker.request.pace = 0.01
+    worker.announce()
+    dispatcher.step()
+    assert len(project.given(worker.id)) == 2
+    with monkeypatch.context() as context:
+        context.setattr(project.files, "open_log", away)
+        with pytest.raises(OSError):
+            work(worker, lambda: False)
+        context.setattr(project.files, "touch", away)
+        with pytest.raises(OSError):
+            worker.step()
+    work_off(worker, dispatcher, 2)
+    assert [row["job"] for row in ledger(project)] == ["job1", "job2"]
+
+
 def test_namesake_of_a_running_job_is_a_job_of_its_own(
     project, put, new_worker, new_dispatcher,
 ):
