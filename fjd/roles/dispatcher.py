@@ -400,9 +400,9 @@ class Dispatcher:
         elif not (self.hiring or self.has_told_alone):
             self.has_told_alone = True
             self.say(
-                f"{len(self.queue.names)} job(s) wait, and there is no"
-                " worker; fjd-recruiter hire starts some.",
-            )
+                f"{len(self.queue.names)} job(s) wait, and there is no worker;"
+                f" fjd-recruiter --project {self.project.name} hire starts"
+                " some.")
 
     def is_alone(self) -> bool:
         """Return whether jobs wait and there is no worker."""

@@ -473,7 +473,7 @@ def test_dispatcher_says_that_nobody_is_there(project, put):
     first = [dispatcher.stdout.readline() for _ in range(2)]
     assert first[1] == (
         "[fjd-dispatcher] 1 job(s) wait, and there is no worker;"
-        " fjd-recruiter hire starts some.\n"
+        " fjd-recruiter --project default hire starts some.\n"
     )
     ok("fjd-recruiter", "hire", "1")
     assert "1 done, 0 failed" in finish(dispatcher)
