@@ -23,7 +23,7 @@ job, attempt, host and worker identify the attempt; start and end are seconds
 since 1970 by the host's own clock; status is `exit N`, `signal N` or `-`; cpu
 is seconds, user and system, children included; peak is KiB of the largest
 process (getrusage(2); on Linux that counts from before execve, so a worker's
-own 15,000 to 20,000 are the minimum); command is that of the job file; reason is
+own 15,000 are the minimum); command is that of the job file; reason is
 why it could not be run, or that its log may be short.  Tab, newline, return
 and backslash are written as \\t, \\n, \\r and \\\\.
 """
