@@ -278,7 +278,7 @@ def has_room(directory: str) -> bool:
 
 
 def sync(path: str, descriptor: int) -> None:
-    """Make sure that a power loss loses nothing of what was written."""
+    """Flush an open file, so that a power loss loses no byte of it."""
     named(path, os.fsync, descriptor)
 
 

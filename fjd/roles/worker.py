@@ -120,8 +120,8 @@ class Worker:
             self.project.touch("workers", self.id)
         except FileNotFoundError:
             return self.end_life()
-        # Only now: what has begun and could not start is looked for, before
-        # another job begins.
+        # Only after the touch: if that fails, the next step adopts a job that
+        # has begun and could not start, before another job begins.
         self.next_beat = now + BEAT
         self.ledger.sync()
         self.log.look_for_room()

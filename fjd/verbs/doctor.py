@@ -33,7 +33,7 @@ from fjd.verbs.checks import FAIL, Finding, Findings, OK
 
 HOME, HOSTS, SSH = "home", "hosts", "ssh"
 LIST = re.compile(r'\[\{"state": .*\}\]')  # among what login scripts print
-CURES = {  # of what is said through ssh
+CURES = {  # remedies, by messages of ssh
     "Permission denied (": ", or put a key into ~/.ssh/authorized_keys",
     "no Python": ", or name one in remote.conf, python: /path/to/python3",
     "": "",

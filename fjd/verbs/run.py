@@ -89,8 +89,9 @@ def read_rows(options: Any) -> Iterable[Sequence[str]]:
 def run_list(
     options: Any, text: str, commands: Iterable[str], directory: str,
 ) -> int:
-    """Run these commands, of what was typed as text; 3 if some are not
-    done.
+    """Run the commands; return 3 if some are not done.
+
+    text: the command as it was typed.
     """
     place = os.path.realpath(directory)
     say = output.teller("fjd", stream="stderr")
