@@ -26,7 +26,8 @@ JOBS = {
         "import os, signal, sys, time;"
         " signal.signal(signal.SIGTERM, lambda *_: sys.exit(0));"
         " print(os.getpid(), file=open('pid', 'w'), flush=True);"
-        " time.sleep(1234)") + " #",
+        # Not one long sleep, before which a signal may come unseen.
+        " any(time.sleep(0.01) for _ in iter(int, 1))") + " #",
 }
 QUICK = JOBS["handler"].replace("sys.exit", "os._exit")
 DELAY = 0.2  # seconds

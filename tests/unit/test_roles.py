@@ -1030,11 +1030,14 @@ def test_workers_are_left_to_another_dispatcher_that_is_active(
 
 # Signals to a worker, and to its job in the same moment
 
+# A handler of Python's runs between two steps of its code: a signal that comes
+# just before one long sleep waits for its end.  Many short sleeps do not.
+FOR_EVER = " any(time.sleep(0.01) for _ in iter(int, 1))"
 TRAP = "trap 'exit 0' TERM; touch ready; while :; do sleep 0.01; done #"
 HANDLER = f"{shlex.quote(sys.executable)} -c " + shlex.quote(
     "import signal, sys, time;"
     " signal.signal(signal.SIGTERM, lambda *_: sys.exit(0));"
-    " open('ready', 'w'); time.sleep(1234)") + " #"
+    " open('ready', 'w');" + FOR_EVER) + " #"
 WAITS = f"{shlex.quote(sys.executable)} -c " + shlex.quote(
     "import signal; ends = [signal.SIGTERM];"
     " signal.pthread_sigmask(signal.SIG_BLOCK, ends);"
