@@ -7,7 +7,7 @@ to the queue and ended as one of those.
 """
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
-from fjd.find import everything, names_in
+from fjd.census import everything, names_in
 from fjd.joblist import Listed, mark_of
 from fjd.ledger import (
     CLEANED, DONE, Entry, escape, LOST, parsed, parts, RETRIED, SUPERSEDED,

@@ -77,7 +77,8 @@ class Project:
 
     def jobs(self) -> List[Job]:
         """Return all jobs, unordered."""
-        from fjd.find import everything, STATES
+        from fjd.census import everything
+        from fjd.project import STATES
         found = {}
         for place, _, attempt, worker in everything(self.project):
             # RACE: a job that has moved on meanwhile is found twice.

@@ -14,7 +14,7 @@ from fjd.errors import BadUsage, FjdError, NotYours
 from fjd.files import HINTS
 from fjd.names import is_project, LONGEST_JOB_NAME, printable
 from fjd.ownership import check_place, ROOT, Survey, Visit
-from fjd.project import JOBS, Project
+from fjd.project import Project, STATES
 
 
 def default_project() -> str:
@@ -83,7 +83,7 @@ def open_project(
 
 def check_file_system(project: Project) -> None:
     """Jobs cannot be renamed from one file system to another."""
-    first, *others = map(project.path, JOBS)
+    first, *others = map(project.path, STATES)
     for place in others:
         if os.stat(place).st_dev != os.stat(first).st_dev:
             raise FjdError(

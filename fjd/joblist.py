@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
-from fjd.find import everything
+from fjd.census import everything
 from fjd.ledger import Entry
 from fjd.names import LISTED, printable
 from fjd.project import Project

@@ -6,9 +6,7 @@ import argparse
 import math
 import re
 import sys
-from typing import (
-    Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple,
-)
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from fjd.home import default_project
 from fjd.members import BEAT
@@ -16,10 +14,8 @@ from fjd.members import BEAT
 MOST_LOSSES = 3  # workers that may die while they run one job
 PLACE = "Jobs are files in ~/.fjd/P/jobqueue ($FJD_DIR names another place" \
     " than ~/.fjd)."
-WIDTH = 79  # columns of the text behind the verbs
 
 Option = Tuple[Tuple[str, ...], Dict[str, Any]]
-Groups = Dict[str, Dict[str, str]]  # {heading: {verb: summary}}
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -145,123 +141,6 @@ def add_options(parser: Parser, options: Iterable[Option]) -> None:
     for words, how in options:
         parser.add_argument(*words, **how)
         parser.known += [word for word in words if word.startswith("--")]
-
-
-class Verb(NamedTuple):
-    """A verb: what it does, and what its --help says."""
-
-    act: Callable[..., Any]
-    text: str
-    options: Tuple[Option, ...]
-    how: Dict[str, Any]  # to make its parser
-
-
-class Verbs(Dict[str, Verb]):
-    """The verbs of a command that has them in its script."""
-
-    def add(self, name: str, *options: Option, **how: Any) \
-            -> Callable[[Any], Any]:
-        """Make a function a verb; its docstring is the text of --help."""
-        def register(act: Any) -> Any:
-            self[name] = Verb(act, dedented(act.__doc__), options, how)
-            return act
-        return register
-
-    def summaries(self) -> Groups:
-        return {"": {name: summary_of(verb) for name, verb in self.items()}}
-
-
-def dedented(text: str) -> str:
-    """Return a docstring as Python 3.13 has it; others keep its indentation.
-
-    (The module inspect does so, too, and takes 10 ms to import.)
-    """
-    first, *others = text.splitlines()
-    indents = [len(line) - len(line.lstrip()) for line in others if line]
-    least = min(indents, default=0)
-    return "\n".join([first] + [line[least:] for line in others])
-
-
-def summary_of(verb: Verb) -> str:
-    """Return the first line of its text, as a list of verbs shows it."""
-    line = verb.text.splitlines()[0].rstrip(".")
-    return line[0].lower() + line[1:]
-
-
-class ChooseVerb(argparse.Action):
-    """Takes the verb and all words behind it; only that verb is loaded."""
-
-    def __init__(
-        self, names: Iterable[str], load: Callable[[str], Verb], **how: Any,
-    ) -> None:
-        self.names = list(names)
-        self.load = load
-        super().__init__(**how)
-
-    def __call__(
-        self, parser: Any, namespace: Any, values: Any, _: Any = None,
-    ) -> None:
-        name, *words = values
-        if name not in self.names:
-            self.refuse(parser, name)
-        verb = self.load(name)
-        own = verb_parser(parser.prog, name, verb)
-        found, others = own.parse_known_args(words)
-        if others:
-            parser.refuse(others, own.known)
-        for key, value in vars(found).items():
-            setattr(namespace, key, value)
-        namespace.verb, namespace.act = name, verb.act
-        if namespace.project is None and PROJECT in verb.options:
-            namespace.project = default_project()
-
-    def refuse(self, parser: Any, name: str) -> None:
-        """End with that verb, or with an option before it: its value is what
-        looks like a verb.
-        """
-        before = parser.words[:parser.words.index(name)]
-        options = [word for word in before if word.startswith("--")
-                   and word.partition("=")[0] not in parser.known]
-        if options:
-            parser.refuse(options, parser.known)
-        near = nearest(name, self.names)
-        parser.error(f"there is no verb {name!r}{near}")
-
-
-def verb_parser(command: str, name: str, verb: Verb) -> Parser:
-    parser = Parser(**{
-        "prog": f"{command} {name}", "description": verb.text.strip(),
-        "formatter_class": argparse.RawDescriptionHelpFormatter, **verb.how})
-    add_options(parser, verb.options)
-    return parser
-
-
-def add_verbs(
-    parser: Parser, metavar: str, groups: Groups,
-    load: Callable[[str], Verb], names: Iterable[str],
-    closing: Callable[[], str] = str,
-) -> None:
-    """Let a command have verbs of these names; --help lists the groups, and
-    closing makes the text behind them.
-    """
-    parser.add_argument_group("verbs").add_argument(
-        "verb", metavar=metavar, nargs=argparse.PARSER, action=ChooseVerb,
-        names=names, load=load,
-        help=f"one of those below; {parser.prog} VERB --help explains it")
-    parser.epilog = None
-    parser.listing = lambda: listed(groups, closing())
-
-
-def listed(groups: Groups, closing: str) -> str:
-    """Return a line for each verb under its heading, and what follows."""
-    import textwrap
-    lines = []
-    for heading, verbs in groups.items():
-        lines += ["", f"{heading}:"] if heading else [""]
-        lines += [f"    {name:9} {text}" for name, text in verbs.items()]
-    for text in filter(None, [closing, PLACE]):
-        lines += ["", textwrap.fill(text, WIDTH)]
-    return "\n".join(lines) + "\n"
 
 
 def parsed(

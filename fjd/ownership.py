@@ -218,18 +218,6 @@ def unknown_uid() -> int:
         return NOBODY  # /proc may be hidden.
 
 
-def shared_by_groups(place: str) -> List[NotYours]:
-    """Return a warning for each part of the path that a group may replace."""
-    survey = Survey(lambda text: None)
-    survey.reach(place)
-    return [
-        refusal(path, status, "its group may replace what is in it",
-                f"chmod g-w {shown(path)}")
-        for path, status in survey.above.items()
-        if status.st_mode & stat.S_IWGRP and not is_sticky(status)
-    ]
-
-
 # Reasons why a place is refused, and remedies
 
 def foreign(path: str, status: os.stat_result) -> NotYours:

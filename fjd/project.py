@@ -62,7 +62,11 @@ DIRECTORIES = (
     "workers", "dispatchers", "orders", "joblogs", "screenlogs", "ledger",
 )
 ENDED = ("done", "failed")
-JOBS = ("jobqueue", "held", "jobpods", "running") + ENDED
+RUNNING = "running"
+STATES = {  # where jobs lie, in the order in which they move
+    "jobqueue": "waiting", "held": "held", "jobpods": "given",
+    RUNNING: "running", "done": "done", "failed": "failed",
+}
 ORDER = "queueorder"
 LIST = "list"
 YOUNG = 1.0  # seconds after a write in which another may follow
@@ -333,12 +337,6 @@ class Project:
         self.files.create(draft, text)
         self.files.move(draft, self.path(name))
 
-    def first_in_queue(self) -> bytes:
-        return self.whole(ORDER)
-
-    def put_first(self, text: str, stamp: str) -> None:
-        self.replace(ORDER, text, stamp)
-
     # Steps of a worker
 
     def make_pod(self, worker: str) -> None:
@@ -437,10 +435,6 @@ class Project:
         return self.files.move(
             self.given_job(source, old), self.given_job(target, attempt.name),
         )
-
-    def last_write(self, name: str) -> float:
-        """Return the last write to a waiting job, in the server's seconds."""
-        return self.files.status(self.waiting_job(name)).st_mtime
 
     def waiting_job(self, name: str) -> str:
         return self.path("jobqueue", name)

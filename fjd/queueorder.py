@@ -5,13 +5,11 @@ jobs come after them, in natural order.  It is harmless if the file is missing,
 stale or malformed.
 """
 import os
-import subprocess
 import time
 from typing import Any, Dict, List, Tuple
 
-from fjd.errors import FjdError
 from fjd.names import Attempt, queue_order, Stamps
-from fjd.project import Project
+from fjd.project import ORDER, Project
 
 OFTEN = 1.0  # seconds between two looks at the file
 
@@ -36,7 +34,7 @@ class QueueOrder:
         if now >= self.next_look:
             self.next_look = now + OFTEN
             try:
-                self.text = self.project.first_in_queue()
+                self.text = self.project.whole(ORDER)
             except OSError:
                 pass  # The order stays if the file cannot be read.
         if self.text == before:
@@ -56,28 +54,3 @@ def lines(text: bytes) -> List[str]:
     """Return each line once, without empty ones."""
     found = dict.fromkeys(os.fsdecode(text).split("\n"))
     return [line for line in found if line]
-
-
-def reorder(
-    project: Project, command: str, stamp: str,
-) -> Tuple[List[str], int]:
-    """Let a shell command sort the waiting jobs.
-
-    Return those that now go first, and the number of unknown names that the
-    command printed.
-    """
-    order = QueueOrder(project)
-    order.look()
-    names = sorted(project.waiting(), key=order.key)
-    jobs = dict.fromkeys(Attempt.parse(name).job for name in names)
-    text = "".join(f"{job}\n" for job in jobs if "\n" not in job)
-    sorter = subprocess.run(
-        ["/bin/sh", "-c", command], input=os.fsencode(text),
-        stdout=subprocess.PIPE)
-    printed = lines(sorter.stdout)
-    if sorter.returncode:
-        raise FjdError(f"the command has failed (status {sorter.returncode}):"
-                       " the order stays as it was")
-    first = [job for job in printed if job in jobs]
-    project.put_first("".join(f"{job}\n" for job in first), stamp)
-    return first, len(printed) - len(first)

@@ -9,7 +9,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from fjd.command import patiently
-from fjd.find import count, GIVEN_OUT
+from fjd.census import count, GIVEN_OUT
 from fjd.handover import leave_memory, Memory, recall, resume, Tally
 from fjd.members import BEAT, is_late, STANDBY, Watch
 from fjd.names import (
@@ -315,7 +315,8 @@ class Dispatcher:
         if not self.stamps.made(attempt):
             return False
         try:
-            written = self.project.last_write(name)
+            path = self.project.waiting_job(name)
+            written = self.project.files.status(path).st_mtime
         except OSError:
             return False  # The worker will report the error.
         member = self.succession.id

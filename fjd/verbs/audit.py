@@ -13,14 +13,14 @@ from collections import defaultdict
 from typing import Any, Dict, Iterator, List, Set, Tuple
 
 from fjd import home, output
-from fjd.find import files_in, Found, STATES
+from fjd.census import files_in, Found
 from fjd.ledger import (
     CLEANED, GIVEN_BACK, LOST, read_entries, RETRIED, SUPERSEDED,
 )
 from fjd.members import Here, MISSED, myself, seems_dead
 from fjd.names import Attempt, printable
 from fjd.options import PROJECT
-from fjd.project import ENDED, Project
+from fjd.project import ENDED, Project, STATES
 from fjd.verbs.overview import COUNTS
 
 EXCUSES = (LOST, RETRIED, GIVEN_BACK, CLEANED)

@@ -14,7 +14,7 @@ from typing import Any, Callable, Deque, Dict, List, Set
 from fjd.account import Asked
 from fjd.command import beside, cpus
 from fjd.errors import Busy, Hopeless, SOME_FAILED
-from fjd.find import left
+from fjd.census import left
 from fjd.hosts.session import PROCESS
 from fjd.joblist import Listed, not_done
 from fjd.members import HIRING

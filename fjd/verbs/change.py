@@ -11,12 +11,13 @@ from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
 from fjd import home, output
 from fjd.errors import BadUsage, SOME_FAILED
-from fjd.find import everything, find_all, Found, unknown
+from fjd.census import everything, Found
 from fjd.ledger import CLEANED, DONE, Entry, FAILED, Ledger, RETRIED
 from fjd.members import BEAT, Identity, myself
 from fjd.names import Attempt, new_id, new_token, printable, Stamps
 from fjd.options import flag, Option, option
 from fjd.project import Project
+from fjd.verbs.find import find_all, unknown, where
 
 TURNS = 3  # how often to look for what has gone on meanwhile
 # Where a job has to lie, where it goes, and what the ledger says of it.
@@ -134,7 +135,7 @@ def change(options: Any, past: str, word: str) -> int:
 def status_of(verb: str, left: Jobs) -> int:
     """Report the jobs that did not change; return the exit status."""
     for name, found in left.items():
-        why = f"{printable(name)}: {found[-1].told}" if found \
+        why = f"{printable(name)}: {where(found[-1])}" if found \
             else unknown(name)
         output.complain(f"{verb} {why}")
     if not all(left.values()):

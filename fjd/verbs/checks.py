@@ -3,6 +3,7 @@
 A check is a generator of findings; an error that it meets is one as well.
 """
 import os
+import stat
 import sys
 import tempfile
 import time
@@ -14,7 +15,7 @@ from fjd.hosts import latency
 from fjd.hosts.conf import LOCALHOST
 from fjd.hosts.session import PROCESS, Sessions, SOCKETS
 from fjd.names import printable
-from fjd.ownership import shared_by_groups
+from fjd.ownership import is_sticky, refusal, shown, Survey
 from fjd.project import Project
 
 OK, WARN, FAIL = "ok", "warn", "FAIL"
@@ -82,6 +83,18 @@ def look_at_project(project: Project, caller: str) -> Findings:
         text = f"no file went there and back in {latency.PATIENCE:.0f} s"
         raise FjdError(text, CACHES)
     yield judged(seconds <= LATE, text, CACHES)
+
+
+def shared_by_groups(place: str) -> List[FjdError]:
+    """Return a warning for each part of the path that a group may replace."""
+    survey = Survey(lambda text: None)
+    survey.reach(place)
+    return [
+        refusal(path, status, "its group may replace what is in it",
+                f"chmod g-w {shown(path)}")
+        for path, status in survey.above.items()
+        if status.st_mode & stat.S_IWGRP and not is_sticky(status)
+    ]
 
 
 def look_at_room(root: str) -> Findings:

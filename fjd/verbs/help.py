@@ -12,8 +12,9 @@ from typing import Any, Dict
 import fjd
 from fjd import output
 from fjd.errors import BadUsage
-from fjd.options import nearest, option, verb_parser
+from fjd.options import nearest, option
 from fjd.verbs import table
+from fjd.verbs.choice import verb_parser
 
 PAGES = os.path.join(os.path.dirname(os.path.abspath(fjd.__file__)), "pages")
 ENDING = ".rst"

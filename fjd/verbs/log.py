@@ -14,9 +14,10 @@ from typing import Any, Callable, DefaultDict
 
 from fjd import home, output
 from fjd.errors import SOME_FAILED
-from fjd.find import find, Found, RUNNING, unknown
+from fjd.census import Found
 from fjd.options import flag, JOB, PROJECT
-from fjd.project import ENDED, Project
+from fjd.project import ENDED, Project, RUNNING
+from fjd.verbs.find import find, unknown
 
 POLL = 0.25      # seconds
 BLOCK = 1 << 20  # bytes

@@ -8,15 +8,17 @@ Examples:
     fjd reorder --by 'sort -r'
     fjd reorder --reset
 """
+import os
+import subprocess
 import time
-from typing import Any
+from typing import Any, List, Tuple
 
 from fjd import home, output
-from fjd.errors import BadUsage
-from fjd.names import new_token, Stamps
+from fjd.errors import BadUsage, FjdError
+from fjd.names import Attempt, new_token, Stamps
 from fjd.options import flag, option, PROJECT
-from fjd.project import ORDER
-from fjd.queueorder import reorder
+from fjd.project import ORDER, Project
+from fjd.queueorder import lines, QueueOrder
 
 OPTIONS = (
     PROJECT,
@@ -37,3 +39,29 @@ def act(options: Any) -> None:
     output.show(f"First: {output.told(first)}")
     if others:
         output.show(f"Ignored: {others} other lines")
+
+
+def reorder(
+    project: Project, command: str, stamp: str,
+) -> Tuple[List[str], int]:
+    """Let a shell command sort the waiting jobs.
+
+    Return those that now go first, and the number of unknown names that the
+    command printed.
+    """
+    order = QueueOrder(project)
+    order.look()
+    names = sorted(project.waiting(), key=order.key)
+    jobs = dict.fromkeys(Attempt.parse(name).job for name in names)
+    text = "".join(f"{job}\n" for job in jobs if "\n" not in job)
+    sorter = subprocess.run(
+        ["/bin/sh", "-c", command], input=os.fsencode(text),
+        stdout=subprocess.PIPE)
+    printed = lines(sorter.stdout)
+    if sorter.returncode:
+        raise FjdError(f"the command has failed (status {sorter.returncode}):"
+                       " the order stays as it was")
+    first = [job for job in printed if job in jobs]
+    text = "".join(f"{job}\n" for job in first)
+    project.replace(ORDER, text, stamp)
+    return first, len(printed) - len(first)

@@ -15,7 +15,7 @@ import re
 from typing import Iterable, List, NamedTuple, Set, Tuple
 
 from fjd import files
-from fjd.find import everything
+from fjd.census import everything
 from fjd.joblist import hashed, Listed, mark_of
 from fjd.ledger import escape
 from fjd.names import natural

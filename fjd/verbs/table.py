@@ -10,7 +10,8 @@ import sys
 from typing import Any, List
 
 from fjd import options
-from fjd.options import Parser, PROJECT, Verb
+from fjd.options import Parser, PROJECT
+from fjd.verbs.choice import add_verbs, Verb
 
 GROUPS = {
     "run": {
@@ -53,7 +54,7 @@ def load(name: str) -> Verb:
 
 def new_parser() -> Parser:
     parser = options.new_parser(ABOUT, PROJECT)
-    options.add_verbs(parser, "VERB", GROUPS, load, NAMES, closing)
+    add_verbs(parser, "VERB", GROUPS, load, NAMES, closing)
     return parser
 
 

@@ -10,12 +10,13 @@ import signal
 from typing import Any, Iterator, List
 
 from fjd import home, output
-from fjd.find import find, Found, RUNNING, unknown
+from fjd.census import Found
 from fjd.ledger import Entry, escape, read_entries, RETRIED
 from fjd.members import Here, myself
 from fjd.names import Attempt, CONTROL, printable, Running
 from fjd.options import JOB, PROJECT
-from fjd.project import ENDED, Project
+from fjd.project import ENDED, Project, RUNNING
+from fjd.verbs.find import find, unknown, where
 from fjd.verbs.overview import Look, moment, since, span
 
 LAST_LINES = 10
@@ -62,7 +63,7 @@ def history(project: Project, job: str) -> List[Entry]:
 def whereabouts(project: Project, here: Here, found: Found) -> Iterator[str]:
     """Where a job file is, and what it waits for."""
     attempt = found.attempt
-    line = found.told + f" [{printable(attempt.name)}]" * bool(attempt.stamp)
+    line = where(found) + f" [{printable(attempt.name)}]" * bool(attempt.stamp)
     if found.place not in ENDED:
         look = Look(project, here)
         if found.place == RUNNING:

@@ -14,6 +14,7 @@ from stage import OFTEN
 
 from fjd.joblist import listed
 from fjd.names import Announcement, Attempt, Running, new_id
+from fjd.project import ORDER
 from fjd.reclaim import new_reclaimer
 
 HOLD = "while test -e hold; do sleep 0.02; done"
@@ -458,7 +459,7 @@ def reorders(stage):
 
 def goes_back_to_the_natural_order(stage):
     stage.put("job1")
-    stage.project.put_first("job1\n", stage.stamps.new())
+    stage.project.replace(ORDER, "job1\n", stage.stamps.new())
     stage.test("fjd", "reorder", "--reset")
     stage.wait_for_end()
 

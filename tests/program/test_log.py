@@ -7,7 +7,7 @@ import pytest
 from helpers import command, finish, fjd, LONG, ok, start
 
 from fjd.errors import FjdError
-from fjd.find import find
+from fjd.verbs.find import find
 from fjd.ledger import Entry, FAILED, Ledger, RETRIED
 from fjd.members import enrol, myself
 from fjd.names import Attempt, Running

@@ -10,7 +10,7 @@ from helpers import (
 )
 from test_roles import work
 
-from fjd.find import find
+from fjd.verbs.find import find
 from fjd.ledger import DONE, FAILED, RETRIED
 from fjd.members import BEAT, enrol, myself
 from fjd.names import Attempt, Stamps, new_token

@@ -1,9 +1,8 @@
 """Parsers: what is near a mistyped word, and verbs in a script."""
 import pytest
 
-from fjd.options import (
-    add_verbs, dedented, flag, nearest, new_parser, Verbs,
-)
+from fjd.options import flag, nearest, new_parser
+from fjd.verbs.choice import add_verbs, dedented, Verbs
 
 VERBS = Verbs()
 

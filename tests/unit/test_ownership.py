@@ -10,6 +10,7 @@ from fjd import ownership
 from fjd.errors import NotYours
 from fjd.ownership import Survey
 from fjd.project import DIRECTORIES
+from fjd.verbs import checks
 
 root = pytest.mark.needs("root")
 
@@ -172,11 +173,11 @@ def test_directory_above_that_others_may_write_to_is_refused(place):
 def test_directory_above_that_a_group_may_write_to_is_only_told(place):
     place.parent.chmod(0o775)
     assert claim(place) == []
-    warning, = ownership.shared_by_groups(str(place))
+    warning, = checks.shared_by_groups(str(place))
     assert str(warning).startswith(f"{place.parent}: its group may replace")
     assert warning.hint == f"try: chmod g-w {place.parent}"
     place.parent.chmod(0o1775)
-    assert ownership.shared_by_groups(str(place)) == []
+    assert checks.shared_by_groups(str(place)) == []
 
 
 @root

@@ -7,8 +7,10 @@ import pytest
 from helpers import Clock, fjd, ok
 
 from fjd.names import Attempt, given_order, Stamps, new_token
-from fjd.queueorder import OFTEN, reorder
+from fjd.project import ORDER
+from fjd.queueorder import OFTEN
 from fjd.roles.dispatcher import Queue
+from fjd.verbs.reorder import reorder
 
 STAMPS = Stamps(new_token(1.0))
 
@@ -45,7 +47,7 @@ def test_what_is_named_goes_first_and_the_rest_as_before(
     first, others = reorder(
         project, "sort -r | grep -v job2; echo nosuch; echo", STAMPS.new())
     assert (first, others) == (["job3", "job10", "job1", "again"], 1)
-    assert project.first_in_queue() == b"job3\njob10\njob1\nagain\n"
+    assert project.whole(ORDER) == b"job3\njob10\njob1\nagain\n"
     clock.now += OFTEN
     assert order(queue) == ["job3", "job10", "job1", "again", "job2"]
 
@@ -53,10 +55,10 @@ def test_what_is_named_goes_first_and_the_rest_as_before(
 def test_a_dispatcher_sees_it_between_two_listings(project, queue, clock):
     order(queue)
     for names in ("job3\n", "job10\n", ""):
-        project.put_first(names, STAMPS.new())
+        project.replace(ORDER, names, STAMPS.new())
         clock.now += 2.0
         assert order(queue)[0] == (names.strip() or "job1")
-    project.put_first("job2\n", STAMPS.new())
+    project.replace(ORDER, "job2\n", STAMPS.new())
     clock.now += 2.0
     order(queue)
     assert ok("fjd", "reorder", "--reset") == []
@@ -82,12 +84,12 @@ def test_namesakes_are_one_name(project, put):
 
 
 def test_a_command_that_fails_changes_nothing(project, queue):
-    project.put_first("job3\n", STAMPS.new())
+    project.replace(ORDER, "job3\n", STAMPS.new())
     result = fjd("fjd", "reorder", "--by", "sort -r; exit 4")
     assert (result.returncode, result.stdout, result.stderr) == (
         1, "", "fjd: error: the command has failed (status 4): the order stays"
         " as it was\n")
-    assert project.first_in_queue() == b"job3\n"
+    assert project.whole(ORDER) == b"job3\n"
 
 
 def test_other_lines_are_counted(project, queue):
@@ -114,7 +116,7 @@ def test_what_cannot_be_read_is_no_harm(project, queue, clock, monkeypatch):
     def broken(*arguments):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(project, "first_in_queue", broken)
+    monkeypatch.setattr(project, "whole", broken)
     clock.now += 2.0
     assert order(queue) == NATURAL
     monkeypatch.undo()
@@ -126,7 +128,7 @@ def test_what_cannot_be_read_is_no_harm(project, queue, clock, monkeypatch):
 def test_who_is_missed_is_not_asked_for(project, monkeypatch):
     """NFS: it would stay missing for half a minute."""
     monkeypatch.setattr("fjd.files.read", None)
-    assert project.first_in_queue() == b""
+    assert project.whole(ORDER) == b""
 
 
 def test_a_worker_begins_what_it_is_given_in_that_order():
@@ -139,7 +141,7 @@ def test_a_worker_begins_what_it_is_given_in_that_order():
 @pytest.mark.slow
 def test_a_million_names_are_put_in_order_in_seconds(project):
     names = [f"job{number}" for number in range(1000000)]
-    project.put_first("\n".join(reversed(names)), STAMPS.new())
+    project.replace(ORDER, "\n".join(reversed(names)), STAMPS.new())
     queue = Queue(project, Stamps("x"), time)
     project.waiting = lambda place="": names
     begun = time.monotonic()

@@ -1,4 +1,4 @@
-"""--version of a checkout says which commit it is at, without running git."""
+"""--version of a checkout says which commit it is at."""
 import os
 import subprocess
 
@@ -67,16 +67,30 @@ def test_worktree_has_a_commit_of_its_own(clone, tmp_path, is_packed):
     assert commit_of(str(tree)) == head(tree) != head(clone)
 
 
-@pytest.mark.parametrize("name, text", [
-    ("HEAD", ""),
-    ("HEAD", "ref: refs/heads/.invalid\n"),
-    ("HEAD", "not a commit\n"),
-    ("commondir", "nowhere\n"),
+@pytest.mark.parametrize("text", [
+    "", "ref: refs/heads/.invalid\n", "not a commit\n",
 ])
-def test_unknown_repository_is_no_error(clone, name, text):
-    commit = head(clone) if name == "commondir" else ""
-    (clone / ".git" / name).write_text(text)
-    assert commit_of(str(clone)) == commit
+def test_unknown_repository_is_no_error(clone, text):
+    (clone / ".git" / "HEAD").write_text(text)
+    assert commit_of(str(clone)) == ""
+
+
+def test_another_repository_in_the_environment_is_ignored(
+    clone, tmp_path, monkeypatch,
+):
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
+    assert version(str(clone)) != __version__
+
+
+def test_checkout_of_something_else_above_it_is_ignored(clone):
+    place = clone / "fjd"
+    place.mkdir()
+    assert version(str(place)) == __version__
+
+
+def test_without_the_program_git_there_is_only_the_number(clone, monkeypatch):
+    monkeypatch.setenv("PATH", str(clone))
+    assert version(str(clone)) == __version__
 
 
 def test_git_file_that_leads_nowhere_is_no_error(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from helpers import Clock, jobs_in, ledger, log_of, repeat, wait_until
 
 from fjd.command import patiently
-from fjd.find import left
+from fjd.census import left
 from fjd.members import (
     BEAT, MISSED, STANDBY, enrol, myself, start_time, stat_of,
 )
@@ -19,6 +19,7 @@ from fjd.names import (
     Announcement, Attempt, Order, Running, Stamps, given_order, new_token,
 )
 from fjd.process import Processes
+from fjd.project import ORDER
 from fjd.reclaim import Reclaimer
 from fjd.roles.active import Succession
 from fjd.roles.dispatcher import Dispatcher
@@ -185,7 +186,7 @@ def test_worker_begins_in_the_order_in_which_it_was_given_jobs(
 ):
     for number in range(12):
         put(f"job{number}", TRUE)
-    project.put_first("job7\njob11\njob3\n", "x")
+    project.replace(ORDER, "job7\njob11\njob3\n", "x")
     worker, dispatcher = new_worker(), new_dispatcher()
     dispatcher.queue.look()
     dispatcher.fill(worker.id, 12)
