@@ -11,6 +11,7 @@ import sys
 import time
 from typing import Any, Callable, List
 
+from fjd.command import beside
 from fjd.errors import NotHired
 
 PAUSE = 5.0  # seconds between two starts
@@ -19,9 +20,9 @@ PAUSE = 5.0  # seconds between two starts
 class Hiring:
     """The recruiter of one dispatcher.
 
-    words() returns the script and its arguments.  is_awaited: start() waits
-    for it.  is_apart: it runs in its own session, out of reach of Ctrl-C, and
-    without stdin.  is_quiet: its stdout is dropped.
+    words() returns its arguments.  is_awaited: start() waits for it.
+    is_apart: it runs in its own session, out of reach of Ctrl-C, and without
+    stdin.  is_quiet: its stdout is dropped.
     """
 
     def __init__(
@@ -57,8 +58,8 @@ class Hiring:
     def start(self, given_out: int) -> None:
         self.next = time.monotonic() + PAUSE
         self.before = given_out
-        self.process = subprocess.Popen(
-            [sys.executable, *self.words()], **self.how)
+        argv = [sys.executable, beside("fjd-recruiter"), *self.words()]
+        self.process = subprocess.Popen(argv, **self.how)
         if self.is_awaited:
             self.wait()
 

@@ -12,7 +12,7 @@ from math import inf
 from typing import Any, Callable, Deque, Dict, List, Set
 
 from fjd.account import Asked
-from fjd.command import beside, cpus
+from fjd.command import cpus
 from fjd.errors import Busy, Hopeless, SOME_FAILED
 from fjd.census import left
 from fjd.hosts.session import PROCESS
@@ -142,7 +142,7 @@ class Batch:
         session = options.session or PROCESS
         if not (number or options.is_local) and self.has_hosts():
             words, session = [], options.session
-        return [beside("fjd-recruiter"), "--project", self.project.name,
+        return ["--project", self.project.name,
                 *(["--session", session] if session else []), "hire", *words]
 
     def has_hosts(self) -> bool:

@@ -109,3 +109,9 @@ def test_no_module_is_too_long_to_be_read_at_once(directory, most):
 def test_the_command_fjd_only_finds_the_verb():
     with open(os.path.join(ROOT, "bin", "fjd")) as script:
         assert script.read().count("\n") <= 40
+
+
+@pytest.mark.parametrize("role", ["worker", "dispatcher"])
+def test_the_script_of_a_role_is_a_short_story(role):
+    with open(os.path.join(ROOT, "bin", f"fjd-{role}")) as script:
+        assert script.read().count("\n") <= 100

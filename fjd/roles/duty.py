@@ -1,0 +1,79 @@
+"""What a dispatcher does from its start to its last words."""
+from typing import Any, Optional
+
+from fjd import census
+from fjd.errors import Busy, NotHired, SOME_FAILED
+from fjd.members import STANDBY
+from fjd.output import is_agreed, teller
+from fjd.roles.dispatcher import Dispatcher
+from fjd.summary import told_held
+
+
+def is_wanted(dispatcher: Dispatcher, options: Any) -> bool:
+    """Return whether there is something to do beside another dispatcher."""
+    rival = dispatcher.succession.rival()
+    if rival and options.standby:
+        dispatcher.say(f"Standing by: dispatcher {rival} is active.")
+    elif rival and not (options.quiet or options.once):
+        raise Busy(
+            f'dispatcher {rival} is active in project "{options.project}"',
+            "try: --standby, to take over when it has ended",
+        )
+    return options.standby or not rival
+
+
+def serve(dispatcher: Dispatcher, options: Any) -> int:
+    """Give out jobs, and report how they ended; return the exit status."""
+    has_hired = dispatcher.memory.has_hired
+    say = teller("fjd-dispatcher")
+    try:
+        left = give_out(dispatcher, options, has_hired)
+    except (KeyboardInterrupt, NotHired):
+        left = census.left(dispatcher.project)
+        dispatcher.close(say, options.quiet, options.hire, left)
+        raise
+    dispatcher.close(say, options.quiet, options.once and has_hired, left)
+    for line in [] if options.quiet else told_held(dispatcher.project):
+        say(line)
+    if left:
+        say(f"{left} job(s) are left in {dispatcher.project.root}: start me"
+            " again.")
+    return 0 if dispatcher.outcome.is_well else SOME_FAILED
+
+
+def give_out(
+    dispatcher: Dispatcher, options: Any, has_hired: bool,
+) -> Optional[int]:
+    """Give out jobs, to the last or in one pass; return how many are left,
+    None after a pass.
+    """
+    if options.once:
+        dispatcher.make_one_pass()
+        return None
+    may_leave = options.hire and not (options.keep_running or has_hired)
+    if may_leave and dispatcher.is_all_quiet():
+        return 0
+    try:
+        dispatcher.run_to_the_last() if options.hire else dispatcher.run()
+    except KeyboardInterrupt:
+        stop(dispatcher)
+        raise
+    here = dispatcher.reclaimer.here.host
+    for line in dispatcher.dismissal.summary(here):
+        teller("fjd-recruiter", options.quiet)(line)
+    return census.left(dispatcher.project)
+
+
+def stop(dispatcher: Dispatcher) -> None:
+    """Ask a person what becomes of the workers, after Ctrl-C."""
+    dispatcher.progress.end()
+    if dispatcher.succession.role == STANDBY:
+        return
+    if is_agreed("Fire the workers, too, and give back their jobs?"):
+        dispatcher.fire()
+        dispatcher.run()
+        fired = len(dispatcher.dismissal.told)
+        dispatcher.say(f"Stopped, and fired {fired} workers.")
+    else:
+        dispatcher.say("Stopped. Workers go on with the jobs they have;"
+                       " fjd-recruiter fire ends them.")
