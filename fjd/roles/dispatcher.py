@@ -30,7 +30,9 @@ INTERVAL = 0.25     # seconds; a job waits for this and a worker's second
 PASS = 240          # handfuls (of 0.25 s) that last until the next pass
 SWEEP = 1.0         # seconds between two looks for dead workers
 SOON = 1.0          # seconds until the first count of jobs
-FOUND = 1.0         # least seconds between two "Found" lines
+# Least seconds between two "Found" lines, at first and after the first minute:
+FOUND, FOUND_LATER = 1.0, 10.0
+FIRST_MINUTE = 60.0
 
 
 class Dispatcher:
@@ -75,7 +77,8 @@ class Dispatcher:
         self.given_out = 0
         self.found = (0, 0)
         self.next_found = self.next_beat = self.next_sweep = 0.0
-        self.next_count = clock.monotonic() + SOON
+        self.begun = clock.monotonic()
+        self.next_count = self.begun + SOON
 
     # The main loop
 
@@ -385,7 +388,9 @@ class Dispatcher:
         found = (len(self.queue.names), workers)
         now = self.clock.monotonic()
         if workers and found != self.found and now >= self.next_found:
-            self.found, self.next_found = found, now + FOUND
+            is_first = now < self.begun + FIRST_MINUTE
+            self.next_found = now + (FOUND if is_first else FOUND_LATER)
+            self.found = found
             self.say(f"Found {found[0]} job(s) and {found[1]} worker(s)...")
 
     def tell_failed(self) -> None:

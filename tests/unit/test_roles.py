@@ -273,6 +273,23 @@ def test_found_is_said_when_numbers_change_at_most_once_a_second(
     assert said[1:] == ["Found 1 job(s) and 1 worker(s)..."]
 
 
+@pytest.mark.parametrize("age, seconds", [(30, 1), (59, 1), (61, 10)])
+def test_found_is_said_less_often_after_the_first_minute(
+    new_dispatcher, clock, said, age, seconds,
+):
+    dispatcher = new_dispatcher()
+    clock.now += age
+    queue = dispatcher.queue
+    for number, later in ((1, 0), (2, 0.75), (3, 0.5)):
+        clock.now += later * seconds
+        queue.names = ["job"] * number
+        dispatcher.tell_found(4)
+    assert said == [
+        "Found 1 job(s) and 4 worker(s)...",
+        "Found 3 job(s) and 4 worker(s)...",
+    ]
+
+
 def test_long_queue_is_not_listed_for_every_pass(project, put, clock):
     from fjd.roles.dispatcher import Queue
     put("job1", TRUE)
