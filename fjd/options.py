@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 from fjd.home import default_project
 from fjd.members import BEAT
 
+NEAR = 0.7  # least likeness of a suggested word, as difflib counts it
 MOST_LOSSES = 3  # workers that may die while they run one job
 PLACE = "Jobs are files in ~/.fjd/P/jobqueue ($FJD_DIR names another place" \
     " than ~/.fjd)."
@@ -21,7 +22,7 @@ Option = Tuple[Tuple[str, ...], Dict[str, Any]]
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return " (did you mean ...?)" if something known is near, else ""."""
     from difflib import get_close_matches  # Late: only mistakes need it.
-    found = get_close_matches(word.partition("=")[0], list(known), 1)
+    found = get_close_matches(word.partition("=")[0], list(known), 1, NEAR)
     return f" (did you mean {found[0]}?)" if found else ""
 
 
@@ -50,6 +51,15 @@ class Parser(argparse.ArgumentParser):
         text, first = " ".join(words), words[0]
         near = nearest(first, known) if first.startswith("-") else ""
         self.error(f"unrecognized arguments: {text}{near}")
+
+    def _get_option_tuples(self, option_string: str) -> Any:
+        """Complete no abbreviated option.
+
+        PY36: allow_abbrev=False also refuses -j4, up to 3.7 (bpo-26967).
+        """
+        if option_string.startswith("--"):
+            return []
+        return super()._get_option_tuples(option_string)  # type: ignore
 
     def format_help(self) -> str:
         return super().format_help() + self.listing()
@@ -128,8 +138,7 @@ def interval(default: float) -> Option:
 
 
 def new_parser(description: str, *options: Option) -> Parser:
-    parser = Parser(
-        description=description, allow_abbrev=False, epilog=PLACE)
+    parser = Parser(description=description, epilog=PLACE)
     parser.add_argument(
         "--version", action=ShowVersion, nargs=0, default=argparse.SUPPRESS,
         help="show program's version number and exit")

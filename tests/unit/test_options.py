@@ -1,7 +1,7 @@
 """Parsers: what is near a mistyped word, and verbs in a script."""
 import pytest
 
-from fjd.options import flag, nearest, new_parser
+from fjd.options import flag, nearest, new_parser, option
 from fjd.verbs.choice import add_verbs, dedented, Verbs
 
 VERBS = Verbs()
@@ -27,6 +27,7 @@ def parser():
 @pytest.mark.parametrize("word, said", [
     ("stauts", " (did you mean status?)"), ("putt", " (did you mean put?)"),
     ("nosuch", ""), ("", ""), ("put=7", " (did you mean put?)"),
+    ("stop", ""), ("statistics", ""),
 ])
 def test_what_is_near(word, said):
     assert nearest(word, ["status", "put"]) == said
@@ -67,3 +68,24 @@ def test_help_lists_verbs_with_the_first_line_of_their_text(parser):
 ])
 def test_docstrings_lose_their_indentation(text, clean):
     assert dedented(text) == clean
+
+
+@pytest.mark.parametrize("words, is_known", [
+    (["go", "--slowly"], True), (["go", "--slow"], False),
+    (["--loudly", "go"], True), (["--loud", "go"], False),
+    (["go", "-kn4"], True), (["go", "-n4", "-k"], True),
+])
+def test_options_may_not_be_abbreviated_but_joined(capsys, words, is_known):
+    verbs = Verbs()
+    verbs.add("go", flag("--slowly"), flag("-k"), option("-n"))(go)
+    parser = new_parser("What it is.", flag("--loudly"))
+    add_verbs(parser, "go", verbs.summaries(), verbs.__getitem__, verbs)
+    parser.set_defaults(project=None)
+    try:
+        options = parser.parse_args(words)
+    except SystemExit as ending:
+        assert not is_known and ending.code == 2
+        assert "unrecognized arguments: --" in capsys.readouterr().err
+    else:
+        assert is_known and options.verb == "go"
+        assert "-k" not in "".join(words) or options.n == "4"
