@@ -17,7 +17,7 @@ from fjd.errors import SOME_FAILED
 from fjd.census import Found
 from fjd.options import flag, JOB, PROJECT
 from fjd.project import ENDED, Project, RUNNING
-from fjd.verbs.find import find, unknown
+from fjd.verbs.find import find, unknown, where
 
 POLL = 0.25      # seconds
 BLOCK = 1 << 20  # bytes
@@ -93,7 +93,7 @@ def show_log(
                 raise unknown(wanted)
             return found[-1].place if found else ""
         if found[-1].place != RUNNING:
-            say(f"{found[-1].told}.")
+            say(f"{where(found[-1])}.")
         is_known = True
         tail.watch(found[-1], is_once)
         if is_once:

@@ -11,7 +11,8 @@ from typing import Any, List
 
 from fjd import options
 from fjd.options import Parser, PROJECT
-from fjd.verbs.choice import add_verbs, Verb
+from fjd.verbs import choice
+from fjd.verbs.choice import Verb
 
 GROUPS = {
     "run": {
@@ -54,7 +55,7 @@ def load(name: str) -> Verb:
 
 def new_parser() -> Parser:
     parser = options.new_parser(ABOUT, PROJECT)
-    add_verbs(parser, "VERB", GROUPS, load, NAMES, closing)
+    choice.add_verbs(parser, "VERB", GROUPS, load, NAMES, closing)
     return parser
 
 
