@@ -9,7 +9,7 @@ import errno
 import os
 from typing import Callable
 
-from fjd import files
+from fjd import files, process
 from fjd.errors import BadUsage, FjdError, NotYours
 from fjd.files import HINTS
 from fjd.names import is_project, LONGEST_JOB_NAME, printable
@@ -100,14 +100,10 @@ def see_witness(name: str, witness: str) -> None:
 
 def current_directory() -> str:
     """As the shell calls it: by the links that led there."""
-    try:
-        here = os.getcwd()
-    except FileNotFoundError:
+    place = process.current_directory(os.environ)
+    if not place:
         raise BadUsage("the current directory does not exist any more")
-    place = os.environ.get("PWD", "")
-    if os.path.isabs(place) and os.path.isdir(place):
-        return place if os.path.samefile(place, here) else here
-    return here
+    return place
 
 
 def check_directory(place: str) -> None:

@@ -9,6 +9,7 @@ import errno
 import os
 import signal
 import subprocess
+import sys
 import time
 from typing import (
     Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set,
@@ -29,6 +30,7 @@ THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
     "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )
+CPUS_GIVEN = "SLURM_CPUS_PER_TASK"  # sbatch(1)
 MOST_OPEN = 1024  # descriptors, where they cannot be listed
 # Indices of fields of /proc/PID/stat (proc(5)), from the state on:
 SESSION_FIELD, BLOCKED, CAUGHT = 3, 29, 31
@@ -57,13 +59,46 @@ def without_job(environ: Mapping[str, str]) -> Dict[str, str]:
 
 
 def environment(
-    environ: Dict[str, str], home: str, project: str, worker: str,
+    environ: Mapping[str, str], home: str, project: str, worker: str,
 ) -> Dict[str, str]:
-    """Return the environment common to all jobs of a worker."""
+    """Return the environment common to all jobs of a worker, from its own."""
     return {
-        **dict.fromkeys(THREADS, "1"), **environ, "FJD_DIR": home,
-        "FJD_PROJECT": project, "FJD_WORKER": worker,
+        **dict.fromkeys(THREADS, cpus_of(environ)), **without_job(environ),
+        "FJD_DIR": home, "FJD_PROJECT": project, "FJD_WORKER": worker,
+        "PWD": current_directory(environ),
     }
+
+
+def cpus_of(environ: Mapping[str, str]) -> str:
+    """Return how many CPUs a batch system gave to this worker, else 1.
+
+    Workers that were hired in an allocation share its CPUs.
+    """
+    given = "1" if SESSION in environ else environ.get(CPUS_GIVEN, "1")
+    return given if given.isdecimal() else "1"
+
+
+def current_directory(environ: Mapping[str, str]) -> str:
+    """Return the current directory as the shell calls it: by the links that
+    led there; "" if it does not exist any more.
+    """
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        return ""
+    place = environ.get("PWD", "")
+    if os.path.isabs(place) and os.path.isdir(place):
+        return place if os.path.samefile(place, here) else here
+    return here
+
+
+def directory_of(job: Job, here: str) -> str:
+    """Return the directory that a job runs in, as PWD (POSIX.1-2017, cd):
+    absolute, without . and ..; here: that of the worker.
+    """
+    place = os.path.join(here, job.directory) if job.directory else here
+    has_dots = {os.curdir, os.pardir}.intersection(place.split(os.sep))
+    return os.path.realpath(place) if has_dots else place
 
 
 class Processes:
@@ -87,6 +122,16 @@ class Processes:
         self.keeper = ThreadPoolExecutor(1)
         self.keeper.submit(os.getpid).result()  # This creates the thread.
         os.nice(max(0, NICENESS - os.nice(0)))
+
+    def start_anew(self) -> None:
+        """Replace this process by a new one of the same program.
+
+        This is done by the thread that has the original niceness.
+        """
+        # It may be on its way, and would kill the new process.
+        signal.signal(signal.SIGIO, signal.SIG_IGN)
+        argv = [sys.executable] + sys.argv
+        self.keeper.submit(os.execv, sys.executable, argv).result()
 
     def start(self, job: Job, environ: Dict[str, str], log: int) -> None:
         """Start a job; OSError if execve(2) fails."""

@@ -19,15 +19,16 @@ class Task:
     """The running job.
 
     ending is set when its process has ended, entry when that counts.  start
-    and end are by the host's clock; begun, limit and certain (the time from
-    which the ending counts) by its monotonic clock.
+    is by the host's clock; begun, ended, limit and certain (the time from
+    which the ending counts) are by its monotonic clock, as the other may be
+    set meanwhile.
     """
 
     def __init__(self, run: Running, start: float) -> None:
         self.run = run
         self.attempt = Attempt.parse(run.attempt)
         self.start = start
-        self.end = self.begun = self.certain = 0.0
+        self.begun = self.ended = self.certain = 0.0
         self.job = Job([], "")
         self.limit = inf
         self.ending: Optional[Ending] = None
@@ -41,11 +42,15 @@ class Task:
         return RETRIED if is_left else FAILED
 
     def record(self, event: str, now: float, **more: Any) -> Entry:
-        """Return the ledger entry of an event now."""
+        """Return the ledger entry of an event; now: by the monotonic clock.
+
+        The end of the job is its start and the seconds that it took.
+        """
+        took = (self.ended or now) - self.begun if self.begun else 0.0
         return Entry(
             event, self.attempt.job, self.run.attempt,
             host_of(self.run.worker), self.run.worker, self.start,
-            self.end or now, command=self.job.command, **more,
+            self.start + took, command=self.job.command, **more,
         )
 
 

@@ -16,7 +16,7 @@ from fjd.joblog import JobLog
 from fjd.ledger import DONE, Entry, GIVEN_BACK, Ledger, RETRIED, SUPERSEDED
 from fjd.members import BEAT
 from fjd.names import Attempt, given_order, new_token, Running, Stamps
-from fjd.process import Ending, environment, without_job
+from fjd.process import directory_of, Ending, environment
 from fjd.project import NOW, Project
 from fjd.roles.interruption import (
     GIVEN_UP, INTERRUPTED, is_last, SIGNALLED, SOON,
@@ -46,9 +46,7 @@ class Worker:
         self.say = say
         self.clock = clock
         self.environ = environment(
-            without_job(os.environ), os.path.dirname(project.root),
-            project.name, worker,
-        )
+            os.environ, project.home, project.name, worker)
         self.interval = interval
         self.backoff = Backoff(interval)
         self.stamps = Stamps(new_token(clock.time()))
@@ -258,6 +256,7 @@ class Worker:
         environ = dict(
             self.environ, FJD_JOB=task.attempt.job,
             FJD_ATTEMPT=task.run.attempt,
+            PWD=directory_of(job, self.environ["PWD"]),
         )
         log = self.log.open()
         try:
@@ -306,8 +305,8 @@ class Worker:
             if not task.ending:
                 self.log.flush()
                 return self.while_running(task)
-            task.end = self.clock.time()
-            task.certain = self.clock.monotonic() + doubt_of(task.ending)
+            task.ended = self.clock.monotonic()
+            task.certain = task.ended + doubt_of(task.ending)
         left = task.certain - self.clock.monotonic()
         self.listen()  # RACE: the job's end may be due to a signal to us.
         if self.is_signalled:
@@ -358,7 +357,7 @@ class Worker:
         )
 
     def entry(self, task: Task, event: str, **more: Any) -> Entry:
-        return task.record(event, self.clock.time(), **more)
+        return task.record(event, self.clock.monotonic(), **more)
 
     def fail(self, task: Task, reason: str) -> float:
         """Fail a job that could not be run."""

@@ -770,6 +770,40 @@ def test_fire_drain_lets_jobs_end(project, put, tmp_path):
     assert jobs_in(project, "done") == ["job1"]
 
 
+def test_nothing_leaks_when_a_worker_starts_anew(project, put, home):
+    """Neither descriptors nor the niceness that it had at first."""
+    put("job1", "[control]\nexecutable: sleep 1234\nargument: no\n")
+    worker, dispatcher = start("fjd-worker"), start(
+        "fjd-dispatcher", "--keep-running")
+    wait_until(project.running)
+    place = f"/proc/{worker.pid}/fd"
+    earlier = []
+    for _ in range(3):
+        run, = wait_until(project.running)
+        paths = wait_until(lambda: [  # Again if one was just closed.
+            path for path in (os.readlink(os.path.join(place, name))
+                              for name in os.listdir(place))
+            if path.startswith(os.path.realpath(project.root))])
+        assert len(set(paths)) == len(paths) > 0
+        assert not [p for p in paths for name in earlier if name in p]
+        earlier.append(run.worker)
+        os.rename(project.job_file(run), project.waiting_job("job1"))
+        project.strike("workers", run.worker)
+        (home / ".fjd/default/orders/.x").touch()  # Let it look at once.
+        (home / ".fjd/default/orders/.x").unlink()
+        wait_until(lambda: run.worker not in project.names("workers")
+                   and project.names("workers"))
+    wait_until(project.running)
+    put("job2", "[control]\nexecutable: nice #\nnice: 0\n")
+    fjd("fjd", "cancel", "job1")
+    wait_until(lambda: jobs_in(project, "done") == ["job2"])
+    assert log_of(project, "job2") == f"{os.nice(0)}\n"
+    assert fjd("fjd-recruiter", "fire").returncode == 0
+    assert finish(worker).count("starting anew") == 3
+    dispatcher.send_signal(signal.SIGINT)
+    finish(dispatcher)
+
+
 # screen lets a program that was stopped go on.
 @pytest.mark.parametrize("kind", SESSIONS[1:])
 def test_worker_that_does_not_leave_is_ended_and_its_job_given_back(

@@ -14,7 +14,9 @@ from helpers import wait_until
 from fjd.jobfile import Job
 from fjd.members import start_time, stat_of
 from fjd.names import Attempt, new_token, Running, Stamps
-from fjd.process import environment, Processes, without_job
+from fjd.process import (
+    directory_of, environment, Processes, SESSION, without_job,
+)
 
 # Of these tests alone: a job's processes are found by the name of the attempt.
 STAMPS = Stamps(new_token(time.time()))
@@ -206,6 +208,45 @@ def test_environment_of_a_job_is_no_workers_environment():
     inner = without_job(environ)
     assert inner["A"] == "b" and inner["FJD_PROJECT"] == "p"
     assert not {"FJD_JOB", "FJD_ATTEMPT", "FJD_WORKER"} & set(inner)
+
+
+@pytest.mark.parametrize("environ, threads", [
+    ({}, "1"), ({"OMP_NUM_THREADS": "3"}, "3"),
+    ({"SLURM_CPUS_PER_TASK": "4"}, "4"), ({"SLURM_CPUS_PER_TASK": "x"}, "1"),
+    ({"SLURM_CPUS_PER_TASK": "4", "OMP_NUM_THREADS": "2"}, "2"),
+    # Hired: it shares the CPUs of its allocation.
+    ({"SLURM_CPUS_PER_TASK": "4", SESSION: "screen default.x.1"}, "1"),
+])
+def test_threads_are_as_many_as_the_cpus_of_this_worker(environ, threads):
+    assert environ_of(RUN, environ)["OMP_NUM_THREADS"] == threads
+
+
+@pytest.mark.parametrize("directory, wanted", [
+    ("", "link"), ("sub", "link/sub"), ("../real/sub", "real/sub"),
+    ("./sub", "real/sub"), ("/", "/"),
+])
+def test_pwd_of_a_job_is_its_directory(
+    tmp_path, monkeypatch, directory, wanted,
+):
+    (tmp_path / "real" / "sub").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.chdir(tmp_path / "link")
+    here = environ_of(RUN, {"PWD": str(tmp_path / "link")})["PWD"]
+    job = Job(["true"], "true", directory=directory)
+    assert directory_of(job, here) == str(tmp_path / wanted)
+
+
+@pytest.mark.parametrize("pwd", ["", "relative", "/nowhere", "/"])
+def test_pwd_that_is_not_ours_is_not_believed(tmp_path, monkeypatch, pwd):
+    monkeypatch.chdir(tmp_path)
+    assert environ_of(RUN, {"PWD": pwd})["PWD"] == str(tmp_path)
+
+
+def test_a_directory_that_is_gone_has_no_name(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert environ_of(RUN, {"PWD": "/"})["PWD"] == ""
 
 
 STRAY = 77

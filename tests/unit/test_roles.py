@@ -134,6 +134,23 @@ def test_worker_asks_for_one_job_until_it_knows_how_long_they_take(
     assert wants[0] == 1 and wants == sorted(wants) and wants[-1] > 4
 
 
+@pytest.mark.parametrize("step", [-86400.0, 3600.0, 0.0])
+def test_clock_that_is_set_in_a_job_changes_neither_duration_nor_pace(
+    project, begun, clock, monkeypatch, step,
+):
+    worker, dispatcher = begun("[control]\nexecutable: cat gate #\n")
+    monkeypatch.setattr(clock, "time", lambda: clock.now + step)
+    started, pace = worker.task.start, worker.request.pace
+    clock.now += 3.0
+    with open("gate", "w"):
+        pass
+    work(worker, lambda: not worker.task)
+    row, = ledger(project)
+    assert float(row["start"]) == started
+    assert float(row["end"]) - started == pytest.approx(3.0, abs=0.1)
+    assert worker.request.pace > pace
+
+
 def test_heartbeat_does_not_depend_on_the_interval(
     project, put, new_worker, new_dispatcher,
 ):
