@@ -161,6 +161,21 @@ class Processes:
         seconds = usage.ru_utime + usage.ru_stime
         return Ending(code, seconds, usage.ru_maxrss, self.catches)
 
+    def reap_orphans(self) -> None:
+        """Wait for ended processes that are no job: process 1, as a worker
+        is in a container, gets those that lost their parent.
+        """
+        ended = os.getpid() == 1
+        while ended:
+            try:
+                how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+                found = os.waitid(os.P_ALL, 0, how)
+            except ChildProcessError:
+                return
+            ended = bool(found) and found.si_pid != self.child
+            if ended:
+                os.waitpid(found.si_pid, 0)
+
     def end_trees(
         self, attempts: Set[str], logs: Iterable[str] = (),
         grace: float = GRACE,

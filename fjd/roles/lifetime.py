@@ -32,6 +32,7 @@ def take_steps(worker: Worker, alarm: Alarm) -> None:
             worker.heed_signal()
         if signal.SIGIO in came:
             worker.look_soon()
+        worker.processes.reap_orphans()
 
     worker.listen = listen
     turn = patiently(worker.step, worker.say, worker.project)

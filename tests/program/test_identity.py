@@ -1,13 +1,14 @@
 """Hosts that are renamed while their workers live, or do not know themselves.
 """
 import os
+import signal
 import subprocess
 
 import pytest
 
 from helpers import command, jobs_in, LONG, ok, run, start, wait_until
 
-from fjd.members import myself
+from fjd.members import myself, stat_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("namespaces")]
 HIDDEN = "mount -t tmpfs none /proc/sys"  # as with subset=pid
@@ -102,3 +103,31 @@ def test_hire_counts_who_has_its_name_where_boot_ids_are_hidden(project):
         "fjd-recruiter", "--session", "process", "hire", "2")
     assert [run(hire).returncode for _ in range(2)] == [0, 0]
     assert len(project.pods()) == 2
+
+
+def children_of(pid):
+    """{pid: state} of its children."""
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return {int(child): stat_of(int(child))[0]
+                for child in file.read().split()}
+
+
+def test_worker_that_is_process_1_reaps_what_lost_its_parent(
+    project, put, tmp_path,
+):
+    put("job1", "[control]\nexecutable: setsid sh -c 'cat gate &' #\n")
+    os.mkfifo("gate")
+    container = subprocess.Popen(
+        ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+        + command("fjd-worker"))
+    wait_until(project.pods)
+    assert ok("fjd-dispatcher", "--once")
+    wait_until(lambda: jobs_in(project, "done") == ["job1"])
+    worker, = children_of(container.pid)
+    orphan, = wait_until(lambda: children_of(worker))
+    with open("gate", "w"):
+        pass
+    wait_until(lambda: children_of(worker) == {})
+    os.kill(worker, signal.SIGTERM)
+    container.wait(LONG)
+    assert project.pods() == []
