@@ -259,12 +259,12 @@ class Worker:
             PWD=directory_of(job, self.environ["PWD"]),
         )
         log = self.log.open()
+        task.begun = self.clock.monotonic()
         try:
             self.processes.start(job, environ, log)
         except OSError as error:
             return self.not_started(task, error)
         self.rest.reset()
-        task.begun = self.clock.monotonic()
         task.limit = task.begun + (job.timeout or inf)
         self.task = task
         return self.while_running(task)
