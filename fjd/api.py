@@ -50,7 +50,7 @@ class Project:
 
     def __init__(self, name: str = "") -> None:
         self.name = name or home.default_project()
-        self.project = home.open_project(self.name, lambda line: None)
+        self.project = home.claimed_project(self.name, lambda line: None)
         self.stamps = Stamps(new_token(time.time()))
 
     def put(

@@ -5,16 +5,24 @@ Settings come from an option, else from a variable, else from a default::
     --project   FJD_PROJECT   default
                 FJD_DIR       ~/.fjd
 """
+import _thread
 import errno
 import os
-from typing import Callable
+import signal
+import sys
+from contextlib import contextmanager
+from typing import Callable, Iterator
 
 from fjd import files, process
 from fjd.errors import BadUsage, FjdError, NotYours
 from fjd.files import HINTS
 from fjd.names import is_project, LONGEST_JOB_NAME, printable
+from fjd.output import write_line
 from fjd.ownership import check_place, ROOT, Survey, Visit
 from fjd.project import Project, STATES
+
+
+AWAITED = 5.0  # seconds for the home to answer, until a person is told
 
 
 def default_project() -> str:
@@ -27,6 +35,37 @@ def directory() -> str:
     if place.startswith("~"):
         raise FjdError("no home directory", "try: set HOME or FJD_DIR")
     return os.path.abspath(place)
+
+
+@contextmanager
+def awaiting_home() -> Iterator[None]:
+    """Meanwhile, tell a person if the home does not answer, as a frozen file
+    server does not.
+
+    Ctrl-C then ends this process at once: a handler of Python's does not run
+    while a system call waits for the server (nfs(5), "hard").
+    """
+    place, answer = directory(), _thread.allocate_lock()
+
+    def watch() -> None:
+        if not answer.acquire(timeout=AWAITED):
+            me = os.path.basename(sys.argv[0])
+            text = "no answer yet; still waiting (Ctrl-C ends this)"
+            write_line(f"{me}: {place}: {text}", "stderr")
+
+    answer.acquire()
+    handler = signal.getsignal(signal.SIGINT)
+    if handler == signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        try:
+            _thread.start_new_thread(watch, ())
+        except RuntimeError:
+            pass  # No thread can be started now (ulimit -u).
+        yield
+    finally:
+        answer.release()
+        signal.signal(signal.SIGINT, handler)
 
 
 def named_project(name: str) -> Project:
@@ -44,13 +83,14 @@ def find_project(
 ) -> Project:
     """Return the project of that name; BadUsage if there is none."""
     root = named_project(name).root
-    try:
-        owner = os.stat(root).st_uid
-    except (FileNotFoundError, NotADirectoryError):
-        raise BadUsage(f"{root}: there is no such project")
-    if is_visit and os.geteuid() == ROOT != owner:
-        return Project(root, Visit())
-    return open_project(name, say)
+    with awaiting_home():
+        try:
+            owner = os.stat(root).st_uid
+        except (FileNotFoundError, NotADirectoryError):
+            raise BadUsage(f"{root}: there is no such project")
+        if is_visit and os.geteuid() == ROOT != owner:
+            return Project(root, Visit())
+        return claimed_project(name, say)
 
 
 def visit_project(name: str, say: Callable[[str], None]) -> Project:
@@ -61,6 +101,14 @@ def visit_project(name: str, say: Callable[[str], None]) -> Project:
 
 
 def open_project(
+    name: str, say: Callable[[str], None], is_to_run: bool = True,
+) -> Project:
+    """Return the project of that name; create it if it is missing."""
+    with awaiting_home():
+        return claimed_project(name, say, is_to_run)
+
+
+def claimed_project(
     name: str, say: Callable[[str], None], is_to_run: bool = True,
 ) -> Project:
     """Return the project of that name, with all its directories, ours alone;

@@ -103,7 +103,8 @@ def run_list(
         if not (jobs or options.resume):
             say("Nothing to do.")
             return 0
-        name = options.project or own_project(runs, options)
+        with home.awaiting_home():
+            name = options.project or own_project(runs, options)
         batch = Batch(home.open_project(name, say), jobs, directory, options)
         status = batch.run(runs, ready)
     if options.callback:
