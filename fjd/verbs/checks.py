@@ -3,13 +3,15 @@
 A check is a generator of findings; an error that it meets is one as well.
 """
 import os
+import resource
+import signal
 import stat
 import sys
 import tempfile
 import time
 from typing import Any, Iterator, List, NamedTuple
 
-from fjd import files, home
+from fjd import bytecode, files, home
 from fjd.errors import FjdError, Unavailable
 from fjd.hosts import latency
 from fjd.hosts.conf import LOCALHOST
@@ -17,11 +19,14 @@ from fjd.hosts.session import PROCESS, Sessions, SOCKETS
 from fjd.names import printable
 from fjd.ownership import is_sticky, refusal, shown, Survey
 from fjd.project import Project
+from fjd.wakeup import Alarm
 
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 LATE = 10.0       # seconds for a file to go there and back
 CLOCK_OFF = 2.0   # seconds; some servers tell whole ones only
 PATIENCE = 10.0   # seconds for a session to do something
+FEW_OPEN = 256    # files; a dispatcher keeps one for each worker
+NOTICED = 1.0     # seconds for the kernel to report a file
 LITTLE, FEW = 10**8, 10**4  # bytes, and files
 TIDY = "try: remove what you no longer need from done, failed and joblogs"
 ELSEWHERE = "try: set FJD_DIR to a place on another file system"
@@ -178,3 +183,59 @@ def has_run(sessions: Sessions, top: str) -> bool:
         while not files.names(place) and time.monotonic() < deadline:
             time.sleep(0.05)
         return bool(files.names(place))
+
+
+# What is better known before jobs run
+
+def look_at_limits() -> Findings:
+    """Return what ulimit(1) allows; jobs and workers inherit it."""
+    number = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    size = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    is_enough = number == resource.RLIM_INFINITY or number >= FEW_OPEN
+    yield judged(
+        is_enough, f"{number} files may be open",
+        f"try: ulimit -n {FEW_OPEN}, or more")
+    text = "files may have any size"
+    if size != resource.RLIM_INFINITY:
+        text = f"files may have {size >> 10} KiB, also the logs of jobs"
+    yield judged(
+        size == resource.RLIM_INFINITY, text,
+        "try: ulimit -f unlimited, before you start workers")
+
+
+def look_at_terminals() -> Findings:
+    """Return whether screen and tmux can have a terminal (pty(7))."""
+    try:
+        for descriptor in os.openpty():
+            os.close(descriptor)
+    except OSError as error:
+        yield Finding(WARN, f"none can be had: {error.strerror}",
+                      "try: fjd-recruiter --session process hire")
+    else:
+        yield Finding(OK, "screen and tmux can have one")
+
+
+def look_at_byte_code() -> Findings:
+    """Return whether Python has to compile fjd at each start."""
+    place = os.path.dirname(os.path.abspath(files.__file__))
+    todo = f"try, as its owner: {sys.executable} -m compileall -q {place}"
+    if "PYTHONDONTWRITEBYTECODE" in os.environ:
+        todo = "try: unset PYTHONDONTWRITEBYTECODE"
+    is_stale = bytecode.is_stale(os.path.join(place, "command.py"))
+    text = "missing or old: Python compiles fjd at each start" if is_stale \
+        else "compiled once for this Python"
+    yield judged(not is_stale, text, todo)
+
+
+def look_at_notification(top: str) -> Findings:
+    """Return whether the kernel reports new files (fcntl(2), F_NOTIFY)."""
+    alarm = Alarm()
+    alarm.set()
+    with scratch(top) as place:
+        alarm.watch(place)
+        files.create(os.path.join(place, "job"))
+        has_come = signal.SIGIO in alarm.wait(NOTICED)
+    yield judged(
+        has_come, "the kernel reports new files of this host" if has_come
+        else "the kernel does not report new files",
+        "a job may wait for a second; nothing needs to be done")

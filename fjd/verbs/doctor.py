@@ -2,9 +2,9 @@
 
 Check what fjd depends on, here and on the given hosts: ssh, the shared home
 and how long a file takes there and back, free space, the clock, Python, the
-load, screen or tmux. Each line begins with ok, warn or FAIL. A line with warn
-or FAIL ends with the remedy. The exit code is 1 if a check fails, and 3 if a
-host is unreachable.
+load, screen or tmux, limits, byte code. Each line begins with ok, warn or
+FAIL. A line with warn or FAIL ends with the remedy. The exit code is 1 if a
+check fails, and 3 if a host is unreachable.
 
 Keys of the objects that --json prints: host, check, state, found, todo.
 
@@ -101,6 +101,10 @@ def examine(project: Project, caller: str, hosts: Iterable[Host]) -> Findings:
         (HOME, checks.look_at_files(top)),
         ("clock", checks.look_at_clock(top)),
         ("session", checks.look_at_sessions(top)),
+        ("terminal", checks.look_at_terminals()),
+        ("limits", checks.look_at_limits()),
+        ("notification", checks.look_at_notification(top)),
+        ("byte code", checks.look_at_byte_code()),
         (HOSTS, ask(project, hosts)),
     ]:
         for finding in with_errors(look):

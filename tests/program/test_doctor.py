@@ -1,14 +1,17 @@
 """What fjd doctor finds on this host, and on others by way of a small ssh."""
+import errno
 import json
 import os
+import shlex
 import shutil
 import signal
+import sys
 
 import pytest
 
 from helpers import (
-    BIN, copy_of_project, fjd, LONG, ok, path_without, program, run, start,
-    wait_until,
+    BIN, command, copy_of_project, fjd, LONG, ok, path_without, program, ROOT,
+    run, start, wait_until,
 )
 
 from fjd import files
@@ -17,8 +20,12 @@ from fjd.ownership import ELSEWHERE
 from fjd.project import Project
 from fjd.verbs import checks, doctor
 
-CHECKS = ["python", "load", "room", "home", "clock", "session"]
+CHECKS = [
+    "python", "load", "room", "home", "clock", "session", "terminal",
+    "limits", "limits", "notification", "byte code",
+]
 SCREEN = 'while [ "$1" != env ]; do shift; done; exec "$@"'
+OF_ANOTHER = len(CHECKS) + 1  # ssh and twice home, without the load
 KEYS = ["check", "found", "host", "state", "todo"]
 
 
@@ -258,10 +265,9 @@ def test_package_that_is_missing_is_a_warning(programs, tmp_path):
     shutil.rmtree(str(clone / "wheels"))
     result = run([bare, str(clone / "bin" / "fjd"), "doctor"])
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.splitlines()[-1].startswith(
-        "warn  session: workers live in process (the Python package"
-        " sh is missing); try: apt-get install python3-sh (as root), or ",
-    )
+    assert "\nwarn  session: workers live in process (the Python package" \
+        " sh is missing); try: apt-get install python3-sh (as root), or " \
+        in result.stdout
 
 
 @pytest.mark.needs("a terminal")
@@ -269,8 +275,8 @@ def test_package_comes_out_of_its_wheel(programs):
     bare = str(programs(screen=SCREEN) / "python3")
     result = run([bare, os.path.join(BIN, "fjd"), "doctor"])
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.splitlines()[-1] == (
-        "ok    session: workers live in screen")
+    assert "ok    session: workers live in screen" \
+        in result.stdout.splitlines()
 
 
 @pytest.mark.needs("a terminal")
@@ -297,6 +303,72 @@ def test_session_that_does_nothing_is_found_out(home, programs, monkeypatch):
     monkeypatch.setattr(checks, "PATIENCE", 0.1)
     line, = said(checks.look_at_sessions(str(home)))
     assert "(screen: nothing is run in its session; tmux is not" in line
+
+
+# What is better known before jobs run
+
+@pytest.mark.parametrize("words, said", [
+    ("-n 256", "ok    limits: 256 files may be open"),
+    ("-n 90", "warn  limits: 90 files may be open; try: ulimit -n 256, or"
+     " more"),
+    ("-f 300", "warn  limits: files may have 300 KiB, also the logs of jobs;"
+     " try: ulimit -f unlimited, before you start workers"),
+    ("-f unlimited", "ok    limits: files may have any size"),
+])
+def test_limits_are_held_against_what_is_needed(project, words, said):
+    doctor = " ".join(map(shlex.quote, command("fjd", "doctor")))
+    result = run(["bash", "-c", f"ulimit {words} && {doctor}"])
+    assert (result.returncode, result.stderr) == (0, "")
+    assert said in result.stdout.splitlines()
+
+
+def test_lack_of_terminals_is_a_warning(monkeypatch):
+    def refuse():
+        raise OSError(errno.ENOENT, "out of pty devices")
+
+    assert said(checks.look_at_terminals())[0][:5] in ("ok   ", "warn ")
+    monkeypatch.setattr(os, "openpty", refuse)
+    assert said(checks.look_at_terminals()) == [
+        "warn  it: none can be had: out of pty devices; try: fjd-recruiter"
+        " --session process hire",
+    ]
+
+
+@pytest.mark.parametrize("written, variables, state, todo", [
+    (1, {}, "ok", ""), (0, {}, "warn", "-m compileall -q "),
+    (0, {"PYTHONDONTWRITEBYTECODE": "1"}, "warn",
+     "try: unset PYTHONDONTWRITEBYTECODE"),
+])
+def test_byte_code_that_is_missing_is_a_warning(
+    monkeypatch, written, variables, state, todo,
+):
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(checks.bytecode, "is_stale", lambda path: not written)
+    finding, = checks.look_at_byte_code()
+    assert finding.state == state and todo in finding.todo
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_kernel_that_reports_no_files_is_a_warning(
+    tmp_path, monkeypatch, is_told,
+):
+    """In a process of its own: the signal would stay caught."""
+    code = f"""
+import sys
+sys.path.insert(0, {ROOT!r})
+from fjd.verbs import checks
+if not {is_told}:
+    checks.Alarm.watch = lambda self, place: None
+    checks.NOTICED = 0.01
+print(*checks.look_at_notification({str(tmp_path)!r}))
+"""
+    before = os.listdir(str(tmp_path))
+    result = run([sys.executable, "-c", code])
+    assert result.stderr == "" and os.listdir(str(tmp_path)) == before
+    state = "ok" if is_told else "warn"
+    assert result.stdout.startswith(f"Finding(state='{state}', ")
 
 
 # Other hosts
@@ -345,7 +417,7 @@ def about(host, lines):
 def test_host_that_shares_the_home_is_examined(ssh):
     status, lines = lines_of("ada@near")
     lines = about("near", lines)
-    assert status == 0 and len(lines) == 7
+    assert status == 0 and len(lines) == OF_ANOTHER
     assert lines[0] == "ok    near: ssh: no password is asked for"
     assert lines[1].startswith("ok    near: python: 3.")
     assert lines[2].startswith(
@@ -374,12 +446,12 @@ def test_host_that_cannot_be_asked_fails_and_others_are_asked(ssh):
     assert about("mute", lines) == [
         "FAIL  mute: ssh: no answer; try: ssh mute",
     ]
-    assert len(about("near", lines)) == 7
+    assert len(about("near", lines)) == OF_ANOTHER
 
 
 def test_login_scripts_may_print(ssh):
     status, lines = lines_of("chatty")
-    assert status == 0 and len(about("chatty", lines)) == 7
+    assert status == 0 and len(about("chatty", lines)) == OF_ANOTHER
 
 
 def test_hosts_come_from_remote_conf(ssh, project):
