@@ -16,7 +16,13 @@ from fjd.files import is_ours
 NICENESS = 9
 WRITE_BUFFER = 4096  # bytes; a longer file may come in several writes
 SECTIONS = ("control", "fjd")
-PROGRAM = (b"#!", b"\x7fELF")
+ELF = b"\x7fELF"
+BOM = b"\xef\xbb\xbf"
+SHELL = "/bin/sh"
+PROGRAM = (b"#!", ELF)
+# The first line that is neither empty nor a comment opens no section.
+NO_SECTION = re.compile(
+    rb"(?:%s|(?!%s))(?:[ \t]*(?:[#;].*)?\r?\n)*[ \t]*[^\s#;\[\0]" % (BOM, BOM))
 COMMENT = re.compile(
     rb"^[ \t]*#[ \t]*fjd:[ \t]*([a-z]+)[ \t]*[=:][ \t]*(.*?)\s*$", re.M)
 KEYS = {  # the pattern of each value, and its description
@@ -116,6 +122,11 @@ def parse(mode: int, data: bytes, path: str) -> Job:
         return with_keys(Job([path], shown), keys)
     if data.startswith(b"#!"):
         raise BadJob("it begins with #! but may not be executed (chmod +x)")
+    if mode & 0o111 and NO_SECTION.match(data) and b"\0" not in data:
+        # As a shell does when execve(2) reports ENOEXEC.
+        keys = keys_in(data)
+        shown = keys.get("command") or "(shell script)"
+        return with_keys(Job([SHELL, path], shown), keys)
     return parse_job(data, path)
 
 
@@ -125,7 +136,7 @@ def parse_job(data: bytes, path: str) -> Job:
         raise BadJob("the file is empty")
     if b"\0" in data:
         raise BadJob("it is neither an INI file nor an executable program")
-    data = data[3:] if data.startswith(b"\xef\xbb\xbf") else data
+    data = data[len(BOM):] if data.startswith(BOM) else data
     try:
         sections = ini.sections(os.fsdecode(data))
     except ini.Error as error:
@@ -151,7 +162,7 @@ def arguments(command: str, own: List[str]) -> List[str]:
         # The user's own command line goes to a shell, by contract; the file
         # name stays outside of it.
         behind = ' "$@"' if own else ""
-        return ["/bin/sh", "-c", command + behind, *own, *own]
+        return [SHELL, "-c", command + behind, *own, *own]
     is_plain = command.isprintable() and not QUOTES.search(command)
     try:
         # For plain words shlex has the same result, in ten times as long.
@@ -163,7 +174,7 @@ def arguments(command: str, own: List[str]) -> List[str]:
 
 def keys_in(script: bytes) -> Dict[str, str]:
     """Return the keys in a script's lines `# fjd: key=value`."""
-    lines = COMMENT.findall(script) if script.startswith(b"#!") else []
+    lines = [] if script.startswith(ELF) else COMMENT.findall(script)
     return {os.fsdecode(key): os.fsdecode(value) for key, value in lines}
 
 

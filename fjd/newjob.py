@@ -11,7 +11,8 @@ from fjd import files
 from fjd.errors import BadJob, BadUsage
 from fjd.ini import BLANKS
 from fjd.jobfile import (
-    Job, parse, PROGRAM, read_job, SECTIONS, whole_lines, WRITE_BUFFER,
+    Job, NO_SECTION, parse, PROGRAM, read_job, SECTIONS, SHELL,
+    whole_lines, WRITE_BUFFER,
 )
 from fjd.names import Attempt, CONTROL, is_editor_copy, printable, why_bad
 from fjd.project import Project
@@ -26,7 +27,8 @@ SCRIPT = re.compile(
 )
 # Blanks that a shell ignores at the ends of a line.
 OUTER_BLANKS = re.compile(r"^[ \t]+|(?<![\\ \t])[ \t]+$")
-SHELL, BASH = "/bin/sh", "/usr/bin/env bash"
+BASH = "/usr/bin/env bash"
+LONGEST_WORD = 1 << 17  # bytes of one argument (execve(2), MAX_ARG_STRLEN)
 LONGEST_SHOWN = 500  # characters, to fit into the part that a worker reads
 SECTION = (  # the header line, and the indentation of the next key
     rb"^(?:\xef\xbb\xbf)?[ \t]*\[%s\].*?(\r?\n)"
@@ -54,7 +56,7 @@ def of_command(
     """Return a job that runs a command in that directory, an absolute path.
 
     It is a script if another shell is to run it, or if the command does not
-    fit into a line of an INI file.
+    fit into a line of an INI file or into an argument of a shell.
     """
     if not command.strip():
         raise BadJob("the command is empty")
@@ -64,7 +66,8 @@ def of_command(
         raise BadUsage(f"{printable(directory)}: a directory whose name has a"
                        " control character cannot be recorded")
     line = OUTER_BLANKS.sub("", command)
-    is_plain = line == line.strip() and not CONTROL.search(line)
+    is_plain = line == line.strip() and not CONTROL.search(line) \
+        and len(os.fsencode(line)) < LONGEST_WORD
     if shell != SHELL or not is_plain or BLANKS.search(line):
         shown = printable(command)[:LONGEST_SHOWN]
         text = f"#!{shell}\n# fjd: directory={directory}\n" \
@@ -87,7 +90,7 @@ def of_file(path: str, directory: str) -> JobFile:
     except FileNotFoundError:
         raise BadJob("there is no such file")
     status, data = files.read(path)
-    is_program = data.startswith(PROGRAM)
+    is_program = data.startswith(PROGRAM) or job.argv == [SHELL, path]
     wanted = job._replace(directory=job.directory or directory)
     for text in (data, with_directory(data, os.fsencode(directory))):
         if parsed(status.st_mode, text, path) == wanted:
@@ -107,10 +110,12 @@ def parsed(mode: int, data: bytes, path: str) -> Optional[Job]:
 
 def with_directory(data: bytes, directory: bytes) -> bytes:
     """Return the data with a line that records the directory, if possible."""
+    line = b"# fjd: directory=" + directory + b"\n"
     script = b"\0" not in data and SCRIPT.match(data)
     if script:
-        line = b"# fjd: directory=" + directory + b"\n"
         return data[:script.end()] + line + data[script.end():]
+    if NO_SECTION.match(data):
+        return line + data
     for name in SECTIONS:
         header = re.search(SECTION % name.encode(), data, re.M)
         if header:

@@ -195,9 +195,33 @@ def test_an_executable_program_runs_as_it_is():
     assert (job.argv, job.command) == (["true"], "(ELF program)")
 
 
-def test_an_executable_ini_file_stays_one():
-    path = write(CONTROL + b"executable = a", 0o700)
+@pytest.mark.parametrize("text", [
+    b"echo a\n", b"\n\n# fjd: nice=3\n  test -e b\n", b"\xef\xbb\xbfa",
+    b"; : x\n:\n", b"x=1\n" + b"y=2\n" * 5000,
+])
+def test_executable_text_without_an_interpreter_is_run_by_sh(text):
+    """As a shell runs it."""
+    job = read_job(files, write(text, 0o700))
+    assert (job.argv, job.command) == (["/bin/sh", "job"], "(shell script)")
+    assert job.niceness == (3 if b"nice" in text else 9)
+    with pytest.raises(BadJob):
+        read_job(files, write(text, 0o600))
+
+
+@pytest.mark.parametrize("start", [
+    b"", b"# a\n", b"\n; b\n  # c\n ", b"\xef\xbb\xbf", b"\r\n",
+])
+def test_an_executable_ini_file_stays_one(start):
+    path = write(start + CONTROL + b"executable = a", 0o700)
     assert read_job(files, path).argv == ["a", "job"]
+
+
+@pytest.mark.parametrize("data", [
+    b"", b"# only comments\n", b"[contro\nexecutable = a\n", b"a\0b",
+    b"\n[[ -e x ]] && y\n",
+])
+def test_executable_text_that_may_be_anything_else_is_not_run(data):
+    assert why_bad(write(data, 0o700))
 
 
 def test_a_long_file_is_read_whole_and_may_be_half_written():

@@ -35,6 +35,16 @@ def test_a_command_is_run_as_it_was_given(project, command):
         given.returncode, given.stdout)
 
 
+@pytest.mark.parametrize("length", [131071, 131072, 184000, 1000000])
+@pytest.mark.parametrize("command", ["printf %s a", "printf %s a | cat; :"])
+def test_a_long_command_is_run_too(project, command, length):
+    """execve(2): an argument may have 131,072 bytes, with its last NUL."""
+    more = "a" * (length - len(command))
+    job = put(project, command.replace("a", "a" + more, 1))
+    said = subprocess.check_output(job.argv)
+    assert said == b"a" + more.encode()
+
+
 @pytest.mark.parametrize("command, shown", [
     ("false 2 ", "false 2"), ("\t false \t", "false"), ("a\tb", "a\\tb"),
     ("a\nb\n", "a\\nb\\n"), ("a\\ ", "a\\"),
