@@ -10,6 +10,7 @@ import sys
 from typing import Any, List
 
 from fjd import options
+from fjd.errors import BadUsage
 from fjd.options import Parser, PROJECT
 from fjd.verbs import choice
 from fjd.verbs.choice import Verb
@@ -39,6 +40,8 @@ GROUPS = {
         "doctor": "test whether fjd will work",
     },
 }
+# Options of exe, which scripts of 2013 have without a verb.
+OF_EXE = {"--parameters", "--repeat", "--instances", "--curdir"}
 HELP = "help"  # --help names it below the others
 NAMES = [name for group in GROUPS.values() for name in group] + [HELP]
 ABOUT = "Submit, control and inspect jobs."
@@ -70,12 +73,17 @@ def closing() -> str:
 
 def parsed(parser: Parser, words: List[str]) -> Any:
     """Return the command line; fjd --exe has no verb, but means exe."""
-    one_shot = ["exe"] * is_one_shot(words)
-    return options.parsed(parser, one_shot + words, project=None)
+    before = words_before_verb(words)
+    of_exe = sorted(OF_EXE.intersection(before))
+    if "--exe" in before:
+        words = ["exe"] + words
+    elif of_exe:
+        raise BadUsage(f"{of_exe[0]}: only with --exe; see fjd help exe")
+    return options.parsed(parser, words, project=None)
 
 
-def is_one_shot(words: List[str]) -> bool:
-    """Return whether --exe comes before the first verb, or there is none."""
+def words_before_verb(words: List[str]) -> List[str]:
+    """Return the words before the first verb, without what follows a =."""
     verbs = [i for i, word in enumerate(words) if word in NAMES]
     before = words[:verbs[0]] if verbs else words
-    return any(word.partition("=")[0] == "--exe" for word in before)
+    return [word.partition("=")[0] for word in before]
