@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from helpers import ROOT, run
+from helpers import fjd, ROOT, run
 
 from fjd.options import PROJECT
 from fjd.verbs import table
@@ -75,4 +75,15 @@ def test_only_the_wanted_verb_is_imported(words, wanted):
     (["--project", "p", "--exe", "put"], True), ([], False),
 ])
 def test_older_form_has_no_verb(words, is_one_shot):
-    assert table.is_one_shot(words) == is_one_shot
+    assert ("--exe" in table.words_before_verb(words)) == is_one_shot
+
+
+@pytest.mark.parametrize("words, said", [
+    ("--project p --repeat 2", "--repeat"), ("--curdir=/ status", "--curdir"),
+    ("--parameters 1,2 echo", "--parameters"),
+])
+def test_options_of_exe_without_it_are_told_where_they_belong(words, said):
+    result = fjd("fjd", *words.split())
+    assert result.returncode == 2
+    assert result.stderr == \
+        f"fjd: error: {said}: only with --exe; see fjd help exe\n"
