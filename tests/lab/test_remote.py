@@ -1,4 +1,5 @@
 """Workers on several hosts: hired over ssh, fired through the shared home."""
+import json
 import os
 import re
 import time
@@ -6,11 +7,12 @@ from collections import Counter
 
 import pytest
 
-from helpers import finish, jobs_in, ledger, LONG, PIPE, wait_until
+from helpers import finish, jobs_in, ledger, log_of, LONG, PIPE, wait_until
 from machines import (
-    HOME, ID, Machines, NEEDED, NODES, PASSWORD, read, USER, write,
+    HOME, ID, Machines, NEEDED, NODES, PASSWORD, PYTHON, read, USER, write,
 )
 from needs import SESSIONS
+from probe import DOTTED, EVERYWHERE, FUNCTION, PIPE as DIES, PROBE
 
 pytestmark = [
     pytest.mark.slow, pytest.mark.xdist_group("remote"),
@@ -615,3 +617,39 @@ def test_line_in_a_crontab_runs_what_was_put(from_cron):
     assert jobs_in(project, "failed") == ["job20"]
     line, = read(machines.home + "/mail").splitlines()
     assert line.startswith("[fjd-dispatcher] Failed: job20 (exit 4), see ")
+
+
+# What jobs inherit there; tests/program/test_contract.py has all other ways.
+
+def test_jobs_on_another_host_inherit_what_its_login_shell_has(
+    machines, project,
+):
+    far, place = FAR[0], f"{HOME}/place"
+    machines.run(NEAR, "sh", "-c", "mkdir real && ln -s real place")
+    text = f"#!{PYTHON}\n# fjd: directory={place}\n{PROBE}"
+    probe = os.path.join(machines.home, "probe")
+    save(probe, text, 0o700)
+    save(project.path("jobqueue", "script"), text, 0o700)
+    for name, command in [
+        ("plain", f"{HOME}/probe"), ("sh", f"{HOME}/probe && true"),
+        ("zpipe", DIES),
+    ]:
+        save(project.path("jobqueue", name), "[control]\nargument: no\n"
+             f"directory: {place}\nexecutable: {command}\n")
+    hire = f"umask 027; ulimit -n 200; trap '' PIPE; {BIN}fjd-recruiter" \
+        f" --session process hire {far}:1"
+    assert machines.run(NEAR, "bash", "-c", hire).returncode == 0
+    ok(machines, "fjd-dispatcher")
+    assert len(jobs_in(project, "done")) == 4
+    said = machines.run(NEAR, "ssh", far, "umask; ulimit -n; ulimit -f").stdout
+    umask, open_files, size = said.split()
+    for kind in ("plain", "sh", "script"):
+        found = json.loads(log_of(project, kind))
+        environment = found.pop("environment")
+        assert (kind, environment) == (kind, {
+            FUNCTION: None, DOTTED: None, "OMP_NUM_THREADS": "1",
+            "FJD_PROJECT": "default"})
+        assert (kind, found) == (kind, {
+            **EVERYWHERE, "PWD": place, "umask": int(umask, 8),
+            "open files": int(open_files),
+            "file size": -1 if size == "unlimited" else int(size) << 10})

@@ -15,6 +15,7 @@ import sys
 import pytest
 
 from helpers import command, fjd, jobs_in, log_of, LONG, ok
+from probe import DOTTED, EVERYWHERE, FUNCTION, PIPE, PROBE
 
 pytestmark = pytest.mark.slow
 TERMINALS = [
@@ -23,36 +24,7 @@ TERMINALS = [
 ]
 WAYS = ["by hand", "cron", "fjd run", "process", *TERMINALS]
 KINDS = ["here", "plain", "sh", "script"]
-FUNCTION, DOTTED = "BASH_FUNC_g%%", "MY.VAR"
 UMASK, OPEN_FILES, FILE_SIZE = 0o027, 200, 1 << 24
-LOST_IN_DASH = [FUNCTION, DOTTED]
-PROBE = f"""\
-import json, os, resource, signal, stat, sys
-pwd, umask = os.environ.get("PWD", ""), os.umask(0)
-files = [int(name) for name in os.listdir("/proc/self/fd")]
-signals = dict(line.split(":\\t") for line in open("/proc/self/status")
-               if line.startswith("Sig"))
-print(json.dumps({{
-    "environment": {{name: os.environ.get(name) for name in (
-        "{FUNCTION}", "{DOTTED}", "OMP_NUM_THREADS", "FJD_PROJECT")}},
-    "is in PWD": os.path.isabs(pwd) and os.path.samefile(pwd, "."),
-    "PWD": pwd,
-    "stdin": os.path.realpath("/proc/self/fd/0"),
-    "files": [n for n in files if n > 2
-              and os.path.exists("/proc/self/fd/%d" % n)],
-    "is its output a file": stat.S_ISREG(os.fstat(1).st_mode),
-    "blocked": int(signals["SigBlk"], 16),
-    "ignores": [int(signals["SigIgn"], 16) >> n - 1 & 1 for n in (
-        signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)],
-    "umask": umask,
-    "open files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-    "file size": resource.getrlimit(resource.RLIMIT_FSIZE)[0],
-    "niceness": os.nice(0),
-    "leads its session": os.getsid(0) in (os.getpid(), os.getppid()),
-}}))
-"""
-# Python ignores SIGPIPE by itself, so a shell has to say whether it may die.
-PIPE = "sh -c 'kill -s PIPE $$'; test $? -gt 128"
 
 
 @pytest.fixture
@@ -165,10 +137,6 @@ def test_what_a_job_inherits(way, project, jobs, parent, place, tmp_path):
         assert (kind, environment) == (
             kind, {"OMP_NUM_THREADS": "1", "FJD_PROJECT": "default"})
         assert (kind, found) == (kind, {
-            "is in PWD": True, "stdin": os.devnull,
-            "files": [], "is its output a file": True, "blocked": 0,
-            "ignores": [0, 0, 0, 0], "umask": UMASK,
-            "open files": OPEN_FILES, "file size": FILE_SIZE, "niceness": 9,
-            "leads its session": True,
-        })
+            **EVERYWHERE, "umask": UMASK, "open files": OPEN_FILES,
+            "file size": FILE_SIZE})
     fjd("fjd-recruiter", "fire")
