@@ -2,9 +2,10 @@
 import re
 import time
 from collections import deque
-from typing import Dict, Iterable, List, Set
+from typing import Dict, Iterable, Set, Tuple
 
 from fjd.joblist import mark_of
+from fjd.ledger import FAILED
 from fjd.names import Attempt
 from fjd.output import show_bytes
 from fjd.progress import Progress
@@ -38,23 +39,22 @@ class InOrder:
         ended = self.ended()
         while self.left and (is_last or self.left[0] in ended):
             if self.left[0] in ended:
-                self.show(ended[self.left[0]])
+                self.show(*ended[self.left[0]])
             self.left.popleft()
         self.next = now + max(PERIOD, SHARE * (time.monotonic() - now))
 
-    def ended(self) -> Dict[str, Attempt]:
-        """The attempts that count, by the marks of their jobs."""
-        found = map(Attempt.parse, self.names())
-        return {mark_of(attempt.job): attempt for attempt in found}
-
-    def names(self) -> List[str]:
-        return [
-            name for place in reversed(ENDED)  # done wins
+    def ended(self) -> Dict[str, Tuple[str, Attempt]]:
+        """Return the place and the attempt that count, by marks of jobs."""
+        return {
+            mark_of(Attempt.parse(name).job): (place, Attempt.parse(name))
+            for place in reversed(ENDED)  # done wins
             for name in self.project.names(place) if name not in self.earlier
-        ]
+        }
 
-    def show(self, attempt: Attempt) -> None:
-        """Its log, byte by byte, but for what fjd has added."""
+    def show(self, place: str, attempt: Attempt) -> None:
+        """Print its log, byte by byte, but not the reason that fjd adds to
+        the log of a failed job.
+        """
         try:
             log = self.project.job_log(attempt.name)
             _, data = self.project.files.read(log)
@@ -63,4 +63,4 @@ class InOrder:
             return  # It has printed nothing.
         job = re.escape(attempt.job).encode()
         self.progress.clear()
-        show_bytes(re.sub(NOTE % job, b"", data))
+        show_bytes(re.sub(NOTE % job, b"", data) if place == FAILED else data)

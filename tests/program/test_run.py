@@ -161,6 +161,14 @@ def test_output_comes_in_order_byte_by_byte(home):
     assert result.stdout == b"".join(texts)
 
 
+def test_a_line_of_a_job_that_looks_like_ours_is_its_own(home):
+    """It tells who has printed it by the name that it knows."""
+    looks = 'printf "[fjd-worker] %s: exit 1\\n" "$FJD_JOB"; exit'
+    said = run_fjd("run", "-k", looks, ":::", "0", "3")[1]
+    assert re.sub(r"\d+-[0-9a-f]{16}", "JOB", said) == 2 * (
+        "[fjd-worker] JOB: exit 1\n")
+
+
 def test_output_comes_as_soon_as_it_is_there(home, hold):
     script = f"echo {{}}; test {{}} = 1 || ( {HOLD} )"
     process = begin("-k", script, ":::", "1", "2", "3")
