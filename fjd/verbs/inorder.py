@@ -4,8 +4,7 @@ import time
 from collections import deque
 from typing import Dict, Iterable, List, Set
 
-from fjd.joblist import mark_of
-from fjd.names import Attempt
+from fjd.names import Attempt, mark_of
 from fjd.output import show_bytes
 from fjd.progress import Progress
 from fjd.project import ENDED, Project
