@@ -21,14 +21,10 @@ MOST_NAMED = 10  # failed jobs in a summary
 
 
 class Asked:
-    """The jobs that were asked for, if there is no list of them.
+    """The list of jobs that was asked for: here, none (verbs/joblist.py)."""
 
-    That of fjd run is in verbs/joblist.py.
-    """
-
-    def has(self, job: str) -> bool:
-        """Return whether a job is on the list."""
-        return False
+    def count_done(self, job: str, number: int) -> None:
+        """Note that so many more ends of that job were counted as done."""
 
     def recount(self, outcome: "Outcome") -> None:
         """Count the jobs of the list by their places instead."""
@@ -46,11 +42,12 @@ class Outcome:
         # each was given to, or "".
         self.owed: Dict[str, str] = {}
         self.missing: List[Entry] = []  # cancelled or vanished
-        self.left = self.done = self.done_listed = 0
+        self.left = self.done = 0
         self.failed: Dict[str, Entry] = {}
         self.short: Dict[str, Entry] = {}  # done, with a log that may be short
-        self.latest: Dict[str, str] = {}  # the last done attempt of a worker
-        self.back: Dict[str, str] = {}  # the event for attempts that went back
+        # By worker; only its last end can be one that did not come about.
+        self.last_done: Dict[str, str] = {}
+        self.back: Dict[str, str] = {}  # attempts that went back: the event
         self.reported: Set[str] = set()  # failed attempts
 
     def update(self) -> List[str]:
@@ -76,7 +73,7 @@ class Outcome:
         """Count an end, or take it back; after an OSError, call this again."""
         name = entry.attempt
         is_counted = name in self.failed \
-            or self.latest.get(entry.worker) == name
+            or self.last_done.get(entry.worker) == name
         if entry.event in BACK:
             self.back[name] = entry.event
         if entry.event in ENDED:
@@ -89,23 +86,26 @@ class Outcome:
             self.failed[name] = entry
         elif entry.event == DONE:
             self.count_done(entry, 1)
-            self.latest[entry.worker] = name
+            self.last_done[entry.worker] = name
             if entry.reason:
                 self.short[name] = entry
 
     def count_done(self, entry: Entry, number: int) -> None:
         self.done += number
-        self.done_listed += number * self.asked.has(entry.job)
+        self.asked.count_done(entry.job, number)
 
     def take_back(self, entry: Entry) -> None:
-        """Uncount a recorded end that did not come about."""
+        """Uncount a recorded end that did not come about.
+
+        The attempt is owed again, unless a person began its job anew.
+        """
         name = entry.attempt
-        if self.latest.get(entry.worker) == name:
-            del self.latest[entry.worker]
+        if self.last_done.get(entry.worker) == name:
+            del self.last_done[entry.worker]
             self.count_done(entry, -1)
             self.short.pop(name, None)
         self.failed.pop(name, None)
-        if self.back[name] != RETRIED:  # A person begins the job again.
+        if self.back[name] != RETRIED:
             self.owed[name] = entry.worker
 
     # The final account

@@ -82,17 +82,24 @@ class AskedList(Asked):
         self.jobs = jobs
         self.done = done
         self.earlier = earlier
+        self.counted = 0  # done, by the ledgers
 
     def has(self, job: str) -> bool:
         return mark_of(job) in self.jobs
+
+    def count_done(self, job: str, number: int) -> None:
+        if self.has(job):
+            self.counted += number
 
     def recount(self, outcome: Outcome) -> None:
         """Count the jobs by their places instead of by the ledgers.
 
         A line may be lost, and a job may end twice.
         """
+        if not self.jobs:
+            return
         recorded = outcome.failed
-        outcome.done -= outcome.done_listed
+        outcome.done -= self.counted
         outcome.failed = {name: entry for name, entry in recorded.items()
                           if not self.has(entry.job)}
         outcome.owed = {name: worker for name, worker in outcome.owed.items()

@@ -12,8 +12,8 @@ from fjd.verbs import table
 
 # What several verbs need, and is none.
 HELPERS = {
-    "batch", "change", "checks", "claim", "inorder", "overview", "runs",
-    "table", "template",
+    "batch", "change", "checks", "claim", "inorder", "joblist", "overview",
+    "runs", "table", "template",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 
