@@ -31,7 +31,8 @@ import errno
 import os
 import re
 from typing import (
-    Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple,
+    Any, Callable, Container, Iterable, Iterator, Mapping, NamedTuple,
+    Optional, Tuple,
 )
 
 from fjd.files import GONE
@@ -40,6 +41,7 @@ from fjd.project import Project
 DONE, FAILED, LOST = "done", "failed", "lost"
 RETRIED, GIVEN_BACK, SUPERSEDED = "retried", "given-back", "superseded"
 CLEANED = "cleaned"
+BACK = (LOST, SUPERSEDED, RETRIED)  # events that undo an end, see holds()
 SHORT = "disk was full: the log may be short"
 
 
@@ -98,11 +100,11 @@ def line_of(entry: Entry) -> str:
     return "\t".join(texts) + "\n"
 
 
-def parts(
-    project: Project, path: str, offset: int = 0,
-) -> Iterator[Tuple[List[str], int]]:
-    """Yield whole lines from an offset on, some at a time, each time with
-    the offset of the next line.
+def lines_after(
+    project: Project, path: str, offset: int,
+) -> Iterator[Tuple[str, int]]:
+    """Yield the whole lines of a ledger from an offset on, each with the
+    offset of the next line.
     """
     size = PART
     while True:
@@ -110,34 +112,51 @@ def parts(
             _, data = project.files.read(path, size, offset)
         except FileNotFoundError:
             return  # RACE: the user has removed it.
-        whole = data[:data.rfind(b"\n") + 1]
-        if whole:
-            offset += len(whole)
-            yield os.fsdecode(whole).split("\n")[:-1], offset
-        elif len(data) == size:
-            size *= 2  # The line is longer.
-            continue
+        *lines, _ = data.split(b"\n")
+        for line in lines:
+            offset += len(line) + 1
+            yield os.fsdecode(line), offset
         if len(data) < size:
             return
+        if not lines:
+            size *= 2  # The line is longer.
 
 
-def parsed(lines: Iterable[str]) -> Iterator[Entry]:
-    """Yield the entries in lines; skip the header and malformed lines."""
-    for line in lines:
-        fields = line.split("\t")
-        if len(fields) >= FEWEST and fields[:FEWEST] != NAMES[:FEWEST]:
-            try:
-                yield Entry(*[kind(f) for kind, f in zip(KINDS, fields)])
-            except ValueError:
-                continue
+def parse(line: str) -> Optional[Entry]:
+    """Return the entry in a line; None for the header or a malformed line."""
+    fields = line.split("\t")
+    if len(fields) < FEWEST or fields[:FEWEST] == NAMES[:FEWEST]:
+        return None
+    try:
+        return Entry(*[kind(f) for kind, f in zip(KINDS, fields)])
+    except ValueError:
+        return None
 
 
 def read_entries(
-    project: Project, path: str, has: Callable[[str], bool] = bool,
+    project: Project, paths: Iterable[str],
+    has: Callable[[str], bool] = bool, offsets: Mapping[str, int] = {},
 ) -> Iterator[Entry]:
-    """Yield the entries of a ledger, from those lines that has() accepts."""
-    for lines, _ in parts(project, path):
-        yield from parsed(filter(has, lines))
+    """Yield the entries in ledgers, from the lines that has() accepts.
+
+    offsets: those of the first line to read, by path.
+    """
+    for path in paths:
+        for line, _ in lines_after(project, path, offsets.get(path, 0)):
+            entry = parse(line) if has(line) else None
+            if entry:
+                yield entry
+
+
+def holds(project: Project, attempt: str, back: Container[str]) -> bool:
+    """Return whether a recorded end came about.  back: attempts that a line
+    says went back into the queue.
+
+    A worker records an end before its rename, which may never happen: the
+    worker dies, or the job was given to others.
+    """
+    # RACE: an attempt may be accepted while it is reclaimed.
+    return attempt not in back or project.is_accepted(attempt)
 
 
 class Ledger:

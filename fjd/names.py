@@ -167,6 +167,11 @@ def is_editor_copy(name: str) -> bool:
     return name[-1:] == "~" or name[0] == name[-1] == "#" != name
 
 
+def mark_of(job: str) -> str:
+    """Return the part of a name by which fjd run knows a job of its list."""
+    return job.rpartition("-")[2]
+
+
 def why_bad(job: str) -> str:
     """Return the reason why a job's name is bad; "" if it is good."""
     if CONTROL.search(job):

@@ -5,21 +5,29 @@ At the end they are compared with the requested jobs (account.py).
 import os
 import shlex
 import subprocess
-from collections import Counter, deque
-from typing import Deque, Dict, List, Optional, Set
+from collections import Counter
+from typing import Dict, List, Optional, Set
 
-from fjd.account import (
-    Asked, CANCELLED, fates, LEFT, NO_RECORD, VANISHED,
-)
+from fjd.account import CANCELLED, fates, LEFT, NO_RECORD, VANISHED
 from fjd.errors import FjdError
-from fjd.joblist import title_of
 from fjd.ledger import (
-    DONE, Entry, FAILED, LOST, parsed, parts, RETRIED, SUPERSEDED,
+    BACK, DONE, Entry, FAILED, holds, lines_after, parse, RETRIED,
 )
-from fjd.names import Attempt, printable
+from fjd.names import LISTED, printable
 from fjd.project import ENDED, Project
 
+LONGEST_TITLE = 40
 MOST_NAMED = 10  # failed jobs in a summary
+
+
+class Asked:
+    """The list of jobs that was asked for: here, none (verbs/joblist.py)."""
+
+    def count_done(self, job: str, number: int) -> None:
+        """Note that so many more ends of that job were counted as done."""
+
+    def recount(self, outcome: "Outcome") -> None:
+        """Count the jobs of the list by their places instead."""
 
 
 class Outcome:
@@ -34,15 +42,13 @@ class Outcome:
         # each was given to, or "".
         self.owed: Dict[str, str] = {}
         self.missing: List[Entry] = []  # cancelled or vanished
-        self.left = 0
-        self.done = self.done_listed = 0
+        self.left = self.done = 0
         self.failed: Dict[str, Entry] = {}
         self.short: Dict[str, Entry] = {}  # done, with a log that may be short
-        self.last: Dict[str, Entry] = {}  # of each worker
-        self.told: Set[str] = set()
-        self.retried: Set[str] = set()
-        self.read: Deque[Entry] = deque()    # to be counted
-        self.losses: Deque[Entry] = deque()  # to be counted after those
+        # By worker; only its last end can be one that did not come about.
+        self.last_done: Dict[str, str] = {}
+        self.back: Dict[str, str] = {}  # attempts that went back: the event
+        self.reported: Set[str] = set()  # failed attempts
 
     def update(self) -> List[str]:
         """Count new entries; return the new failures.
@@ -52,133 +58,87 @@ class Outcome:
         for ledger in self.project.names("ledger"):
             path = self.project.path("ledger", ledger)
             offset = self.offsets.get(ledger, 0)
-            for lines, offset in parts(self.project, path, offset):
-                self.read.extend(parsed(lines))
-                self.offsets[ledger] = offset
-                self.count_read()
-        self.count_read()
-        while self.losses:
-            self.take_back(self.losses[0])
-            self.losses.popleft()
-        for name in self.retried.intersection(self.failed):
-            if not self.project.is_accepted(name):
-                del self.failed[name]
-        new = [name for name in self.failed if name not in self.told]
-        self.told.update(new)
-        return [told(self.failed[name]) for name in new]
-
-    def count_read(self) -> None:
-        while self.read:
-            self.count(self.read[0])
-            self.read.popleft()
+            for line, after in lines_after(self.project, path, offset):
+                entry = parse(line)
+                if entry:
+                    self.count(entry)
+                self.offsets[ledger] = after
+        for name in self.back.keys() & self.failed.keys():
+            self.count(self.failed[name])  # RACE: fjd retry moves it later.
+        new = [name for name in self.failed if name not in self.reported]
+        self.reported.update(new)
+        return [described(self.failed[name]) for name in new]
 
     def count(self, entry: Entry) -> None:
-        if entry.event == DONE:
-            self.count_done(entry, 1)
-            if entry.reason:
-                self.short[entry.attempt] = entry
-        elif entry.event == FAILED:
-            self.failed[entry.attempt] = entry
-        elif entry.event == RETRIED:
-            self.retried.add(entry.attempt)
-        elif entry.event == SUPERSEDED:
-            self.take_back(entry)
-        elif entry.event == LOST:
-            self.losses.append(entry)
+        """Count an end, or take it back; after an OSError, call this again."""
+        name = entry.attempt
+        is_counted = name in self.failed \
+            or self.last_done.get(entry.worker) == name
+        if entry.event in BACK:
+            self.back[name] = entry.event
         if entry.event in ENDED:
-            self.last[entry.worker] = entry
-            self.owed.pop(entry.attempt, None)
+            self.owed.pop(name, None)
+        elif not is_counted:
+            return
+        if not holds(self.project, name, self.back):
+            self.take_back(entry)
+        elif entry.event == FAILED:
+            self.failed[name] = entry
+        elif entry.event == DONE:
+            self.count_done(entry, 1)
+            self.last_done[entry.worker] = name
+            if entry.reason:
+                self.short[name] = entry
 
     def count_done(self, entry: Entry, number: int) -> None:
         self.done += number
-        self.done_listed += number * self.asked.has(entry.job)
+        self.asked.count_done(entry.job, number)
 
     def take_back(self, entry: Entry) -> None:
-        """Uncount an end that was recorded but did not happen: the worker
-        died in between, or the job had been given to others.
+        """Uncount a recorded end that did not come about.
+
+        The attempt is owed again, unless a person began its job anew.
         """
-        if self.project.is_accepted(entry.attempt):
-            return  # RACE: it was accepted while it was reclaimed.
-        last = self.last.get(entry.worker)
-        if self.failed.pop(entry.attempt, None):
-            self.owed[entry.attempt] = entry.worker
-        elif last and (last.event, last.attempt) == (DONE, entry.attempt):
-            del self.last[entry.worker]
+        name = entry.attempt
+        if self.last_done.get(entry.worker) == name:
+            del self.last_done[entry.worker]
             self.count_done(entry, -1)
-            self.short.pop(entry.attempt, None)
-            self.owed[entry.attempt] = entry.worker
+            self.short.pop(name, None)
+        self.failed.pop(name, None)
+        if self.back[name] != RETRIED:
+            self.owed[name] = entry.worker
 
     # The final account
 
     def settle(self, left: int) -> None:
         """Compare with the requested jobs, of which so many are left."""
-        gone = self.settle_list() if self.asked.jobs else {}
-        owed = {name: worker for name, worker in self.owed.items()
-                if not self.asked.has(Attempt.parse(name).job)}
-        found = fates(self.project, {**owed, **gone}, self.begin)
+        self.asked.recount(self)
         uncounted = {
-            entry.attempt: entry for name, entry in found.items()
-            if name in gone or entry.reason == NO_RECORD
-            or entry.event not in ENDED
+            entry.attempt: entry
+            for entry in fates(self.project, self.owed, self.begin)
+            if entry.reason == NO_RECORD or entry.event not in ENDED
         }
-        events = [self.add(entry) for entry in uncounted.values()]
-        self.left = max(left, events.count(LEFT))
+        for entry in uncounted.values():
+            self.add(entry)
+        self.left = max(left, self.left)
 
-    def settle_list(self) -> Dict[str, str]:
-        """Count listed jobs by their places; return those found nowhere."""
-        lying = self.asked.look(self.project)
-        self.done -= self.done_listed
-        before, self.failed = self.failed, {
-            name: entry for name, entry in self.failed.items()
-            if not self.asked.has(entry.job)
-        }
-        gone = {}
-        for mark, (job, _) in self.asked.jobs.items():
-            place, name = lying.get(mark, ("", job))
-            if place in ENDED or not place and mark in self.asked.done:
-                lost = Entry(place or DONE, job, name, reason=NO_RECORD)
-                self.add(before.get(name, lost))
-            elif not place:
-                gone[job] = ""
-        return gone
-
-    def add(self, entry: Entry) -> str:
-        """Count an end that no line recorded; return its event."""
-        command = entry.command or self.asked.command(entry.job)
-        named = entry._replace(command=command)
+    def add(self, entry: Entry) -> None:
+        """Count a job whose end was not counted by a line."""
         if entry.event == DONE:
             self.done += 1
         elif entry.event == FAILED:
-            self.failed[entry.attempt] = named
-        elif entry.event != LEFT:
-            self.missing.append(named)
-        return entry.event
+            self.failed[entry.attempt] = entry
+        elif entry.event == LEFT:
+            self.left += 1
+        else:
+            self.missing.append(entry)
 
     @property
     def is_well(self) -> bool:
         """Return whether all requested jobs are done."""
         return not (self.failed or self.missing or self.left)
 
-    def failures(self) -> List[str]:
-        """Return a line for each failed job, and one for missing jobs."""
-        failed = [
-            f"Failed: {told(entry)}, see {self.log(entry)}"
-            for entry in self.failed.values()
-        ]
-        return failed + ["Not done: " + listing(self.missing)] \
-            * bool(self.missing)
-
-    def log(self, entry: Entry) -> str:
-        return pasteable(printable(self.project.job_log(entry.attempt)))
-
-    def counts(self) -> str:
-        """Return counts that add up: 6 done, 0 failed, 2 vanished."""
-        missing = Counter(entry.event for entry in self.missing)
-        counts = [(self.done, DONE), (len(self.failed), FAILED)]
-        more = [(missing[CANCELLED], CANCELLED), (missing[VANISHED], VANISHED),
-                (self.left, "left")]
-        counts += [part for part in more if part[0]]
-        return ", ".join(f"{number} {what}" for number, what in counts)
+    # Messages
 
     def at_end(self, left: Optional[int], is_quiet: bool) -> List[str]:
         """Return the final lines; left: how many jobs are (None: unknown)."""
@@ -186,6 +146,16 @@ class Outcome:
         if left is not None:
             self.settle(left)
         return self.failures() if is_quiet else self.summary()
+
+    def failures(self) -> List[str]:
+        """Return a line for each failed job, and one for missing jobs."""
+        lines = [
+            f"Failed: {described(entry)}, see {self.log(entry)}"
+            for entry in self.failed.values()
+        ]
+        if self.missing:
+            lines.append(f"Not done: {listing(self.missing)}")
+        return lines
 
     def summary(self) -> List[str]:
         """Return the counts, then where to look, and jobs with short logs."""
@@ -202,17 +172,40 @@ class Outcome:
             lines.append(f"Done: {listing(list(self.short.values()))}")
         return lines
 
+    def counts(self) -> str:
+        """Return counts that add up: 6 done, 0 failed, 2 vanished."""
+        counts = Counter(entry.event for entry in self.missing)
+        counts[LEFT] = self.left
+        text = f"{self.done} done, {len(self.failed)} failed"
+        for event in CANCELLED, VANISHED, LEFT:
+            if counts[event]:
+                text += f", {counts[event]} {event}"
+        return text
+
+    def log(self, entry: Entry) -> str:
+        return pasteable(printable(self.project.job_log(entry.attempt)))
+
 
 def listing(entries: List[Entry]) -> str:
     """Return the first entries in one line."""
-    names = list(map(told, entries[:MOST_NAMED]))
+    names = list(map(described, entries[:MOST_NAMED]))
     if len(entries) > MOST_NAMED:
         names.append(f"and {len(entries) - MOST_NAMED} more")
     return ", ".join(names)
 
 
-def told(entry: Entry) -> str:
+def described(entry: Entry) -> str:
     return f"{title_of(entry)} ({printable(entry.how)})"
+
+
+def title_of(entry: Entry) -> str:
+    """Return a job's name for people: `12: command` for a listed job."""
+    if not (entry.command and LISTED.fullmatch(entry.job)):
+        return printable(entry.job)
+    command = printable(entry.command)
+    if len(command) > LONGEST_TITLE:
+        command = command[:LONGEST_TITLE - 3] + "..."
+    return f"{entry.job.partition('-')[0]}: {command}"
 
 
 def pasteable(path: str) -> str:

@@ -5,9 +5,9 @@ which would be run again for ever.  So a job fails at its MOST-th interruption.
 The count must survive workers, so it is taken from the ledgers.  If ledgers
 were removed it is too low, which is harmless.
 """
-from typing import Iterator
+from typing import Dict
 
-from fjd.ledger import Entry, parsed, PART, parts
+from fjd.ledger import PART, read_entries
 from fjd.names import Attempt, Running
 from fjd.project import Project
 
@@ -23,7 +23,7 @@ def is_last(project: Project, run: Running) -> bool:
     try:
         return interruptions(project, run) + 1 >= MOST
     except OSError:
-        return False
+        return False  # RACE: the user may have removed a ledger.
 
 
 def interruptions(project: Project, run: Running) -> int:
@@ -32,26 +32,22 @@ def interruptions(project: Project, run: Running) -> int:
     """
     job = Attempt.parse(run.attempt).job
     written = project.files.status(project.job_file(run)).st_mtime
-    reasons = [
-        entry.reason for path in project.ledger_files()
-        for entry in last_entries(project, path, written) if entry.job == job
-    ]
+    starts = last_parts(project, written)
+    entries = read_entries(project, starts, offsets=starts)
+    reasons = [entry.reason for entry in entries if entry.job == job]
     return reasons.count(INTERRUPTED) - (MOST - 1) * reasons.count(GIVEN_UP)
 
 
-def last_entries(
-    project: Project, path: str, since: float,
-) -> Iterator[Entry]:
-    """Yield the last entries of a ledger if it was written to since then.
+def last_parts(project: Project, since: float) -> Dict[str, int]:
+    """Return where the last part of each ledger begins that was written to
+    since then.
 
     The time is the server's.  An interruption is a worker's last line, so the
     mtime of the file is the time of that line.
     """
-    try:
+    starts = {}
+    for path in project.ledger_files():
         status = project.files.status(path)
-    except FileNotFoundError:
-        return  # RACE: the user has removed it.
-    if status.st_mtime >= since:
-        start = max(0, status.st_size - PART)
-        for lines, _ in parts(project, path, start):
-            yield from parsed(lines)
+        if status.st_mtime >= since:
+            starts[path] = max(0, status.st_size - PART)
+    return starts

@@ -66,14 +66,14 @@ class Look:
                 self.found[found.attempt.name].append(found)
 
     def read_ledgers(self) -> None:
-        for path in self.project.ledger_files():
-            for entry in read_entries(self.project, path):
-                if entry.event in ENDED:
-                    self.lines[entry.attempt].append(entry.event)
-                elif entry.event in EXCUSES:
-                    self.excused.add(entry.attempt)
-                elif entry.event == SUPERSEDED:
-                    self.superseded.add(entry.attempt)
+        ledgers = self.project.ledger_files()
+        for entry in read_entries(self.project, ledgers):
+            if entry.event in ENDED:
+                self.lines[entry.attempt].append(entry.event)
+            elif entry.event in EXCUSES:
+                self.excused.add(entry.attempt)
+            elif entry.event == SUPERSEDED:
+                self.superseded.add(entry.attempt)
 
     def lost_records(self) -> List[str]:
         """The paths of attempts that ended, and no ledger says so."""

@@ -11,12 +11,10 @@ from collections import deque
 from math import inf
 from typing import Any, Callable, Deque, Dict, List, Set
 
-from fjd.account import Asked
 from fjd.command import cpus
 from fjd.errors import Busy, Hopeless, SOME_FAILED
 from fjd.census import left
 from fjd.hosts.session import PROCESS
-from fjd.joblist import Listed, not_done
 from fjd.members import HIRING
 from fjd.names import new_token, printable, Stamps
 from fjd.newjob import of_command
@@ -31,6 +29,7 @@ from fjd.summary import pasteable, told_held
 from fjd.verbs.change import Errands
 from fjd.verbs.claim import Claim
 from fjd.verbs.inorder import InOrder
+from fjd.verbs.joblist import AskedList, Listed, not_done
 from fjd.verbs.runs import Runs
 from fjd.wakeup import Alarm, LEAVE
 
@@ -110,7 +109,8 @@ class Batch:
             earlier.update(*map(project.names, ENDED))
         self.todo.extend(todo)
         listed = {job.mark: job for job in self.jobs}
-        self.outcome.asked = Asked(listed, done, earlier)
+        self.asked = AskedList(listed, done, earlier)
+        self.outcome.asked = self.asked
         self.printer = InOrder(
             project, listed if options.in_order else [],
             self.dispatcher.progress, earlier)
@@ -214,7 +214,7 @@ class Batch:
         """Say how it went, and where to see more."""
         outcome = self.outcome
         for mark in [job.mark for job in self.todo] + list(self.failed):
-            outcome.asked.jobs.pop(mark, None)
+            self.asked.jobs.pop(mark, None)
         left = self.left() + self.project.count("held")
         self.dispatcher.close(self.tell, self.options.quiet, False, left)
         is_told = outcome.failed or self.options.in_order

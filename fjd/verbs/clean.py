@@ -74,9 +74,6 @@ class Cleaning(Errands):
 
     def ends(self) -> Dict[str, float]:
         """When attempts ended, by the clocks of the hosts that ran them."""
-        return {
-            entry.attempt: entry.end
-            for path in self.project.ledger_files()
-            for entry in read_entries(self.project, path)
-            if entry.event in ENDED
-        }
+        entries = read_entries(self.project, self.project.ledger_files())
+        return {entry.attempt: entry.end for entry in entries
+                if entry.event in ENDED}

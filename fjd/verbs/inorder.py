@@ -4,9 +4,8 @@ import time
 from collections import deque
 from typing import Dict, Iterable, Set, Tuple
 
-from fjd.joblist import mark_of
 from fjd.ledger import FAILED
-from fjd.names import Attempt
+from fjd.names import Attempt, mark_of
 from fjd.output import show_bytes
 from fjd.progress import Progress
 from fjd.project import ENDED, Project

@@ -26,22 +26,19 @@ With --joblog, Exitval is -1 for a job that failed without a status.
 """
 # Each ledger is in that order already, so they are merged while they are
 # read: that needs a part of each in memory, and the names of attempts that
-# went back.  An end that was recorded, and did not come about, is no result
-# (summary.py).
+# went back.  A recorded end that did not come about is no result.
 import heapq
 import json
 import os
-from typing import Any, Iterator, Set
+from typing import Any, Callable, Iterable, Iterator
 
 from fjd import home, output
 from fjd.ledger import (
-    DONE, Entry, HEADER, LOST, line_of, read_entries, RETRIED, SUPERSEDED,
+    BACK, DONE, Entry, HEADER, holds, line_of, read_entries,
 )
 from fjd.options import flag, option, PROJECT
 from fjd.project import ENDED, Project
 
-ENDS = tuple(f"{event}\t" for event in ENDED)
-BACK = tuple(f"{event}\t" for event in (LOST, SUPERSEDED, RETRIED))
 JOBLOG = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal" \
     "\tCommand\n"
 OPTIONS = (
@@ -64,18 +61,20 @@ def act(options: Any) -> None:
 def results(project: Project, has_all: bool = False) -> Iterator[Entry]:
     """What has ended for good; or all that the ledgers tell."""
     paths = project.ledger_files()
-    back: Set[str] = set()
-    for path in [] if has_all else paths:
-        lines = read_entries(project, path, lambda line: line.startswith(BACK))
-        back.update(entry.attempt for entry in lines)
-    ledgers = [
-        read_entries(
-            project, path, lambda line: has_all or line.startswith(ENDS))
-        for path in paths
-    ]
+    has = bool if has_all else with_event(ENDED)
+    went_back = read_entries(
+        project, [] if has_all else paths, with_event(BACK))
+    back = {entry.attempt for entry in went_back}
+    ledgers = [read_entries(project, [path], has) for path in paths]
     for entry in heapq.merge(*ledgers, key=lambda entry: entry.end):
-        if entry.attempt not in back or project.is_accepted(entry.attempt):
+        if holds(project, entry.attempt, back):
             yield entry
+
+
+def with_event(events: Iterable[str]) -> Callable[[str], bool]:
+    """Return a function that accepts the lines with these events."""
+    starts = tuple(f"{event}\t" for event in events)
+    return lambda line: line.startswith(starts)
 
 
 def as_table(entries: Iterator[Entry]) -> Iterator[str]:

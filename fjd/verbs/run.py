@@ -26,13 +26,13 @@ from typing import Any, Callable, Iterable, Iterator, List, Sequence
 from fjd import home, newjob, output
 from fjd.errors import BadUsage
 from fjd.hosts.session import KINDS
-from fjd.joblist import Listed, listed, not_done
 from fjd.names import new_token, printable
 from fjd.options import flag, nearest, option, positive, QUIET, shared
 from fjd.ownership import Survey
 from fjd.summary import call_back
 from fjd.verbs import template
 from fjd.verbs.batch import Batch
+from fjd.verbs.joblist import Listed, listed, not_done
 from fjd.verbs.runs import Runs
 
 PATIENCE = 1.0  # seconds without a line, which a person does not notice

@@ -16,10 +16,10 @@ from typing import Iterable, List, NamedTuple, Set, Tuple
 
 from fjd import files
 from fjd.census import everything
-from fjd.joblist import hashed, Listed, mark_of
 from fjd.ledger import escape
-from fjd.names import natural
+from fjd.names import mark_of, natural
 from fjd.project import LIST, Project
+from fjd.verbs.joblist import hashed, Listed
 
 MOST_LOOKED_AT = 100
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)

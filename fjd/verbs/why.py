@@ -45,19 +45,17 @@ def why(project: Project, here: Here, wanted: str) -> Iterator[str]:
     )
     if entries and entries[-1].event == RETRIED:
         yield "what failed is tried again behind the first attempts of others"
-    yield from map(told, entries)
+    yield from map(described, entries)
     yield from last_lines(project, matches, entries)
 
 
 def history(project: Project, job: str) -> List[Entry]:
     """What the ledgers say of it."""
     wanted = f"\t{escape(job)}\t"
-    entries = [
-        entry for path in project.ledger_files()
-        for entry in read_entries(project, path, lambda line: wanted in line)
-        if entry.job == job
-    ]
-    return sorted(entries, key=lambda entry: entry.end)
+    entries = read_entries(
+        project, project.ledger_files(), lambda line: wanted in line)
+    found = [entry for entry in entries if entry.job == job]
+    return sorted(found, key=lambda entry: entry.end)
 
 
 def whereabouts(project: Project, here: Here, found: Found) -> Iterator[str]:
@@ -77,7 +75,7 @@ def whereabouts(project: Project, here: Here, found: Found) -> Iterator[str]:
     yield line
 
 
-def told(entry: Entry) -> str:
+def described(entry: Entry) -> str:
     """When and where an attempt ended, and how."""
     how = filter(None, [entry.event, entry.reason, named(entry.status)])
     took = entry.end - entry.start

@@ -12,10 +12,10 @@ import time
 from helpers import wait_until
 from stage import OFTEN
 
-from fjd.joblist import listed
 from fjd.names import Announcement, Attempt, Running, new_id
 from fjd.project import ORDER
 from fjd.reclaim import new_reclaimer
+from fjd.verbs.joblist import listed
 
 HOLD = "while test -e hold; do sleep 0.02; done"
 FLAKY = """[control]

@@ -253,10 +253,7 @@ class Stage:
 
     def entries(self):
         """All lines of all ledgers."""
-        return [
-            entry for path in self.project.ledger_files()
-            for entry in read_entries(self.project, path)
-        ]
+        return list(read_entries(self.project, self.project.ledger_files()))
 
     def left(self):
         """What should not be there in the end."""

@@ -132,7 +132,7 @@ def test_a_long_line_is_read_whole(project, record):
     record(DONE, "a", command="x" * 300000)
     record(DONE, "b")
     assert [len(e.command) for e in read_entries(
-        project, project.ledger_file("w"))] == [300000, 0]
+        project, project.ledger_files())] == [300000, 0]
 
 
 def test_half_a_line_and_a_strange_one_are_none(project, record):

@@ -11,12 +11,12 @@ import pytest
 from helpers import command, finish, LONG, wait_until
 from test_run import HOLD, begin, hold, projects, run_fjd  # noqa: F401
 
-from fjd.joblist import listed
 from fjd.ledger import DONE, Entry, Ledger
 from fjd.members import BEAT, FRESH, HIRING, myself
 from fjd.project import CLAIM, LIST, Project
 from fjd.verbs import run
 from fjd.verbs.claim import Claim, name_of
+from fjd.verbs.joblist import listed
 from fjd.verbs.runs import MOST_LOOKED_AT, base_of, Runs
 
 LOG = "echo {} >> runs; test -e good || test {} != %s"

@@ -12,8 +12,8 @@ from helpers import (
     command, finish, ledger, LONG, ok, path_without, program, run, wait_until,
 )
 
-from fjd.joblist import listed
 from fjd.project import Project
+from fjd.verbs.joblist import listed
 
 HOLD = "touch begun{}; while test -e hold; do sleep 0.02; done"
 

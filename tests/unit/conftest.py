@@ -35,6 +35,7 @@ def record(project):
     """record(event, name, end): a line about an attempt."""
     written = Ledger(project, "a_1.000000-1")
 
-    def record(event, name, end=0.0):
-        written.write(Entry(event, Attempt.parse(name).job, name, end=end))
+    def record(event, name, end=0.0, **more):
+        job = Attempt.parse(name).job
+        written.write(Entry(event, job, name, end=end, **more))
     return record

@@ -3,15 +3,13 @@ import pytest
 
 from fjd import account
 from fjd.account import (
-    Asked, CANCELLED, fates, is_before, LEFT, NO_RECORD, VANISHED,
+    CANCELLED, fates, is_before, LEFT, NO_RECORD, VANISHED,
 )
-from fjd.joblist import listed
 from fjd.ledger import (
-    CLEANED, DONE, Entry, FAILED, GIVEN_BACK, Ledger, LOST, RETRIED,
-    SUPERSEDED,
+    CLEANED, DONE, FAILED, GIVEN_BACK, LOST, RETRIED, SUPERSEDED,
 )
 from fjd.names import Attempt, Running
-from fjd.summary import Outcome
+from fjd.summary import Asked, Outcome
 
 WORKER = "lab_1.000000-1"
 TOKEN, OTHER = "0123456789abcdef0", "1123456789abcdef0"
@@ -24,22 +22,12 @@ def attempt(count, job="a", n=1, token=TOKEN):
 OWED = attempt(5)
 
 
-@pytest.fixture
-def record(project):
-    """record(event, attempt) adds a line to a ledger."""
-    ledger = Ledger(project, "w")
-
-    def record(event, name, **more):
-        ledger.write(Entry(event, Attempt.parse(name).job, name, **more))
-    return record
-
-
 def make(project, *path):
     project.files.create(project.path(*path))
 
 
 def fate_of(project, name=OWED, worker=WORKER, offsets=()):
-    found, = fates(project, {name: worker}, dict(offsets)).values()
+    found, = fates(project, {name: worker}, dict(offsets))
     return found
 
 
@@ -74,15 +62,15 @@ def test_a_line_may_come_while_it_is_looked_for(
     project, record, monkeypatch, looks,
 ):
     """NFS: what another host has written, is read some seconds later."""
-    def history(*arguments):
-        found = real(*arguments)
+    def read_entries(*arguments):
+        found = list(real(*arguments))
         seen.append(found)
         if len(seen) == looks:
             record(DONE, OWED)
         return found
 
-    real, seen = account.history, []
-    monkeypatch.setattr(account, "history", history)
+    real, seen = account.read_entries, []
+    monkeypatch.setattr(account, "read_entries", read_entries)
     make(project, DONE, OWED)
     assert fate_of(project, name="a", worker="").event == DONE
 
@@ -128,8 +116,9 @@ def test_an_earlier_attempt_explains_nothing(project, record):
 def test_what_was_told_before_explains_nothing(project, record):
     record(DONE, attempt(1, token=OTHER))
     make(project, DONE, attempt(1, token=OTHER))
-    size = project.files.size(project.ledger_file("w"))
-    assert fate_of(project, offsets={"w.tsv": size}).event == VANISHED
+    offsets = {name: project.files.size(project.path("ledger", name))
+               for name in project.names("ledger")}
+    assert fate_of(project, offsets=offsets).event == VANISHED
 
 
 @pytest.mark.parametrize("name", [OWED, "a", attempt(9)])
@@ -164,10 +153,6 @@ def test_only_attempts_of_one_process_have_an_order(one, other, is_right):
 
 # In a summary
 
-def asked(*commands, **more):
-    return Asked({job.mark: job for job in listed(commands, "/")}, **more)
-
-
 @pytest.fixture
 def summary(project):
     """summary(asked, owed, left): the first line of it."""
@@ -184,60 +169,6 @@ def summary(project):
             total == outcome.done, max(left, outcome.left))
         return text
     return summary
-
-
-def names_of(question):
-    return [job.job for job in question.jobs.values()]
-
-
-def test_a_list_is_counted_by_where_its_jobs_lie(project, record, summary):
-    question = asked("x", "y", "z", "u", "v")
-    done, failed, lost, waits, _ = names_of(question)
-    record(DONE, attempt(1, done))
-    record(FAILED, attempt(1, failed), status="exit 1", command="y")
-    make(project, DONE, attempt(1, done))
-    for name in (failed, lost):
-        make(project, FAILED, attempt(1, name))
-    make(project, "jobqueue", attempt(1, waits))
-    assert summary(question, left=1) == (
-        "1 done, 2 failed, 1 vanished, 1 left: 2: y (exit 1), 3: z (record"
-        " lost), 5: v (vanished)")
-
-
-def test_a_job_that_ended_twice_counts_once(project, record, summary):
-    """Somebody had it repeated, or it is of an earlier list."""
-    question = asked("x")
-    name, = names_of(question)
-    for count in (1, 2):
-        record(DONE, attempt(count, name))
-        make(project, DONE, attempt(count, name))
-    record(FAILED, attempt(3, name), status="exit 1")
-    make(project, FAILED, attempt(3, name))
-    assert summary(question) == "1 done, 0 failed"
-    earlier = {attempt(1, name), attempt(2, name)}
-    assert summary(question._replace(earlier=earlier)).startswith(
-        "0 done, 1 failed")
-
-
-def test_a_done_job_that_waits_again_is_left(project, record, summary):
-    question = asked("x")
-    name, = names_of(question)
-    record(DONE, attempt(1, name))
-    make(project, "jobqueue", attempt(2, name))
-    assert summary(
-        question._replace(done=set(question.jobs)), left=1) == (
-        "0 done, 0 failed, 1 left")
-
-
-def test_jobs_of_others_count_too(project, record, summary):
-    question = asked("x")
-    name, = names_of(question)
-    record(DONE, attempt(1, name))
-    make(project, DONE, attempt(1, name))
-    record(DONE, attempt(2, "b"))
-    record(FAILED, attempt(3, "c"), status="exit 1")
-    assert summary(question, [attempt(4, "d")]) == (
-        "2 done, 1 failed, 1 vanished: c (exit 1), d (vanished)")
 
 
 def test_what_ended_without_a_line_is_counted_once(project, record, summary):

@@ -90,8 +90,8 @@ def test_a_ledger_that_may_not_grow_goes_on_in_another_file(project, ledger):
         ledger.sync()
     paths = project.ledger_files()
     assert len(paths) > 9 and paths[0] == project.ledger_file("w")
-    assert [entry.attempt for path in paths for entry
-            in read_entries(project, path)] == attempts
+    assert [entry.attempt for entry
+            in read_entries(project, paths)] == attempts
     for path in paths:
         with open(path) as file:
             assert file.readline() == HEADER
@@ -114,7 +114,7 @@ def test_lines_with_fewer_columns_are_read(project, ledger, columns):
     cut = [line.split("\t")[:columns] for line in lines(ledger)]
     with open(ledger.path, "w") as file:
         file.writelines("\t".join(line).rstrip("\n") + "\n" for line in cut)
-    assert list(read_entries(project, ledger.path)) == [
+    assert list(read_entries(project, [ledger.path])) == [
         Entry(*whole[:columns])]
 
 
@@ -123,7 +123,7 @@ def test_lines_with_more_columns_are_read(project, ledger):
     more = "".join(line[:-1] + "\tmore\n" for line in lines(ledger))
     with open(ledger.path, "w") as file:
         file.write(more)
-    assert list(read_entries(project, ledger.path)) == [END]
+    assert list(read_entries(project, [ledger.path])) == [END]
 
 
 @pytest.mark.parametrize("line", [
@@ -133,4 +133,4 @@ def test_lines_with_more_columns_are_read(project, ledger):
 def test_what_is_no_line_of_a_ledger_is_not_read(project, ledger, line):
     with open(ledger.path, "w") as file:
         file.write(line + "\n")
-    assert list(read_entries(project, ledger.path)) == []
+    assert list(read_entries(project, [ledger.path])) == []

@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from fjd.ledger import (
-    DONE, Entry, FAILED, GIVEN_BACK, Ledger, LOST, SUPERSEDED,
+    DONE, Entry, FAILED, GIVEN_BACK, Ledger, LOST, RETRIED, SUPERSEDED,
 )
 from fjd.summary import Outcome, pasteable
 
@@ -87,6 +87,33 @@ def test_an_end_that_a_worker_did_not_complete_is_taken_back(outcome, record):
     assert summary(outcome) == ["1 done, 0 failed"]
     record(LOST, "a", "-", writer="v")
     assert summary(outcome) == ["0 done, 0 failed"]
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("worker, reclaimer", ["wv", "vw"])
+def test_an_end_is_taken_back_whichever_line_is_seen_first(
+    outcome, record, worker, reclaimer, is_late,
+):
+    """NFS: the line of a dead worker may be seen later than its reclaimer's,
+    which has given the job up.
+    """
+    record(LOST, "a", "-", writer=reclaimer)
+    record(FAILED, "b", "-", writer=reclaimer)
+    if is_late:
+        outcome.update()
+    record(DONE, "a", writer=worker)
+    assert summary(outcome)[0].startswith("0 done, 1 failed")
+
+
+def test_attempts_without_an_end_are_not_looked_for(
+    project, outcome, record, monkeypatch,
+):
+    """On a network that would take a while for each."""
+    monkeypatch.setattr(project, "is_accepted", None)
+    for event in (LOST, RETRIED, SUPERSEDED, GIVEN_BACK):
+        record(event, event)
+    outcome.update()
+    assert not outcome.owed
 
 
 def test_an_end_that_came_about_is_not_taken_back(project, outcome, record):
@@ -173,6 +200,26 @@ def test_many_failed_jobs_are_named_in_part(project, outcome, record):
         f"0 done, 12 failed: {named}, and 2 more",
         where(project, "job0", "job0"),
     ]
+
+
+def test_an_error_at_a_line_counts_it_once(
+    project, outcome, record, monkeypatch,
+):
+    def fail(attempt):
+        raise OSError(5, "Input/output error")
+
+    record(DONE, "a")
+    record(LOST, "b", writer="v")
+    outcome.update()
+    record(SUPERSEDED, "a")
+    record(DONE, "c")
+    record(DONE, "b")
+    for _ in range(2):
+        with monkeypatch.context() as broken:
+            broken.setattr(project, "is_accepted", fail)
+            with pytest.raises(OSError):
+                outcome.update()
+    assert summary(outcome) == ["1 done, 0 failed"]
 
 
 def test_an_error_in_between_loses_no_line(

@@ -13,7 +13,7 @@ from fjd.verbs import table
 # What several verbs need, and is none.
 HELPERS = {
     "batch", "change", "checks", "choice", "claim", "find", "inorder",
-    "overview", "runs", "table", "template",
+    "joblist", "overview", "runs", "table", "template",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 
