@@ -14,6 +14,7 @@ the observer.  So a frozen server makes no member dead.
 """
 import os
 import time
+from math import inf
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from fjd.files import is_ours
@@ -106,6 +107,78 @@ def myself() -> Here:
     return Here(host, boot_id(), pid_namespace(), pid, start_time(pid))
 
 
+class Member(NamedTuple):
+    """A member, as its record was when it was read.
+
+    While a record is being written, its member is of no host.
+    """
+
+    heartbeat: float  # the last one, in the server's seconds
+    identity: Identity
+    session: str  # a worker's; of a dispatcher, its role
+    period: float  # seconds between two heartbeats
+
+    @classmethod
+    def parse(cls, heartbeat: float, record: str) -> "Member":
+        lines = record.splitlines()
+        if "\nbeat: " not in record or not record.endswith("\n"):
+            lines = []  # RACE: it is being written.
+        pairs = [line.partition(": ") for line in lines]
+        keys = {key: value for key, colon, value in pairs if colon}
+        return cls(heartbeat, identity_in(keys), keys.get("session", ""),
+                   period_in(keys))
+
+    @property
+    def is_missing(self) -> bool:
+        """Return whether there is no record; then the member is dead."""
+        return self.heartbeat == -inf
+
+    def is_gone(self, here: Here) -> bool:
+        """Return whether it was a process of this host, and has ended."""
+        return here.sees(self.identity) is False
+
+    def seems_dead(
+        self, now: float, here: Here, beats: float = FRESH,
+    ) -> bool:
+        """Return whether it is gone, or silent for so many heartbeats.
+
+        This is one look, now by the server's clock; a Watch looks repeatedly.
+        """
+        # A time in the future also counts: the server's clock was set back.
+        is_silent = abs(now - self.heartbeat) > beats * self.period
+        return self.is_missing or is_silent or self.is_gone(here)
+
+    def is_active(self, now: float, here: Here) -> bool:
+        """Return whether a dispatcher is active; now by the server's clock."""
+        is_engaged = self.session not in ("", STANDBY)
+        return is_engaged and not self.seems_dead(now, here)
+
+
+def identity_in(keys: Dict[str, str]) -> Identity:
+    """Return the identity in a record; without one, that of no host."""
+    pid = keys.get("pid", "0")
+    return Identity(
+        keys.get("host", ""), keys.get("boot", "?"), keys.get("pidns", "?"),
+        int(pid) if pid.isdecimal() else 0, keys.get("start", ""),
+    )
+
+
+def period_in(keys: Dict[str, str]) -> float:
+    try:
+        return float(keys["beat"])
+    except (KeyError, ValueError):
+        return BEAT
+
+
+MISSING = Member.parse(-inf, "")
+
+
+def read_member(project: Project, kind: str, name: str) -> Member:
+    """Return a member of workers/ or dispatchers/, or MISSING."""
+    record = project.record(kind, name)
+    return Member.parse(*record) if record else MISSING
+
+
 def boot_id() -> str:
     """Return the boot id of the running kernel; "" if it is hidden."""
     try:
@@ -132,59 +205,6 @@ def enrol(
         member = new_id(me.host, clock.time(), me.pid)
         if project.enrol(kind, member, me.record(session)):
             return member
-
-
-def parse_record(record: str) -> Dict[str, str]:
-    """Return a record's keys and values; {} if it is incomplete."""
-    if "\nbeat: " not in record or not record.endswith("\n"):
-        return {}  # RACE: it is being written.
-    lines = (line.partition(": ") for line in record.splitlines())
-    return {key: value for key, colon, value in lines if colon}
-
-
-def keys_of(project: Project, kind: str, member: str) -> Dict[str, str]:
-    """Return the keys of a member's record; {} if there is none."""
-    record = project.record(kind, member)
-    return parse_record(record[1]) if record else {}
-
-
-def identity_in(keys: Dict[str, str]) -> Identity:
-    """Return the identity in a record; without one, that of no host."""
-    pid = keys.get("pid", "0")
-    return Identity(
-        keys.get("host", ""), keys.get("boot", "?"), keys.get("pidns", "?"),
-        int(pid) if pid.isdecimal() else 0, keys.get("start", ""),
-    )
-
-
-def period_in(keys: Dict[str, str]) -> float:
-    """Return the seconds between two heartbeats of a record's member."""
-    try:
-        return float(keys["beat"])
-    except (KeyError, ValueError):
-        return BEAT
-
-
-def is_at_work(project: Project, other: str, now: float, here: Here) -> bool:
-    """Return whether a dispatcher is active; now is by the server's clock."""
-    record = project.record("dispatchers", other)
-    role = parse_record(record[1] if record else "").get("session", STANDBY)
-    return role != STANDBY and not seems_dead(record, now, here, FRESH)
-
-
-def seems_dead(
-    record: Optional[Tuple[float, str]], now: float, here: Here, beats: float,
-) -> bool:
-    """Return whether a member is gone, or silent for so many heartbeats.
-
-    This is one look, now by the server's clock; a Watch looks repeatedly.
-    """
-    if not record:
-        return True
-    keys = parse_record(record[1])
-    # A time in the future also counts: the server's clock was set back.
-    is_silent = abs(now - record[0]) > beats * period_in(keys)
-    return is_silent or here.sees(identity_in(keys)) is False
 
 
 def start_time(pid: int) -> str:
@@ -254,10 +274,11 @@ class Watch:
         self.beats += 1
         return True
 
-    def is_silent(self, member: str, mtime: float, period: float) -> bool:
-        """Return whether mtime has stayed the same for too many heartbeats."""
-        before, since = self.seen.get(member, (None, 0))
-        if before != mtime:
-            self.seen[member] = (mtime, self.beats)
+    def is_silent(self, name: str, member: Member) -> bool:
+        """Return whether too many heartbeats of a member have not come."""
+        before, since = self.seen.get(name, (None, 0))
+        if before != member.heartbeat:
+            self.seen[name] = (member.heartbeat, self.beats)
             return False
-        return self.beats - since >= self.missed * max(1.0, period / BEAT)
+        slowness = max(1.0, member.period / BEAT)
+        return self.beats - since >= self.missed * slowness

@@ -47,7 +47,7 @@ def take(project: Project, start: str) -> None:
     """Remove the witness, or letters to it, whose names begin with start."""
     for name in project.names("screenlogs"):
         if name.startswith(start):
-            project.open_session(name.rpartition(".err")[0])
+            project.forget_session(name.rpartition(".err")[0])
 
 
 def measure(project: Project, witness: str) -> float:
@@ -57,7 +57,7 @@ def measure(project: Project, witness: str) -> float:
     project.claim_session(letter)
     while f"{letter}.err" in project.names("screenlogs"):
         if time.monotonic() > begun + PATIENCE:
-            project.open_session(letter)
+            project.forget_session(letter)
             return inf
         time.sleep(LOOK)
     return time.monotonic() - begun

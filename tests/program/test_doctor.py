@@ -448,7 +448,7 @@ def test_file_that_does_not_come_back_fails(project, monkeypatch):
     assert line == (
         f"FAIL  it: no file went there and back in 0 s; {checks.CACHES}"
     )
-    project.open_session("doctor-1")
+    project.forget_session("doctor-1")
 
 
 def test_file_that_comes_late_is_a_warning(project, monkeypatch):

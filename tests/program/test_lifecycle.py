@@ -42,9 +42,9 @@ def fired(number, project="default"):
 
 def records(project):
     """What each enrolled worker says about itself."""
-    from fjd.members import parse_record
+    from fjd.members import read_member
     return {
-        name: parse_record(project.record("workers", name)[1])
+        name: read_member(project, "workers", name)
         for name in project.names("workers")
     }
 
@@ -60,7 +60,7 @@ def active(project):
 
 
 def sessions(project):
-    return sorted(keys["session"] for keys in records(project).values())
+    return sorted(member.session for member in records(project).values())
 
 
 def host():
@@ -592,7 +592,7 @@ def test_worker_that_is_killed_is_missed_by_another_worker(project, put):
     ok("fjd-recruiter", "hire", "2")
     ok("fjd-dispatcher", "--once")
     worker = wait_until(lambda: project.running())[0].worker
-    os.kill(int(records(project)[worker]["pid"]), signal.SIGKILL)
+    os.kill(records(project)[worker].identity.pid, signal.SIGKILL)
     wait_until(project.waiting, timeout=3 * BEAT)
     assert [name[:7] for name in project.waiting()] == ["job1~2."]
     assert [row["event"] for row in ledger(project)] == ["lost"]
@@ -784,9 +784,9 @@ def test_worker_that_does_not_leave_is_ended_and_its_job_given_back(
     ok("fjd-recruiter", "--session", kind, "hire", "1")
     ok("fjd-dispatcher", "--once")
     worker = wait_until(lambda: project.running())[0].worker
-    pid = int(records(project)[worker]["pid"])
+    pid = records(project)[worker].identity.pid
     os.kill(pid, signal.SIGSTOP)
-    monkeypatch.setattr(recruiter, "PATIENCE", 0)
+    monkeypatch.setattr(recruiter, "SECONDS_TO_LEAVE", 0)
     said = []
     hand = recruiter.Recruiter(
         project, new_reclaimer(project, said.append, 3), said.append,
@@ -817,7 +817,7 @@ def test_workers_that_could_be_started_are_waited_for(project, monkeypatch):
             self.started.append(name)
 
     def watch(*_):
-        project.open_session(Sessions.started[len(looks)])
+        project.forget_session(Sessions.started[len(looks)])
         looks.append(time.monotonic())
 
     looks = []
@@ -867,8 +867,8 @@ def test_what_goes_wrong_with_a_hired_worker_is_in_its_screenlog(
     project, kind,
 ):
     ok("fjd-recruiter", "--session", kind, "hire", "1")
-    worker, keys = records(project).popitem()
-    assert os.path.realpath(f"/proc/{keys['pid']}/fd/2") == \
+    worker, member = records(project).popitem()
+    assert os.path.realpath(f"/proc/{member.identity.pid}/fd/2") == \
         os.path.realpath(project.worker_log(worker))
 
 

@@ -13,7 +13,7 @@ from helpers import (
 )
 
 from fjd.handover import recall
-from fjd.members import parse_record
+from fjd.members import HIRING, read_member
 
 TRUE = "[control]\nexecutable: true\n"
 FALSE = "[control]\nexecutable: false\n"
@@ -151,8 +151,7 @@ def test_beside_another_dispatcher_it_leaves_silently(project, at_work):
 
 def test_fire_says_that_somebody_will_hire_again(project, at_work, home):
     name, = project.members("dispatchers")
-    keys = parse_record(project.record("dispatchers", name)[1])
-    assert keys["session"] == "hiring"
+    assert read_member(project, "dispatchers", name).session == HIRING
     assert ok("fjd-recruiter", "fire")[-1] == (
         f"[fjd-recruiter] Dispatcher {name} is at work with --hire, and will"
         " hire again: end it first."

@@ -138,9 +138,9 @@ def workers_are_told_once():
     real = Dismissal.remaining
 
     def remaining(dismissal):
-        workers = real(dismissal) if not dismissal.told else []
+        workers = real(dismissal) if not dismissal.ordered else []
         there = set(dismissal.project.pods())
-        return [w for w in dismissal.told.union(workers) if w in there]
+        return [w for w in dismissal.ordered.union(workers) if w in there]
     return patch.object(Dismissal, "remaining", remaining)
 
 

@@ -4,7 +4,7 @@ import pytest
 from helpers import Clock
 
 from fjd.handover import leave_memory, recall, resume
-from fjd.members import BEAT, enrol, MISSED, myself, Watch
+from fjd.members import BEAT, enrol, MISSED, MISSING, myself, Watch
 from fjd.project import SEEN
 
 ELSEWHERE = myself()._replace(host="lab7", boot="x")
@@ -27,7 +27,7 @@ class Cron:
         watch, before = Watch(), recall(self.project)
         memory = resume(before, watch, self.clock.now, self.clock)
         watch.tick(self.clock.now)
-        is_dead = watch.is_silent(member, mtime, BEAT)
+        is_dead = watch.is_silent(member, MISSING._replace(heartbeat=mtime))
         leave_memory(
             self.project, "lab_1.000001-1", str(self.passes), memory, watch,
             {})
@@ -95,7 +95,7 @@ def test_a_pass_that_hangs_starts_the_count_anew(project, cron, worker):
     cron.clock.now += 60.0
     resume(recall(project), watch, cron.clock.now, cron.clock)
     watch.tick(cron.clock.now + 2 * BEAT)
-    assert not watch.is_silent(worker, 5.0, BEAT)
+    assert not watch.is_silent(worker, MISSING._replace(heartbeat=5.0))
 
 
 def test_who_has_left_is_forgotten(project, cron, worker):
