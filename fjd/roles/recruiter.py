@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Iterable, List
 
 from fjd.errors import NotHired
 from fjd.members import HIRING, Member, read_member
-from fjd.names import host_of, is_same_host, printable
+from fjd.names import host_of, is_on, is_same_host, printable
 from fjd.project import DRAIN, NOW, Project
 from fjd.reclaim import Reclaimer
 from fjd.roles.firing import Dismissal
@@ -99,17 +99,6 @@ class Recruiter:
         # RACE: another recruiter may have hired here at the same time.
         self.drain(self.staying()[number:])
         self.say(f'Hired {number} workers in project "{self.project.name}".')
-
-    def drain_strangers(self, hosts: List[str]) -> None:
-        """Order the workers of all other hosts to leave after their jobs."""
-        leaving = {order.worker for order in self.project.orders()}
-        strangers = [
-            worker for worker in self.project.pods()
-            if worker not in leaving and not is_on(worker, hosts)
-        ]
-        self.drain(strangers)
-        for host in sorted(set(map(host_of, strangers))):
-            self.say(f"Host {host}: its workers leave after their job.")
 
     def drain(self, workers: List[str]) -> None:
         dismissal = Dismissal(self.project, self.stamps, DRAIN)
@@ -214,8 +203,3 @@ class Recruiter:
             if member.session == HIRING and not member.is_gone(self.here):
                 self.say(f"Dispatcher {name} is at work with --hire, and"
                          " will hire again: end it first.")
-
-
-def is_on(worker: str, hosts: List[str]) -> bool:
-    """Return whether a worker is on one of the hosts, by their names."""
-    return any(is_same_host(host, host_of(worker)) for host in hosts)

@@ -106,6 +106,14 @@ def test_no_module_is_too_long_to_be_read_at_once(directory, most):
             assert code_lines(os.path.join(place, name)) <= most, name
 
 
+def lines_of(command):
+    with open(os.path.join(ROOT, "bin", command)) as script:
+        return script.read().count("\n")
+
+
 def test_the_command_fjd_only_finds_the_verb():
-    with open(os.path.join(ROOT, "bin", "fjd")) as script:
-        assert script.read().count("\n") <= 40
+    assert lines_of("fjd") <= 40
+
+
+def test_the_recruiters_script_is_its_options_and_its_story():
+    assert lines_of("fjd-recruiter") <= 100
