@@ -15,10 +15,14 @@ the observer.  So a frozen server makes no member dead.
 import os
 import time
 from math import inf
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import (
+    Any, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple,
+)
 
-from fjd.files import is_ours
 from fjd.names import new_id, safe_host
+from fjd.proc import (
+    boot_id, fields_of, is_pid, pid_namespace, START, start_time,
+)
 from fjd.project import Project
 
 BEAT = 10.0  # seconds between two heartbeats
@@ -26,7 +30,6 @@ STANDBY = "standby"  # the session of a dispatcher that is not active
 HIRING = "hiring"  # the session of a dispatcher that hires by itself
 FRESH = 2.5  # greatest age of an active dispatcher's heartbeat, in periods
 MISSED = 6   # missed heartbeats after which a member is dead
-START = 19   # index of the start time in /proc/PID/stat, from the state on
 # A quarter of the files that this process may have open (ulimit -n).
 MOST_IN_SIGHT = min(256, os.sysconf("SC_OPEN_MAX") // 4)
 
@@ -148,11 +151,6 @@ class Member(NamedTuple):
         is_silent = abs(now - self.heartbeat) > beats * self.period
         return self.is_missing or is_silent or self.is_gone(here)
 
-    def is_active(self, now: float, here: Here) -> bool:
-        """Return whether a dispatcher is active; now by the server's clock."""
-        is_engaged = self.session not in ("", STANDBY)
-        return is_engaged and not self.seems_dead(now, here)
-
 
 def identity_in(keys: Dict[str, str]) -> Identity:
     """Return the identity in a record; without one, that of no host."""
@@ -179,21 +177,15 @@ def read_member(project: Project, kind: str, name: str) -> Member:
     return Member.parse(*record) if record else MISSING
 
 
-def boot_id() -> str:
-    """Return the boot id of the running kernel; "" if it is hidden."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            return file.read().strip()
-    except OSError:
-        return ""  # /proc may be mounted with subset=pid.
-
-
-def pid_namespace() -> str:
-    """Return the inode of our pid namespace; "" if it is hidden."""
-    try:
-        return str(os.stat("/proc/self/ns/pid").st_ino)
-    except OSError:
-        return ""
+def active_among(
+    project: Project, dispatchers: Iterable[str], now: float, here: Here,
+) -> Iterator[str]:
+    """Yield those dispatchers that are active; now by the server's clock."""
+    for name in dispatchers:
+        member = read_member(project, "dispatchers", name)
+        is_engaged = member.session not in ("", STANDBY)
+        if is_engaged and not member.seems_dead(now, here):
+            yield name
 
 
 def enrol(
@@ -205,38 +197,6 @@ def enrol(
         member = new_id(me.host, clock.time(), me.pid)
         if project.enrol(kind, member, me.record(session)):
             return member
-
-
-def start_time(pid: int) -> str:
-    """Return a process's start in ticks after boot; "" if it has ended."""
-    fields = stat_of(pid)
-    return "" if fields[0] in "ZX" else fields[START]
-
-
-def stat_of(pid: int) -> List[str]:
-    """Return the fields of proc(5), from the state on; X if it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return fields_of(file.read())
-    except OSError as error:
-        if is_ours(error):
-            raise
-        return ["X"]
-
-
-def fields_of(stat: bytes) -> List[str]:
-    # The name, in parentheses, may hold anything.
-    return stat.rpartition(b")")[2].decode().split()
-
-
-def is_pid(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # It is alive, and another user's.
-    return True
 
 
 def is_late(now: float, due: float) -> bool:

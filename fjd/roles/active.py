@@ -12,7 +12,7 @@ of our own last on-time heartbeat.  So a frozen server makes no member stale.
 import time
 from typing import Any
 
-from fjd.members import enrol, Here, read_member, STANDBY
+from fjd.members import active_among, enrol, Here, STANDBY
 from fjd.project import Project
 
 AT_WORK = "none"
@@ -50,11 +50,9 @@ class Succession:
     def rival(self) -> str:
         """Return another active dispatcher; "" if there is none."""
         others = set(self.project.members("dispatchers")) - {self.id}
-        for other in sorted(others):
-            member = read_member(self.project, "dispatchers", other)
-            if member.is_active(self.beaten, self.here):
-                return other
-        return ""
+        active = active_among(
+            self.project, sorted(others), self.beaten, self.here)
+        return next(active, "")
 
     def take_over(self) -> None:
         """Become the active dispatcher."""

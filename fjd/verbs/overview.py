@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, Dict, Iterator, List, Optional
 
-from fjd.members import Here, read_member
+from fjd.members import active_among, Here, read_member
 from fjd.names import host_of, natural, new_id
 from fjd.project import Project
 
@@ -23,11 +23,8 @@ class Look:
         self.project = project
         self.here = here
         self.now = server_time(project, here)
-        self.dispatchers = [
-            name for name in project.members("dispatchers")
-            if read_member(project, "dispatchers", name).is_active(
-                self.now, here)
-        ]
+        self.dispatchers = list(active_among(
+            project, project.members("dispatchers"), self.now, here))
         self.workers = project.pods()
         self.silent = dict(filter(None, map(self.silence, self.workers)))
         self.runs = sorted(

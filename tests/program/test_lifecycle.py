@@ -580,7 +580,7 @@ def test_worker_that_is_killed_loses_nothing(
     assert events == (["done", "lost"] if is_busy else ["done"])
     wait_until(lambda: project.names("workers") == [])
     if is_busy:
-        from fjd.members import start_time
+        from fjd.proc import start_time
         assert start_time(int((tmp_path / "pid").read_text())) == ""
 
 
@@ -795,7 +795,7 @@ def test_worker_that_does_not_leave_is_ended_and_its_job_given_back(
     assert said[0] == f"{worker} does not leave: sending SIGTERM."
     assert said[-1] == 'Fired 1 workers in project "default".'
     assert [name[:7] for name in project.waiting()] == ["job1~1."]
-    from fjd.members import start_time
+    from fjd.proc import start_time
     wait_until(lambda: start_time(pid) == "")
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from helpers import finish, ok, start, wait_until
 
-from fjd.members import enrol, myself, start_time
+from fjd.members import enrol, myself
 from fjd.names import Announcement, Running
+from fjd.proc import start_time
 from fjd.project import COUNTS
 from fjd.roles.active import Succession
 from fjd.verbs.status import Look, screen, span, status_of

@@ -10,10 +10,10 @@ from helpers import ROOT, run, wait_until
 
 from fjd import members
 from fjd.members import (
-    BEAT, enrol, Member, MISSED, MISSING, myself, read_member, start_time,
-    Watch,
+    BEAT, enrol, Member, MISSED, MISSING, myself, read_member, Watch,
 )
 from fjd.names import host_of, safe_host
+from fjd.proc import start_time
 
 
 def identity_of(record):
