@@ -21,13 +21,14 @@ from typing import (
 
 from fjd.names import new_id, safe_host
 from fjd.proc import (
-    boot_id, fields_of, is_pid, pid_namespace, START, start_time,
+    boot_id, fields_of, is_alive, pid_namespace, START, start_time,
 )
 from fjd.project import Project
 
 BEAT = 10.0  # seconds between two heartbeats
 STANDBY = "standby"  # the session of a dispatcher that is not active
-HIRING = "hiring"  # the session of a dispatcher that hires by itself
+HIRING = "hiring"  # the session of an active one that hires by itself
+ACTIVE = "none"    # the session of other active ones
 FRESH = 2.5  # greatest age of an active dispatcher's heartbeat, in periods
 MISSED = 6   # missed heartbeats after which a member is dead
 # A quarter of the files that this process may have open (ulimit -n).
@@ -71,7 +72,7 @@ class Here(Identity):
         if other.place != self.place or "" in self.place:
             return None
         if not other.start:
-            return is_pid(other.pid)
+            return is_alive(other.pid)
         return self.state_of(other) not in "ZX"
 
     def is_home_of(self, other: Identity) -> bool:
@@ -145,7 +146,8 @@ class Member(NamedTuple):
     ) -> bool:
         """Return whether it is gone, or silent for so many heartbeats.
 
-        This is one look, now by the server's clock; a Watch looks repeatedly.
+        This is one look; an Observer looks repeatedly.  now is by the
+        server's clock.
         """
         # A time in the future also counts: the server's clock was set back.
         is_silent = abs(now - self.heartbeat) > beats * self.period
@@ -204,7 +206,7 @@ def is_late(now: float, due: float) -> bool:
     return bool(due) and now > due + BEAT / 2
 
 
-class Watch:
+class Observer:
     """Finds dead members by heartbeat, counted in the observer's own."""
 
     def __init__(self, missed: int = MISSED) -> None:
@@ -235,7 +237,7 @@ class Watch:
         return True
 
     def is_silent(self, name: str, member: Member) -> bool:
-        """Return whether too many heartbeats of a member have not come."""
+        """Return whether a heartbeat has been a member's last for too long."""
         before, since = self.seen.get(name, (None, 0))
         if before != member.heartbeat:
             self.seen[name] = (member.heartbeat, self.beats)

@@ -46,7 +46,7 @@ def fields_of(stat: bytes) -> List[str]:
     return stat.rpartition(b")")[2].decode().split()
 
 
-def is_pid(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, List, Set, Tuple
 from fjd.jobfile import retries_of
 from fjd.ledger import Entry, FAILED, Ledger, LOST
 from fjd.members import (
-    Here, Member, MISSED, myself, read_member, Watch,
+    Here, Member, MISSED, myself, Observer, read_member,
 )
 from fjd.names import (
     Attempt, host_of, new_id, new_token, printable, Running, Stamps,
@@ -43,14 +43,14 @@ class Reclaimer:
         self.say = say
         self.most_losses = most_losses
         self.clock = clock
-        self.watch = Watch(missed)
+        self.observer = Observer(missed)
         self.known: Dict[str, Member] = {}  # since our last heartbeat
         self.owed: List[Entry] = []  # unwritten lines about moved jobs
 
     def sweep(self) -> None:
         """Bury every dead worker, and strike every dead dispatcher."""
         self.settle()
-        is_beat = self.watch.tick(self.clock.monotonic())
+        is_beat = self.observer.tick(self.clock.monotonic())
         mentioned = self.mentioned()
         workers = self.project.names("workers")
         dispatchers = self.project.dispatchers()
@@ -77,7 +77,7 @@ class Reclaimer:
         """
         if member not in self.known:
             found = read_member(self.project, kind, member)
-            if found.is_missing or self.watch.is_silent(member, found):
+            if found.is_missing or self.observer.is_silent(member, found):
                 return True
             self.known[member] = found
         return self.known[member].is_gone(self.here)

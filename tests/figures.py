@@ -49,7 +49,7 @@ def ms(seconds):
 
 @contextmanager
 def dispatcher(home, *options):
-    """One at work, which is ended then."""
+    """An active one, which is ended then."""
     process = background(command("fjd-dispatcher", *options), home)
     try:
         yield process

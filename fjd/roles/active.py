@@ -12,22 +12,20 @@ of our own last on-time heartbeat.  So a frozen server makes no member stale.
 import time
 from typing import Any
 
-from fjd.members import active_among, enrol, Here, STANDBY
+from fjd.members import ACTIVE, active_among, enrol, Here, STANDBY
 from fjd.project import Project
-
-AT_WORK = "none"
 
 
 class Succession:
     """The place of one dispatcher among others."""
 
     def __init__(
-        self, project: Project, here: Here, role_at_work: str = AT_WORK,
+        self, project: Project, here: Here, active_role: str = ACTIVE,
         clock: Any = time,
     ) -> None:
         self.project = project
         self.here = here
-        self.role_at_work = role_at_work
+        self.active_role = active_role
         self.clock = clock
         self.enrol(STANDBY)
 
@@ -56,7 +54,7 @@ class Succession:
 
     def take_over(self) -> None:
         """Become the active dispatcher."""
-        self.change(self.role_at_work)
+        self.change(self.active_role)
 
     def stand_down(self) -> None:
         """Stand by again, so that others do not count us."""

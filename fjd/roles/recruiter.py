@@ -89,9 +89,9 @@ class Recruiter:
                 log = self.project.session_log(name)
                 sessions.start(name, argv, log, environ, directory)
                 started.append(name)
-            self.wait_for(names)
+            self.wait_until_started(names)
         except OSError:
-            self.wait_for(started)  # This host has no room for more.
+            self.wait_until_started(started)  # This host has no room for more.
             raise
         finally:
             for name in names:
@@ -120,7 +120,7 @@ class Recruiter:
                 names.append(name)
         return names
 
-    def wait_for(self, names: List[str]) -> None:
+    def wait_until_started(self, names: List[str]) -> None:
         """Wait until all have started; NotHired names those that have not."""
         backoff = Backoff(0.1)
         deadline = self.clock.monotonic() + SECONDS_TO_START
@@ -151,7 +151,7 @@ class Recruiter:
             return not hosts or is_named and not self.is_namesake(worker)
 
         dismissal = Dismissal(self.project, self.stamps, word, is_meant)
-        self.see_off(dismissal, sessions)
+        self.make_leave(dismissal, sessions)
         if not hosts:
             self.project.forget_sessions()
         for host in names:
@@ -164,7 +164,7 @@ class Recruiter:
             self.say(line)
         self.warn_of_those_who_hire()
 
-    def see_off(self, dismissal: Dismissal, sessions: Any) -> None:
+    def make_leave(self, dismissal: Dismissal, sessions: Any) -> None:
         """Wait until all have left, and end those here that do not."""
         is_now = dismissal.word == NOW
         self.wait_until_left(dismissal, SECONDS_TO_LEAVE if is_now else inf)

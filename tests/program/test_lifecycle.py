@@ -50,7 +50,7 @@ def records(project):
 
 
 def active(project):
-    """The dispatchers that are at work."""
+    """The dispatchers that are active."""
     found = []
     for name in project.members("dispatchers"):
         record = project.record("dispatchers", name)

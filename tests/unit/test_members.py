@@ -10,7 +10,7 @@ from helpers import ROOT, run, wait_until
 
 from fjd import members
 from fjd.members import (
-    BEAT, enrol, Member, MISSED, MISSING, myself, read_member, Watch,
+    BEAT, enrol, Member, MISSED, MISSING, myself, Observer, read_member,
 )
 from fjd.names import host_of, safe_host
 from fjd.proc import start_time
@@ -166,19 +166,19 @@ def test_without_a_good_period_a_record_has_the_usual_one(beat):
     assert Member.parse(0.0, f"host: a\nbeat: {beat}\n").period == BEAT
 
 
-# The watch
+# The observer
 
 def heard(heartbeat, period=BEAT):
     """A member whose last heartbeat was then."""
     return MISSING._replace(heartbeat=heartbeat, period=period)
 
 
-def beats_until_silent(watch, mtime=1.0, period=BEAT):
+def beats_until_silent(observer, mtime=1.0, period=BEAT):
     """How often the observer beats before it takes w for dead."""
     for beats in range(100):
-        if watch.is_silent("w", heard(mtime, period)):
+        if observer.is_silent("w", heard(mtime, period)):
             return beats
-        watch.tick(watch.next_beat + 0.1)
+        observer.tick(observer.next_beat + 0.1)
     raise AssertionError("w lives on")
 
 
@@ -186,34 +186,34 @@ def beats_until_silent(watch, mtime=1.0, period=BEAT):
     (BEAT, MISSED), (BEAT / 9, MISSED), (2.5 * BEAT, 2.5 * MISSED),
 ])
 def test_dead_is_who_missed_too_many_beats_of_the_slower(period, missed):
-    assert beats_until_silent(Watch(), period=period) == missed
+    assert beats_until_silent(Observer(), period=period) == missed
 
 
 def test_any_change_of_time_starts_the_count_anew():
-    watch = Watch()
-    assert beats_until_silent(watch, mtime=1.0) == MISSED
-    assert beats_until_silent(watch, mtime=0.5) == MISSED
-    assert beats_until_silent(watch, mtime=0.5) == 0
+    observer = Observer()
+    assert beats_until_silent(observer, mtime=1.0) == MISSED
+    assert beats_until_silent(observer, mtime=0.5) == MISSED
+    assert beats_until_silent(observer, mtime=0.5) == 0
 
 
 def test_a_late_beat_starts_all_counts_anew():
     """A server that froze has kept all others from beating, too."""
-    watch = Watch()
-    assert beats_until_silent(watch) == MISSED
-    watch.tick(watch.next_beat + BEAT)
-    assert beats_until_silent(watch) == MISSED
+    observer = Observer()
+    assert beats_until_silent(observer) == MISSED
+    observer.tick(observer.next_beat + BEAT)
+    assert beats_until_silent(observer) == MISSED
 
 
 def test_ticks_between_two_beats_do_not_count():
-    watch = Watch()
+    observer = Observer()
     for tick in range(10 * MISSED):
-        watch.tick(100.0 + tick * BEAT / 10)
-        assert not watch.is_silent("w", heard(1.0))
+        observer.tick(100.0 + tick * BEAT / 10)
+        assert not observer.is_silent("w", heard(1.0))
 
 
 def test_each_member_has_a_count_of_its_own():
-    watch = Watch()
-    assert not watch.is_silent("v", heard(1.0))
-    assert beats_until_silent(watch) == MISSED
-    assert watch.is_silent("v", heard(1.0))
-    assert not watch.is_silent("u", heard(1.0))
+    observer = Observer()
+    assert not observer.is_silent("v", heard(1.0))
+    assert beats_until_silent(observer) == MISSED
+    assert observer.is_silent("v", heard(1.0))
+    assert not observer.is_silent("u", heard(1.0))
