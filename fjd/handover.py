@@ -25,7 +25,7 @@ from typing import (
     Any, Callable, Deque, Dict, Iterable, NamedTuple, Optional, Tuple,
 )
 
-from fjd.members import BEAT, Watch
+from fjd.members import BEAT, Observer
 from fjd.project import COUNTS, Project, SEEN
 from fjd.summary import Outcome
 
@@ -77,27 +77,29 @@ def read(project: Project, name: str) -> Memory:
         return Memory()
 
 
-def resume(memory: Memory, watch: Watch, now: float, clock: Any) -> Memory:
-    """Let the watch of a pass continue a count; return the new memory."""
+def resume(
+    memory: Memory, observer: Observer, now: float, clock: Any,
+) -> Memory:
+    """Let the observer of a pass continue a count; return the new memory."""
     gap = now - memory.time if memory.time else 0.0
     is_same_beat = bool(memory.time) and 0 <= gap < BEAT
     is_late = gap < 0 or bool(memory.gap) and gap > LATE * memory.gap
-    watch.resume(memory.beats, clock.monotonic(), is_same_beat or is_late)
-    watch.seen.update(memory.seen)
+    observer.resume(memory.beats, clock.monotonic(), is_same_beat or is_late)
+    observer.seen.update(memory.seen)
     if is_same_beat:
         return memory
     return memory._replace(time=now, gap=max(gap, 0.0))
 
 
 def leave_memory(
-    project: Project, member: str, stamp: str, memory: Memory, watch: Watch,
-    ledgers: Dict[str, int], has_hired: bool = False,
+    project: Project, member: str, stamp: str, memory: Memory,
+    observer: Observer, ledgers: Dict[str, int], has_hired: bool = False,
 ) -> None:
     """Leave a note for the successor if it holds anything new."""
     members = project.members("workers") + project.members("dispatchers")
-    others = set(members).intersection(watch.seen) - {member}
+    others = set(members).intersection(observer.seen) - {member}
     after = memory._replace(
-        beats=watch.beats, seen={m: watch.seen[m] for m in others},
+        beats=observer.beats, seen={m: observer.seen[m] for m in others},
         ledgers=ledgers, has_hired=has_hired,
     )
     if not (after.seen or memory.seen) and after[4:] == memory[4:]:

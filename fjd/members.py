@@ -14,18 +14,23 @@ the observer.  So a frozen server makes no member dead.
 """
 import os
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from math import inf
+from typing import (
+    Any, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple,
+)
 
-from fjd.files import is_ours
 from fjd.names import new_id, safe_host
+from fjd.proc import (
+    boot_id, fields_of, is_alive, pid_namespace, START, start_time,
+)
 from fjd.project import Project
 
 BEAT = 10.0  # seconds between two heartbeats
 STANDBY = "standby"  # the session of a dispatcher that is not active
-HIRING = "hiring"  # the session of a dispatcher that hires by itself
+HIRING = "hiring"  # the session of an active one that hires by itself
+ACTIVE = "none"    # the session of other active ones
 FRESH = 2.5  # greatest age of an active dispatcher's heartbeat, in periods
 MISSED = 6   # missed heartbeats after which a member is dead
-START = 19   # index of the start time in /proc/PID/stat, from the state on
 # A quarter of the files that this process may have open (ulimit -n).
 MOST_IN_SIGHT = min(256, os.sysconf("SC_OPEN_MAX") // 4)
 
@@ -67,7 +72,7 @@ class Here(Identity):
         if other.place != self.place or "" in self.place:
             return None
         if not other.start:
-            return is_pid(other.pid)
+            return is_alive(other.pid)
         return self.state_of(other) not in "ZX"
 
     def is_home_of(self, other: Identity) -> bool:
@@ -106,21 +111,83 @@ def myself() -> Here:
     return Here(host, boot_id(), pid_namespace(), pid, start_time(pid))
 
 
-def boot_id() -> str:
-    """Return the boot id of the running kernel; "" if it is hidden."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            return file.read().strip()
-    except OSError:
-        return ""  # /proc may be mounted with subset=pid.
+class Member(NamedTuple):
+    """A member, as its record was when it was read.
+
+    While a record is being written, its member is of no host.
+    """
+
+    heartbeat: float  # the last one, in the server's seconds
+    identity: Identity
+    session: str  # a worker's; of a dispatcher, its role
+    period: float  # seconds between two heartbeats
+
+    @classmethod
+    def parse(cls, heartbeat: float, record: str) -> "Member":
+        lines = record.splitlines()
+        if "\nbeat: " not in record or not record.endswith("\n"):
+            lines = []  # RACE: it is being written.
+        pairs = [line.partition(": ") for line in lines]
+        keys = {key: value for key, colon, value in pairs if colon}
+        return cls(heartbeat, identity_in(keys), keys.get("session", ""),
+                   period_in(keys))
+
+    @property
+    def is_missing(self) -> bool:
+        """Return whether there is no record; then the member is dead."""
+        return self.heartbeat == -inf
+
+    def is_gone(self, here: Here) -> bool:
+        """Return whether it was a process of this host, and has ended."""
+        return here.sees(self.identity) is False
+
+    def seems_dead(
+        self, now: float, here: Here, beats: float = FRESH,
+    ) -> bool:
+        """Return whether it is gone, or silent for so many heartbeats.
+
+        This is one look; an Observer looks repeatedly.  now is by the
+        server's clock.
+        """
+        # A time in the future also counts: the server's clock was set back.
+        is_silent = abs(now - self.heartbeat) > beats * self.period
+        return self.is_missing or is_silent or self.is_gone(here)
 
 
-def pid_namespace() -> str:
-    """Return the inode of our pid namespace; "" if it is hidden."""
+def identity_in(keys: Dict[str, str]) -> Identity:
+    """Return the identity in a record; without one, that of no host."""
+    pid = keys.get("pid", "0")
+    return Identity(
+        keys.get("host", ""), keys.get("boot", "?"), keys.get("pidns", "?"),
+        int(pid) if pid.isdecimal() else 0, keys.get("start", ""),
+    )
+
+
+def period_in(keys: Dict[str, str]) -> float:
     try:
-        return str(os.stat("/proc/self/ns/pid").st_ino)
-    except OSError:
-        return ""
+        return float(keys["beat"])
+    except (KeyError, ValueError):
+        return BEAT
+
+
+MISSING = Member.parse(-inf, "")
+
+
+def read_member(project: Project, kind: str, name: str) -> Member:
+    """Return a member of workers/ or dispatchers/, or MISSING."""
+    record = project.record(kind, name)
+    return Member.parse(*record) if record else MISSING
+
+
+def active_among(
+    project: Project, dispatchers: Iterable[str], now: float, here: Here,
+) -> Iterator[str]:
+    """Yield those dispatchers that are active; now by the server's clock."""
+    for name in dispatchers:
+        member = read_member(project, "dispatchers", name)
+        is_engaged = member.session not in ("", STANDBY)
+        if is_engaged and not member.seems_dead(now, here):
+            yield name
 
 
 def enrol(
@@ -134,97 +201,12 @@ def enrol(
             return member
 
 
-def parse_record(record: str) -> Dict[str, str]:
-    """Return a record's keys and values; {} if it is incomplete."""
-    if "\nbeat: " not in record or not record.endswith("\n"):
-        return {}  # RACE: it is being written.
-    lines = (line.partition(": ") for line in record.splitlines())
-    return {key: value for key, colon, value in lines if colon}
-
-
-def keys_of(project: Project, kind: str, member: str) -> Dict[str, str]:
-    """Return the keys of a member's record; {} if there is none."""
-    record = project.record(kind, member)
-    return parse_record(record[1]) if record else {}
-
-
-def identity_in(keys: Dict[str, str]) -> Identity:
-    """Return the identity in a record; without one, that of no host."""
-    pid = keys.get("pid", "0")
-    return Identity(
-        keys.get("host", ""), keys.get("boot", "?"), keys.get("pidns", "?"),
-        int(pid) if pid.isdecimal() else 0, keys.get("start", ""),
-    )
-
-
-def period_in(keys: Dict[str, str]) -> float:
-    """Return the seconds between two heartbeats of a record's member."""
-    try:
-        return float(keys["beat"])
-    except (KeyError, ValueError):
-        return BEAT
-
-
-def is_at_work(project: Project, other: str, now: float, here: Here) -> bool:
-    """Return whether a dispatcher is active; now is by the server's clock."""
-    record = project.record("dispatchers", other)
-    role = parse_record(record[1] if record else "").get("session", STANDBY)
-    return role != STANDBY and not seems_dead(record, now, here, FRESH)
-
-
-def seems_dead(
-    record: Optional[Tuple[float, str]], now: float, here: Here, beats: float,
-) -> bool:
-    """Return whether a member is gone, or silent for so many heartbeats.
-
-    This is one look, now by the server's clock; a Watch looks repeatedly.
-    """
-    if not record:
-        return True
-    keys = parse_record(record[1])
-    # A time in the future also counts: the server's clock was set back.
-    is_silent = abs(now - record[0]) > beats * period_in(keys)
-    return is_silent or here.sees(identity_in(keys)) is False
-
-
-def start_time(pid: int) -> str:
-    """Return a process's start in ticks after boot; "" if it has ended."""
-    fields = stat_of(pid)
-    return "" if fields[0] in "ZX" else fields[START]
-
-
-def stat_of(pid: int) -> List[str]:
-    """Return the fields of proc(5), from the state on; X if it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return fields_of(file.read())
-    except OSError as error:
-        if is_ours(error):
-            raise
-        return ["X"]
-
-
-def fields_of(stat: bytes) -> List[str]:
-    # The name, in parentheses, may hold anything.
-    return stat.rpartition(b")")[2].decode().split()
-
-
-def is_pid(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # It is alive, and another user's.
-    return True
-
-
 def is_late(now: float, due: float) -> bool:
     """Return whether a heartbeat is late: its process or the server hung."""
     return bool(due) and now > due + BEAT / 2
 
 
-class Watch:
+class Observer:
     """Finds dead members by heartbeat, counted in the observer's own."""
 
     def __init__(self, missed: int = MISSED) -> None:
@@ -254,10 +236,11 @@ class Watch:
         self.beats += 1
         return True
 
-    def is_silent(self, member: str, mtime: float, period: float) -> bool:
-        """Return whether mtime has stayed the same for too many heartbeats."""
-        before, since = self.seen.get(member, (None, 0))
-        if before != mtime:
-            self.seen[member] = (mtime, self.beats)
+    def is_silent(self, name: str, member: Member) -> bool:
+        """Return whether a heartbeat has been a member's last for too long."""
+        before, since = self.seen.get(name, (None, 0))
+        if before != member.heartbeat:
+            self.seen[name] = (member.heartbeat, self.beats)
             return False
-        return self.beats - since >= self.missed * max(1.0, period / BEAT)
+        slowness = max(1.0, member.period / BEAT)
+        return self.beats - since >= self.missed * slowness

@@ -18,7 +18,7 @@ import os
 import re
 import sys
 from os import urandom
-from typing import Match, NamedTuple, Tuple
+from typing import List, Match, NamedTuple, Tuple
 
 LONGEST_JOB_NAME = 100  # bytes; with the parts that fjd adds, at most 255
 STAMPED = re.compile(r"(.+)~([1-9][0-9]{0,8})\.([0-9a-f]{17}-[0-9]+)", re.S)
@@ -156,6 +156,11 @@ def is_same_host(one: str, other: str) -> bool:
     names = (safe_host(one).lower(), safe_host(other).lower())
     one, other = sorted(names, key=len)
     return one == other or other.startswith(one + ".")
+
+
+def is_on(member: str, hosts: List[str]) -> bool:
+    """Return whether a worker is on a host with one of these names."""
+    return any(is_same_host(host, host_of(member)) for host in hosts)
 
 
 def is_project(name: str) -> bool:

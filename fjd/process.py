@@ -17,7 +17,7 @@ from typing import (
 
 from fjd.files import is_ours
 from fjd.jobfile import Job, NICENESS
-from fjd.members import start_time, stat_of
+from fjd.proc import start_time, stat_of
 
 GRACE = 5.0  # seconds between TERM and KILL
 SESSION = "FJD_SESSION_NAME"  # from a recruiter to a worker

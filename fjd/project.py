@@ -497,7 +497,7 @@ class Project:
         """
         return self.files.create(self.session_log(session), "\n")
 
-    def open_session(self, session: str) -> None:
+    def forget_session(self, session: str) -> None:
         """Remove a session's log, as its worker has started."""
         self.files.remove(self.session_log(session))
 

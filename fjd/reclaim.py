@@ -18,8 +18,7 @@ from typing import Any, Callable, Dict, List, Set, Tuple
 from fjd.jobfile import retries_of
 from fjd.ledger import Entry, FAILED, Ledger, LOST
 from fjd.members import (
-    Identity, identity_in, keys_of, MISSED, myself, parse_record, period_in,
-    Watch,
+    Here, Member, MISSED, myself, Observer, read_member,
 )
 from fjd.names import (
     Attempt, host_of, new_id, new_token, printable, Running, Stamps,
@@ -32,7 +31,7 @@ class Reclaimer:
     """Finds and buries dead workers, for one process with a heartbeat."""
 
     def __init__(
-        self, project: Project, name: str, here: Identity, stamps: Stamps,
+        self, project: Project, name: str, here: Here, stamps: Stamps,
         processes: Any, say: Callable[[str], None], most_losses: int,
         clock: Any = time, missed: int = MISSED,
     ) -> None:
@@ -44,14 +43,14 @@ class Reclaimer:
         self.say = say
         self.most_losses = most_losses
         self.clock = clock
-        self.watch = Watch(missed)
-        self.known: Dict[str, Identity] = {}  # since our last heartbeat
+        self.observer = Observer(missed)
+        self.known: Dict[str, Member] = {}  # since our last heartbeat
         self.owed: List[Entry] = []  # unwritten lines about moved jobs
 
     def sweep(self) -> None:
         """Bury every dead worker, and strike every dead dispatcher."""
         self.settle()
-        is_beat = self.watch.tick(self.clock.monotonic())
+        is_beat = self.observer.tick(self.clock.monotonic())
         mentioned = self.mentioned()
         workers = self.project.names("workers")
         dispatchers = self.project.dispatchers()
@@ -77,25 +76,20 @@ class Reclaimer:
         its record.
         """
         if member not in self.known:
-            record = self.project.record(kind, member)
-            if record is None:
+            found = read_member(self.project, kind, member)
+            if found.is_missing or self.observer.is_silent(member, found):
                 return True
-            mtime, keys = record[0], parse_record(record[1])
-            if self.watch.is_silent(member, mtime, period_in(keys)):
-                return True
-            self.known[member] = identity_in(keys)
-        return self.here.sees(self.known[member]) is False
+            self.known[member] = found
+        return self.known[member].is_gone(self.here)
 
     def bury(self, workers: List[str]) -> None:
         """Give back the jobs of dead workers, and remove all traces."""
-        self.end_processes([w for w in workers if self.is_gone(w)])
+        self.end_processes([
+            worker for worker in workers
+            if read_member(self.project, "workers", worker).is_gone(self.here)
+        ])
         for worker in workers:
             self.bury_one(worker)
-
-    def is_gone(self, worker: str) -> bool:
-        """Return whether a worker was a process of this host and has ended."""
-        keys = keys_of(self.project, "workers", worker)
-        return self.here.sees(identity_in(keys)) is False
 
     def end_processes(self, workers: List[str]) -> None:
         """End the remaining processes here of these workers' jobs.

@@ -22,8 +22,9 @@ from peers import (
     QUIET, started_workers,
 )
 
-from fjd.members import BEAT, enrol, myself, stat_of
+from fjd.members import BEAT, enrol, myself
 from fjd.names import Announcement, natural
+from fjd.proc import stat_of
 
 FILE_CALLS = "open,openat,rename,renameat,renameat2,utimensat,unlink,mkdir," \
     "rmdir"
@@ -48,7 +49,7 @@ def ms(seconds):
 
 @contextmanager
 def dispatcher(home, *options):
-    """One at work, which is ended then."""
+    """An active one, which is ended then."""
     process = background(command("fjd-dispatcher", *options), home)
     try:
         yield process

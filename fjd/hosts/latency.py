@@ -15,7 +15,7 @@ from fjd.members import myself
 from fjd.names import new_token
 from fjd.project import Project
 
-PATIENCE = 70.0
+MOST_SECONDS = 70.0
 LOOK = 0.05  # seconds between two listings
 
 
@@ -47,17 +47,17 @@ def take(project: Project, start: str) -> None:
     """Remove the witness, or letters to it, whose names begin with start."""
     for name in project.names("screenlogs"):
         if name.startswith(start):
-            project.open_session(name.rpartition(".err")[0])
+            project.forget_session(name.rpartition(".err")[0])
 
 
 def measure(project: Project, witness: str) -> float:
-    """Return the seconds until our letter is removed; inf after PATIENCE."""
+    """Return the seconds until our letter is gone; inf after MOST_SECONDS."""
     letter = f"{witness}-{myself().host}-{os.getpid()}"
     begun = time.monotonic()
     project.claim_session(letter)
     while f"{letter}.err" in project.names("screenlogs"):
-        if time.monotonic() > begun + PATIENCE:
-            project.open_session(letter)
+        if time.monotonic() > begun + MOST_SECONDS:
+            project.forget_session(letter)
             return inf
         time.sleep(LOOK)
     return time.monotonic() - begun

@@ -24,13 +24,13 @@ from fjd.process import WITNESS
 from fjd.project import Project
 
 AT_ONCE = 8     # log-ins; sshd(8) drops some above ten (MaxStartups)
-CONNECT = 10    # seconds to connect
-PATIENCE = 90   # seconds for a command on another host
+SECONDS_TO_CONNECT = 10
+SECONDS_TO_RUN = 90  # a command on another host
 REFUSED = ("Permission denied", "Host key verification failed")
 SSH_FAILED = "exit 255"  # ssh(1), "Exit status"
 OPTIONS = [
     "-T", "-o", "ClearAllForwardings=yes", "-o", "RemoteCommand=none",
-    "-o", f"ConnectTimeout={CONNECT}",
+    "-o", f"ConnectTimeout={SECONDS_TO_CONNECT}",
     "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3",
 ]
 REDIRECTED = 'exec "$@" <"$0/in" >"$0/out" 2>"$0/err"'
@@ -122,7 +122,7 @@ def ask(errand: Errand, script: str, is_batch: bool = True) -> Answer:
             "sh", "-c", REDIRECTED, place, "ssh", *OPTIONS,
             "-o", f"BatchMode={'yes' if is_batch else 'no'}", "--",
             errand.host.name, "exec /bin/sh",
-            **({"_timeout": PATIENCE} if is_batch else {"_fg": True}),
+            **({"_timeout": SECONDS_TO_RUN} if is_batch else {"_fg": True}),
         )
         lines = lines_of(f"{place}/out")
         complaints = lines_of(f"{place}/err") if why else []

@@ -12,22 +12,20 @@ of our own last on-time heartbeat.  So a frozen server makes no member stale.
 import time
 from typing import Any
 
-from fjd.members import enrol, Here, is_at_work, STANDBY
+from fjd.members import ACTIVE, active_among, enrol, Here, STANDBY
 from fjd.project import Project
-
-AT_WORK = "none"
 
 
 class Succession:
     """The place of one dispatcher among others."""
 
     def __init__(
-        self, project: Project, here: Here, role_at_work: str = AT_WORK,
+        self, project: Project, here: Here, active_role: str = ACTIVE,
         clock: Any = time,
     ) -> None:
         self.project = project
         self.here = here
-        self.role_at_work = role_at_work
+        self.active_role = active_role
         self.clock = clock
         self.enrol(STANDBY)
 
@@ -50,14 +48,13 @@ class Succession:
     def rival(self) -> str:
         """Return another active dispatcher; "" if there is none."""
         others = set(self.project.members("dispatchers")) - {self.id}
-        return next((
-            other for other in sorted(others)
-            if is_at_work(self.project, other, self.beaten, self.here)
-        ), "")
+        active = active_among(
+            self.project, sorted(others), self.beaten, self.here)
+        return next(active, "")
 
     def take_over(self) -> None:
         """Become the active dispatcher."""
-        self.change(self.role_at_work)
+        self.change(self.active_role)
 
     def stand_down(self) -> None:
         """Stand by again, so that others do not count us."""

@@ -11,14 +11,14 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 from fjd.command import patiently
 from fjd.census import count, GIVEN_OUT
 from fjd.handover import leave_memory, Memory, recall, resume, Tally
-from fjd.members import BEAT, is_late, STANDBY, Watch
+from fjd.members import ACTIVE, BEAT, is_late, Observer, STANDBY
 from fjd.names import (
     Announcement, Attempt, given_order, made_up, printable, why_bad,
 )
 from fjd.progress import HowFar, Progress
 from fjd.project import DRAIN, ENDED, NOW, Project
 from fjd.reclaim import Reclaimer
-from fjd.roles.active import AT_WORK, Succession
+from fjd.roles.active import Succession
 from fjd.roles.firing import Dismissal
 from fjd.roles.hiring import Hiring
 from fjd.roles.queue import Queue
@@ -53,7 +53,7 @@ class Dispatcher:
         hiring: Optional[Hiring] = None, progress: Optional[Progress] = None,
     ) -> None:
         self.memory = memory
-        self.seen = Watch()
+        self.seen = Observer()
         self.alarm = alarm or Alarm()
         self.heed = heed
         self.bring = bring
@@ -158,7 +158,7 @@ class Dispatcher:
 
         The count of missed heartbeats continues that of the last pass.
         """
-        self.seen = self.reclaimer.watch
+        self.seen = self.reclaimer.observer
         self.memory = resume(
             self.memory, self.seen, self.succession.beaten, self.clock)
         self.handfuls = PASS
@@ -424,7 +424,7 @@ class Dispatcher:
 
 def new_dispatcher(
     project: Project, reclaimer: Reclaimer, say: Callable[[str], None],
-    role: str = AT_WORK, clock: Any = time, **how: Any,
+    role: str = ACTIVE, clock: Any = time, **how: Any,
 ) -> Dispatcher:
     """Return an enrolled dispatcher that stands by, with the last note."""
     memory = recall(project)

@@ -72,7 +72,7 @@ def stop(dispatcher: Dispatcher) -> None:
     if is_agreed("Fire the workers, too, and give back their jobs?"):
         dispatcher.fire()
         dispatcher.run()
-        fired = len(dispatcher.dismissal.told)
+        fired = len(dispatcher.dismissal.ordered)
         dispatcher.say(f"Stopped, and fired {fired} workers.")
     else:
         dispatcher.say("Stopped. Workers go on with the jobs they have;"

@@ -37,8 +37,8 @@ class Hiring:
             "stdout": null if is_quiet else None,
         }
         self.process: Any = None
-        self.next = 0.0
-        self.before = 0  # jobs that had been given out
+        self.next_start = 0.0
+        self.given_out = 0  # jobs, at the last start
 
     def is_going_on(self) -> bool:
         """Return whether workers may still come."""
@@ -51,13 +51,13 @@ class Hiring:
         """
         if self.is_going_on():
             return False
-        if self.process and self.before == given_out:
+        if self.process and self.given_out == given_out:
             raise NotHired("there are jobs, and nobody could be hired")
-        return time.monotonic() >= self.next
+        return time.monotonic() >= self.next_start
 
     def start(self, given_out: int) -> None:
-        self.next = time.monotonic() + PAUSE
-        self.before = given_out
+        self.next_start = time.monotonic() + PAUSE
+        self.given_out = given_out
         argv = [sys.executable, beside("fjd-recruiter"), *self.words()]
         self.process = subprocess.Popen(argv, **self.how)
         if self.is_awaited:

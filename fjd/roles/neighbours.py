@@ -5,9 +5,9 @@ eldest worker of a host lists the others and looks at all of them.  The others
 look only at the eldest; when it has died, one of them is the eldest.
 """
 import time
-from typing import Any, Dict, Optional, Set
+from typing import Any, Dict, Set
 
-from fjd.members import Identity, identity_in, keys_of
+from fjd.members import Member, read_member
 from fjd.project import Project
 from fjd.reclaim import Reclaimer
 
@@ -26,7 +26,7 @@ class Neighbours:
         self.reclaimer = reclaimer
         self.here = reclaimer.here
         self.clock = clock
-        self.known: Dict[str, Identity] = {}
+        self.known: Dict[str, Member] = {}  # those of this host
         self.elsewhere: Set[str] = set()
         self.next_look = 0.0
 
@@ -39,30 +39,29 @@ class Neighbours:
     def look(self) -> None:
         """Bury dead workers of this host, if no elder worker does that."""
         eldest = min(self.known, default=self.worker)
-        if eldest != self.worker and self.here.is_awake(self.known[eldest]):
+        if eldest != self.worker \
+                and self.here.is_awake(self.known[eldest].identity):
             return
         self.meet()
         self.reclaimer.bury([
-            worker for worker, identity in sorted(self.known.items())
-            if self.here.sees(identity) is False
+            worker for worker in sorted(self.known)
+            if self.known[worker].is_gone(self.here)
         ])
 
     def meet(self) -> None:
         """Learn which workers are here now; each record is read once."""
         names = self.project.names("workers")
-        known, self.known = self.known, {}
         self.elsewhere.intersection_update(names)
+        known, self.known = self.known, {}
         for name in names:
-            if name not in self.elsewhere:
-                self.meet_one(name, known.get(name))
+            if name in known:
+                self.known[name] = known[name]
+            elif name not in self.elsewhere:
+                self.meet_one(name)
 
-    def meet_one(self, name: str, identity: Optional[Identity]) -> None:
-        if not identity:
-            keys = keys_of(self.project, "workers", name)
-            if not keys:
-                return  # RACE: it is being written.
-            identity = identity_in(keys)
-        if self.here.sees(identity) is None:
+    def meet_one(self, name: str) -> None:
+        member = read_member(self.project, "workers", name)
+        if self.here.sees(member.identity) is not None:
+            self.known[name] = member
+        elif member.identity.host:  # RACE: otherwise it is being written.
             self.elsewhere.add(name)
-        else:
-            self.known[name] = identity

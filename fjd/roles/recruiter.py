@@ -10,18 +10,19 @@ from math import inf
 from typing import Any, Callable, Dict, Iterable, List
 
 from fjd.errors import NotHired
-from fjd.members import HIRING, identity_in, keys_of
-from fjd.names import host_of, is_same_host, printable
+from fjd.members import HIRING, Member, read_member
+from fjd.names import host_of, is_on, is_same_host, printable
 from fjd.project import DRAIN, NOW, Project
 from fjd.reclaim import Reclaimer
 from fjd.roles.firing import Dismissal
 from fjd.wakeup import Backoff
 
 SILENT = "no answer; try another --session"
-HESITATION = 1.0  # seconds more for a worker that printed an error
-PATIENCE = 30.0  # seconds for workers to start, or to leave
-LAST_PATIENCE = 15.0  # seconds for workers to leave after a signal
-FAREWELL = 20.0       # seconds more, until those elsewhere count as dead
+SECONDS_TO_START = 30.0
+SECONDS_MORE = 1.0  # for a worker that printed an error, or only a warning
+SECONDS_TO_LEAVE = 30.0
+SECONDS_TO_END = 15.0  # after a signal
+SECONDS_TO_BURY = 20.0  # more, until silent workers elsewhere count as dead
 
 
 class Recruiter:
@@ -40,20 +41,23 @@ class Recruiter:
         self.wait: Callable[[float], Any] = clock.sleep
         self.watch: Callable[..., None] = lambda *directories: None
 
-    def records(self) -> Dict[str, Dict[str, str]]:
-        """Return the records of all live workers of this host."""
+    def member(self, worker: str) -> Member:
+        return read_member(self.project, "workers", worker)
+
+    def workers_here(self) -> Dict[str, Member]:
+        """Return all live workers of this host."""
         found = {}
         for worker in self.project.names("workers"):
-            keys = keys_of(self.project, "workers", worker)
-            if self.here.is_home_of(identity_in(keys)):
-                found[worker] = keys
+            member = self.member(worker)
+            if self.here.is_home_of(member.identity):
+                found[worker] = member
         return found
 
     def host_names(self) -> List[str]:
         """Return the names of this host: its own, and those in the ids of its
         workers, which differ if it was renamed.
         """
-        return sorted({self.here.host, *map(host_of, self.records())})
+        return sorted({self.here.host, *map(host_of, self.workers_here())})
 
     def names_of(self, host: str) -> List[str]:
         is_here = is_same_host(host, self.here.host)
@@ -63,15 +67,15 @@ class Recruiter:
         """Return whether a worker's host is another one with our name, as a
         container may be.
         """
-        place = identity_in(keys_of(self.project, "workers", worker)).place
+        place = self.member(worker).identity.place
         is_known = not {"", "?"}.intersection(place + self.here.place)
-        is_ours = is_same_host(host_of(worker), self.here.host)
-        return is_ours and is_known and place != self.here.place
+        is_named_so = is_on(worker, [self.here.host])
+        return is_named_so and is_known and place != self.here.place
 
     def staying(self) -> List[str]:
         """Return the workers here without an order to leave, oldest first."""
         leaving = {order.worker for order in self.project.orders()}
-        return [w for w in sorted(self.records()) if w not in leaving]
+        return [w for w in sorted(self.workers_here()) if w not in leaving]
 
     def hire(
         self, number: int, sessions: Any, argv: List[str],
@@ -85,37 +89,28 @@ class Recruiter:
                 log = self.project.session_log(name)
                 sessions.start(name, argv, log, environ, directory)
                 started.append(name)
-            self.wait_for(names)
+            self.wait_until_started(names)
         except OSError:
-            self.wait_for(started)  # This host has no room for more.
+            self.wait_until_started(started)  # This host has no room for more.
             raise
         finally:
             for name in names:
-                self.project.open_session(name)
+                self.project.forget_session(name)
         # RACE: another recruiter may have hired here at the same time.
         self.drain(self.staying()[number:])
         self.say(f'Hired {number} workers in project "{self.project.name}".')
 
-    def drain_strangers(self, hosts: List[str]) -> None:
-        """Order the workers of all other hosts to leave after their jobs."""
-        leaving = {order.worker for order in self.project.orders()}
-        strangers = [
-            worker for worker in self.project.pods()
-            if worker not in leaving
-            and not any(is_same_host(h, host_of(worker)) for h in hosts)
-        ]
-        self.drain(strangers)
-        for host in sorted(set(map(host_of, strangers))):
-            self.say(f"Host {host}: its workers leave after their job.")
-
     def drain(self, workers: List[str]) -> None:
         dismissal = Dismissal(self.project, self.stamps, DRAIN)
         for worker in workers:
-            dismissal.tell(worker)
+            dismissal.order(worker)
 
     def free_names(self, number: int) -> List[str]:
         """Return unused session names, <project>.<host>.<number>."""
-        taken = {session_of(keys) for keys in self.records().values()}
+        taken = {
+            member.session.partition(" ")[2]
+            for member in self.workers_here().values()
+        }
         names: List[str] = []
         count = 0
         while len(names) < number:
@@ -125,10 +120,10 @@ class Recruiter:
                 names.append(name)
         return names
 
-    def wait_for(self, names: List[str]) -> None:
+    def wait_until_started(self, names: List[str]) -> None:
         """Wait until all have started; NotHired names those that have not."""
         backoff = Backoff(0.1)
-        deadline = self.clock.monotonic() + PATIENCE
+        deadline = self.clock.monotonic() + SECONDS_TO_START
         while names:
             self.watch(self.project.path("screenlogs"))
             why = {name: self.project.session_trouble(name) for name in names}
@@ -136,7 +131,7 @@ class Recruiter:
             now = self.clock.monotonic()
             if all(why[name] for name in names):
                 # Their stderr may be only a warning.
-                deadline = min(deadline, now + HESITATION)
+                deadline = min(deadline, now + SECONDS_MORE)
             if names and now > deadline:
                 raise NotHired("; ".join(
                     f"{name} did not come up: " + (why[name] or SILENT)
@@ -150,18 +145,17 @@ class Recruiter:
         A worker of this host that has to leave now, and does not, is killed.
         """
         names = {host: self.names_of(host) for host in hosts}
-        dismissal = Dismissal(
-            self.project, self.stamps, word, sum(names.values(), []),
-            self.is_namesake if hosts else lambda worker: False)
-        self.wait_until_left(dismissal, PATIENCE if word == NOW else inf)
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            self.end(dismissal.remaining(), sessions, number)
-            self.wait_until_left(dismissal, LAST_PATIENCE)
-        self.wait_until_left(dismissal, FAREWELL)
+
+        def is_meant(worker: str) -> bool:
+            is_named = is_on(worker, sum(names.values(), []))
+            return not hosts or is_named and not self.is_namesake(worker)
+
+        dismissal = Dismissal(self.project, self.stamps, word, is_meant)
+        self.make_leave(dismissal, sessions)
         if not hosts:
             self.project.forget_sessions()
         for host in names:
-            if not any(dismissal.told_on(name) for name in names[host]):
+            if not any(is_on(w, names[host]) for w in dismissal.ordered):
                 self.say(f"No worker was on {printable(host)}.")
         if dismissal.remaining():
             workers = ", ".join(dismissal.remaining())
@@ -170,13 +164,14 @@ class Recruiter:
             self.say(line)
         self.warn_of_those_who_hire()
 
-    def warn_of_those_who_hire(self) -> None:
-        for dispatcher in self.project.members("dispatchers"):
-            keys = keys_of(self.project, "dispatchers", dispatcher)
-            is_gone = self.here.sees(identity_in(keys)) is False
-            if keys.get("session") == HIRING and not is_gone:
-                self.say(f"Dispatcher {dispatcher} is at work with --hire, and"
-                         " will hire again: end it first.")
+    def make_leave(self, dismissal: Dismissal, sessions: Any) -> None:
+        """Wait until all have left, and end those here that do not."""
+        is_now = dismissal.word == NOW
+        self.wait_until_left(dismissal, SECONDS_TO_LEAVE if is_now else inf)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self.end(dismissal.remaining(), sessions, number)
+            self.wait_until_left(dismissal, SECONDS_TO_END)
+        self.wait_until_left(dismissal, SECONDS_TO_BURY)
 
     def wait_until_left(self, dismissal: Dismissal, seconds: float) -> None:
         backoff = Backoff(0.5)
@@ -194,15 +189,17 @@ class Recruiter:
         """End the workers that live here, with their sessions."""
         name = signal.Signals(number).name
         for worker in workers:
-            keys = keys_of(self.project, "workers", worker)
-            if self.here.sees(identity_in(keys)):
+            member = self.member(worker)
+            if self.here.sees(member.identity):
                 self.say(f"{worker} does not leave: sending {name}.")
-                sessions.end(keys["session"], identity_in(keys).pid, number)
+                sessions.end(member.session, member.identity.pid, number)
             elif number == signal.SIGTERM:
                 self.say(f"{worker} does not leave: waiting until it does, or"
                          " counts as dead.")
 
-
-def session_of(keys: Dict[str, str]) -> str:
-    """Return the name of the session in a worker's record."""
-    return keys.get("session", "").partition(" ")[2]
+    def warn_of_those_who_hire(self) -> None:
+        for name in self.project.members("dispatchers"):
+            member = read_member(self.project, "dispatchers", name)
+            if member.session == HIRING and not member.is_gone(self.here):
+                self.say(f"Dispatcher {name} is at work with --hire, and"
+                         " will hire again: end it first.")

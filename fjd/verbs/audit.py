@@ -17,7 +17,7 @@ from fjd.census import files_in, Found
 from fjd.ledger import (
     CLEANED, GIVEN_BACK, LOST, read_entries, RETRIED, SUPERSEDED,
 )
-from fjd.members import Here, MISSED, myself, seems_dead
+from fjd.members import Here, MISSED, MISSING, myself, read_member
 from fjd.names import Attempt, printable
 from fjd.options import PROJECT
 from fjd.project import ENDED, Project, STATES
@@ -144,12 +144,12 @@ def dead_workers(project: Project, here: Here) -> Set[str]:
     Of other hosts: who has been silent since long before the last sign of
     life of anybody, both in the file server's time.
     """
-    records = {
-        name: project.record(kind, name)
+    members = {
+        name: read_member(project, kind, name)
         for kind in ("workers", "dispatchers") for name in project.names(kind)
     }
-    now = max((record[0] for record in records.values() if record), default=0)
+    now = max((m.heartbeat for m in members.values()), default=0.0)
     return {
         worker for worker in project.pods()
-        if seems_dead(records.get(worker), now, here, MISSED)
+        if members.get(worker, MISSING).seems_dead(now, here, MISSED)
     }

@@ -84,8 +84,8 @@ def look_at_project(project: Project, caller: str) -> Findings:
         return
     seconds = latency.measure(project, caller)
     text = f"shared; a file went there and back in {seconds:.1f} s"
-    if seconds > latency.PATIENCE:
-        text = f"no file went there and back in {latency.PATIENCE:.0f} s"
+    if seconds > latency.MOST_SECONDS:
+        text = f"no file went there and back in {latency.MOST_SECONDS:.0f} s"
         raise FjdError(text, CACHES)
     yield judged(seconds <= LATE, text, CACHES)
 

@@ -9,9 +9,7 @@ run finds its number taken, or a higher one.
 It keeps others away until its run is active as a dispatcher, which has
 heartbeats.
 """
-from fjd.members import (
-    FRESH, Here, HIRING, identity_in, parse_record, seems_dead, STANDBY,
-)
+from fjd.members import Here, HIRING, read_member, STANDBY
 from fjd.project import CLAIM, Project
 
 
@@ -45,13 +43,11 @@ class Claim:
         """Whether nobody holds that claim any more; False if it is gone,
         because then somebody has made the next one.
         """
-        record = self.project.record("dispatchers", name)
-        keys = parse_record(record[1] if record else "")
-        if keys.get("session") == STANDBY:
+        holder = read_member(self.project, "dispatchers", name)
+        if holder.session == STANDBY:
             return True
-        is_seen = self.here.sees(identity_in(keys))
-        return bool(record) and not is_seen \
-            and seems_dead(record, self.now, self.here, FRESH)
+        is_held = holder.is_missing or self.here.sees(holder.identity)
+        return not is_held and holder.seems_dead(self.now, self.here)
 
     def release(self) -> None:
         """Let others claim the project at once."""

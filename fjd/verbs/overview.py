@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, Dict, Iterator, List, Optional
 
-from fjd.members import FRESH, Here, is_at_work, seems_dead
+from fjd.members import active_among, Here, read_member
 from fjd.names import host_of, natural, new_id
 from fjd.project import Project
 
@@ -23,10 +23,8 @@ class Look:
         self.project = project
         self.here = here
         self.now = server_time(project, here)
-        self.dispatchers = [
-            member for member in project.members("dispatchers")
-            if is_at_work(project, member, self.now, here)
-        ]
+        self.dispatchers = list(active_among(
+            project, project.members("dispatchers"), self.now, here))
         self.workers = project.pods()
         self.silent = dict(filter(None, map(self.silence, self.workers)))
         self.runs = sorted(
@@ -34,9 +32,9 @@ class Look:
 
     def silence(self, worker: str) -> Any:
         """(worker, seconds) of one that is, or whose process is gone."""
-        record = self.project.record("workers", worker)
-        silence = self.now - record[0] if record else 0.0
-        is_silent = seems_dead(record, self.now, self.here, FRESH)
+        member = read_member(self.project, "workers", worker)
+        silence = 0.0 if member.is_missing else self.now - member.heartbeat
+        is_silent = member.seems_dead(self.now, self.here)
         return (worker, round(silence)) if is_silent else None
 
     def hosts(self) -> Dict[str, Dict[str, List[str]]]:

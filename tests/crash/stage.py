@@ -15,8 +15,9 @@ import faults
 from helpers import command, LONG, wait_until
 
 from fjd.ledger import read_entries
-from fjd.members import enrol, myself, start_time
+from fjd.members import enrol, myself
 from fjd.names import Attempt, Order, Running, Stamps, new_token
+from fjd.proc import start_time
 from fjd.project import DIRECTORIES, Project
 
 HANG = LONG

@@ -515,12 +515,12 @@ def test_interrupted_doctor_leaves_nothing(ssh, home, project):
 def test_file_that_does_not_come_back_fails(project, monkeypatch):
     """Nobody answers."""
     project.claim_session("doctor-1")
-    monkeypatch.setattr(latency, "PATIENCE", 0.2)
+    monkeypatch.setattr(latency, "MOST_SECONDS", 0.2)
     line, = said(checks.look_at_project(project, "doctor-1"))
     assert line == (
         f"FAIL  it: no file went there and back in 0 s; {checks.CACHES}"
     )
-    project.open_session("doctor-1")
+    project.forget_session("doctor-1")
 
 
 def test_file_that_comes_late_is_a_warning(project, monkeypatch):

@@ -8,7 +8,8 @@ import pytest
 
 from helpers import command, jobs_in, LONG, ok, run, start, wait_until
 
-from fjd.members import myself, stat_of
+from fjd.members import myself
+from fjd.proc import stat_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("namespaces")]
 HIDDEN = "mount -t tmpfs none /proc/sys"  # as with subset=pid

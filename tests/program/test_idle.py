@@ -6,7 +6,7 @@ import pytest
 
 from helpers import fjd, ok, wait_until
 
-from fjd.members import keys_of
+from fjd.members import read_member
 
 pytestmark = [
     pytest.mark.slow, pytest.mark.alone, pytest.mark.needs("strace"),
@@ -26,7 +26,8 @@ def workers(project):
     begun = {name: project.record("workers", name)[0] for name in names}
     wait_until(lambda: all(
         project.record("workers", name)[0] > begun[name] for name in names))
-    yield [keys_of(project, "workers", name)["pid"] for name in names]
+    members = [read_member(project, "workers", name) for name in names]
+    yield [str(member.identity.pid) for member in members]
     fjd("fjd-recruiter", "fire")
 
 

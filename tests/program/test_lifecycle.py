@@ -42,15 +42,15 @@ def fired(number, project="default"):
 
 def records(project):
     """What each enrolled worker says about itself."""
-    from fjd.members import parse_record
+    from fjd.members import read_member
     return {
-        name: parse_record(project.record("workers", name)[1])
+        name: read_member(project, "workers", name)
         for name in project.names("workers")
     }
 
 
 def active(project):
-    """The dispatchers that are at work."""
+    """The dispatchers that are active."""
     found = []
     for name in project.members("dispatchers"):
         record = project.record("dispatchers", name)
@@ -60,7 +60,7 @@ def active(project):
 
 
 def sessions(project):
-    return sorted(keys["session"] for keys in records(project).values())
+    return sorted(member.session for member in records(project).values())
 
 
 def host():
@@ -580,7 +580,7 @@ def test_worker_that_is_killed_loses_nothing(
     assert events == (["done", "lost"] if is_busy else ["done"])
     wait_until(lambda: project.names("workers") == [])
     if is_busy:
-        from fjd.members import start_time
+        from fjd.proc import start_time
         assert start_time(int((tmp_path / "pid").read_text())) == ""
 
 
@@ -592,7 +592,7 @@ def test_worker_that_is_killed_is_missed_by_another_worker(project, put):
     ok("fjd-recruiter", "hire", "2")
     ok("fjd-dispatcher", "--once")
     worker = wait_until(lambda: project.running())[0].worker
-    os.kill(int(records(project)[worker]["pid"]), signal.SIGKILL)
+    os.kill(records(project)[worker].identity.pid, signal.SIGKILL)
     wait_until(project.waiting, timeout=3 * BEAT)
     assert [name[:7] for name in project.waiting()] == ["job1~2."]
     assert [row["event"] for row in ledger(project)] == ["lost"]
@@ -818,9 +818,9 @@ def test_worker_that_does_not_leave_is_ended_and_its_job_given_back(
     ok("fjd-recruiter", "--session", kind, "hire", "1")
     ok("fjd-dispatcher", "--once")
     worker = wait_until(lambda: project.running())[0].worker
-    pid = int(records(project)[worker]["pid"])
+    pid = records(project)[worker].identity.pid
     os.kill(pid, signal.SIGSTOP)
-    monkeypatch.setattr(recruiter, "PATIENCE", 0)
+    monkeypatch.setattr(recruiter, "SECONDS_TO_LEAVE", 0)
     said = []
     hand = recruiter.Recruiter(
         project, new_reclaimer(project, said.append, 3), said.append,
@@ -829,7 +829,7 @@ def test_worker_that_does_not_leave_is_ended_and_its_job_given_back(
     assert said[0] == f"{worker} does not leave: sending SIGTERM."
     assert said[-1] == 'Fired 1 workers in project "default".'
     assert [name[:7] for name in project.waiting()] == ["job1~1."]
-    from fjd.members import start_time
+    from fjd.proc import start_time
     wait_until(lambda: start_time(pid) == "")
 
 
@@ -851,7 +851,7 @@ def test_workers_that_could_be_started_are_waited_for(project, monkeypatch):
             self.started.append(name)
 
     def watch(*_):
-        project.open_session(Sessions.started[len(looks)])
+        project.forget_session(Sessions.started[len(looks)])
         looks.append(time.monotonic())
 
     looks = []
@@ -901,8 +901,8 @@ def test_what_goes_wrong_with_a_hired_worker_is_in_its_screenlog(
     project, kind,
 ):
     ok("fjd-recruiter", "--session", kind, "hire", "1")
-    worker, keys = records(project).popitem()
-    assert os.path.realpath(f"/proc/{keys['pid']}/fd/2") == \
+    worker, member = records(project).popitem()
+    assert os.path.realpath(f"/proc/{member.identity.pid}/fd/2") == \
         os.path.realpath(project.worker_log(worker))
 
 

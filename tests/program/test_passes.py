@@ -13,7 +13,7 @@ from helpers import (
 )
 
 from fjd.handover import recall
-from fjd.members import parse_record
+from fjd.members import HIRING, read_member
 
 TRUE = "[control]\nexecutable: true\n"
 FALSE = "[control]\nexecutable: false\n"
@@ -43,7 +43,7 @@ def cron(*options):
     return result.stdout.splitlines(), result.returncode
 
 
-def is_at_work(project):
+def is_active(project):
     """Whether a dispatcher is, which hires."""
     records = [project.record("dispatchers", member)
                for member in project.members("dispatchers")]
@@ -129,7 +129,7 @@ def test_what_failed_between_two_dispatchers_is_told(
 
 
 @pytest.fixture
-def at_work(project, put, bare, home):
+def active(project, put, bare, home):
     """A dispatcher that hires, in the middle of a job."""
     hold = home / "hold"
     hold.touch()
@@ -142,23 +142,22 @@ def at_work(project, put, bare, home):
     finish(dispatcher)
 
 
-def test_beside_another_dispatcher_it_leaves_silently(project, at_work):
+def test_beside_another_dispatcher_it_leaves_silently(project, active):
     before = project.names("workers")
     for options in (["--hire"], ["--once"], ["--once", "--hire"]):
         assert cron(*options) == ([], 0)
     assert project.names("workers") == before
 
 
-def test_fire_says_that_somebody_will_hire_again(project, at_work, home):
+def test_fire_says_that_somebody_will_hire_again(project, active, home):
     name, = project.members("dispatchers")
-    keys = parse_record(project.record("dispatchers", name)[1])
-    assert keys["session"] == "hiring"
+    assert read_member(project, "dispatchers", name).session == HIRING
     assert ok("fjd-recruiter", "fire")[-1] == (
         f"[fjd-recruiter] Dispatcher {name} is at work with --hire, and will"
         " hire again: end it first."
     )
     (home / "hold").unlink()
-    at_work.terminate()
+    active.terminate()
 
 
 @pytest.mark.slow
@@ -205,7 +204,7 @@ def test_a_dispatcher_hires_after_an_update_as_before(
     project, put, bare, clone,
 ):
     dispatcher = begin(clone, "fjd-dispatcher", "--keep-running", "--hire")
-    wait_until(lambda: is_at_work(project))
+    wait_until(lambda: is_active(project))
     update(clone)
     put("a", TRUE)
     wait_until(lambda: jobs_in(project, "done") == ["a"])

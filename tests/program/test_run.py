@@ -427,7 +427,7 @@ def test_workers_of_a_killed_one_are_fired_even_if_nothing_is_left(
     assert nobody_lives(project)
 
 
-def test_while_one_is_at_work_a_second_one_is_told(home, hold):
+def test_while_one_is_active_a_second_one_is_told(home, hold):
     process = begin(HOLD, ":::", "a")
     wait_until(lambda: (home / "beguna").exists())
     status, _, said = run_fjd("run", "--resume", HOLD, ":::", "a", "b")

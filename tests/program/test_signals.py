@@ -13,8 +13,8 @@ from helpers import (
     command, finish, fjd, jobs_in, ledger, ok, run, start, wait_until,
 )
 
-from fjd.members import stat_of
 from fjd.names import Attempt, Stamps, new_token
+from fjd.proc import stat_of
 from fjd.project import Project
 
 slow = pytest.mark.slow

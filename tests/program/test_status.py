@@ -7,8 +7,9 @@ import pytest
 
 from helpers import finish, ok, start, wait_until
 
-from fjd.members import enrol, myself, start_time
+from fjd.members import enrol, myself
 from fjd.names import Announcement, Running
+from fjd.proc import start_time
 from fjd.project import COUNTS
 from fjd.roles.active import Succession
 from fjd.verbs.status import Look, screen, span, status_of
@@ -18,7 +19,7 @@ ELSEWHERE = myself()._replace(host="lab7", boot="x")
 
 @pytest.fixture
 def dispatcher(project):
-    """One that is at work, and has counted many jobs that are not there."""
+    """One that is active, and has counted many jobs that are not there."""
     succession = Succession(project, myself())
     succession.take_over()
     counts = {"waiting": 60000, "done": 3, "failed": 4, "rate": 500.0}
@@ -58,7 +59,7 @@ def test_without_a_dispatcher_all_is_counted(project, put):
     assert "fjd-recruiter --project default hire" in lines[2]
 
 
-def test_counts_of_a_dispatcher_at_work_are_believed_and_dated(
+def test_counts_of_a_dispatcher_that_is_active_are_believed_and_dated(
     project, dispatcher,
 ):
     note = project.path("dispatchers", project.notes(COUNTS)[0])

@@ -73,9 +73,9 @@ def each_pass_is_a_beat():
     """Cron starts them once a minute."""
     real = handover.resume
 
-    def resume(before, watch, now, clock):
-        after = real(before, watch, now, clock)
-        watch.next_beat = 0.0
+    def resume(before, observer, now, clock):
+        after = real(before, observer, now, clock)
+        observer.next_beat = 0.0
         return after
     return patch.object(dispatcher, "resume", resume)
 
@@ -84,12 +84,12 @@ def late_after_the_one_before():
     """Late is a pass after half as long again as the one before it."""
     real, gaps = handover.resume, {}
 
-    def resume(before, watch, now, clock):
-        after = real(before, watch, now, clock)
+    def resume(before, observer, now, clock):
+        after = real(before, observer, now, clock)
         if after.time != before.time:
             gap = gaps[after.time] = now - before.time
             if gap > 1.5 * gaps.get(before.time, gap):
-                watch.seen.clear()
+                observer.seen.clear()
         return after
     return patch.object(dispatcher, "resume", resume)
 
@@ -138,9 +138,9 @@ def workers_are_told_once():
     real = Dismissal.remaining
 
     def remaining(dismissal):
-        workers = real(dismissal) if not dismissal.told else []
+        workers = real(dismissal) if not dismissal.ordered else []
         there = set(dismissal.project.pods())
-        return [w for w in dismissal.told.union(workers) if w in there]
+        return [w for w in dismissal.ordered.union(workers) if w in there]
     return patch.object(Dismissal, "remaining", remaining)
 
 

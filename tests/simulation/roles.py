@@ -39,7 +39,7 @@ def new_worker(process, session, interval):
 def worker(process, session, interval):
     """bin/fjd-worker"""
     new = new_worker(process, session, interval)
-    process.project.open_session(session)
+    process.project.forget_session(session)
     work(process, new)
     while new.was_buried and new.order != NOW:
         if not process.project.is_in_use():

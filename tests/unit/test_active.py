@@ -1,4 +1,4 @@
-"""Which of several dispatchers is at work."""
+"""Which of several dispatchers is active."""
 import os
 
 import pytest
@@ -19,7 +19,7 @@ def join(project):
     return join
 
 
-def at_work(succession):
+def active(succession):
     succession.take_over()
     return succession
 
@@ -34,13 +34,13 @@ def age(succession, seconds):
 def test_the_first_one_has_no_rival(join, project):
     first = join()
     assert first.rival() == ""
-    at_work(first)
+    active(first)
     assert first.rival() == ""
     assert project.names("dispatchers") == [first.id]
 
 
-def test_who_is_at_work_is_the_rival_of_the_next(join):
-    first = at_work(join())
+def test_who_is_active_is_the_rival_of_the_next(join):
+    first = active(join())
     assert join().rival() == first.id
 
 
@@ -50,13 +50,13 @@ def test_who_stands_by_is_nobodys_rival(join):
 
 
 def test_a_process_of_this_host_that_is_gone_is_no_rival(join):
-    at_work(join(GONE))
+    active(join(GONE))
     assert join().rival() == ""
 
 
 @pytest.mark.parametrize("identity", [ELSEWHERE, None])
 def test_who_was_silent_for_long_is_no_rival(join, identity):
-    first = at_work(join(identity))
+    first = active(join(identity))
     second = join()
     age(first, FRESH * BEAT - 1)
     assert second.rival() == first.id
@@ -66,7 +66,7 @@ def test_who_was_silent_for_long_is_no_rival(join, identity):
 
 def test_after_a_server_has_frozen_nobody_looks_old(join):
     """Both could not beat meanwhile; ours comes late, too."""
-    first, second = at_work(join(ELSEWHERE)), join()
+    first, second = active(join(ELSEWHERE)), join()
     age(first, 2 * BEAT)
     second.project.beat = lambda kind, member: second.beaten + 300.0
     second.beat(is_late=True)
@@ -76,7 +76,7 @@ def test_after_a_server_has_frozen_nobody_looks_old(join):
 
 
 def test_who_was_taken_for_dead_enrols_anew(join, project):
-    first = at_work(join())
+    first = active(join())
     before = first.id
     project.strike("dispatchers", before)
     first.beat(is_late=False)
@@ -90,7 +90,7 @@ def test_a_record_that_is_not_whole_is_nobodys_rival(join, project):
 
 
 def test_who_leaves_is_gone(join, project):
-    first = at_work(join())
+    first = active(join())
     first.leave()
     assert project.names("dispatchers") == []
     assert host_of(first.id) == myself().host

@@ -1,4 +1,4 @@
-"""What a dispatcher at work writes down, and who believes it."""
+"""What an active dispatcher writes down, and who believes it."""
 import json
 import os
 
@@ -105,7 +105,7 @@ def test_what_a_dispatcher_leaves_that_is_not_enrolled_goes(project):
     assert project.names("dispatchers") == []
 
 
-def test_newest_counts_are_those_of_who_is_at_work(project):
+def test_newest_counts_are_those_of_who_is_active(project):
     for number, who in enumerate((A, B, A)):
         text = json.dumps({"waiting": number, "done": 0, "failed": 0})
         name = f"{who}.{number}{COUNTS}"

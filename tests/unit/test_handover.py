@@ -4,7 +4,7 @@ import pytest
 from helpers import Clock
 
 from fjd.handover import leave_memory, recall, resume
-from fjd.members import BEAT, enrol, MISSED, myself, Watch
+from fjd.members import BEAT, enrol, MISSED, MISSING, myself, Observer
 from fjd.project import SEEN
 
 ELSEWHERE = myself()._replace(host="lab7", boot="x")
@@ -24,12 +24,12 @@ class Cron:
         """
         self.clock.now += after
         self.passes += 1
-        watch, before = Watch(), recall(self.project)
-        memory = resume(before, watch, self.clock.now, self.clock)
-        watch.tick(self.clock.now)
-        is_dead = watch.is_silent(member, mtime, BEAT)
+        observer, before = Observer(), recall(self.project)
+        memory = resume(before, observer, self.clock.now, self.clock)
+        observer.tick(self.clock.now)
+        is_dead = observer.is_silent(member, MISSING._replace(heartbeat=mtime))
         leave_memory(
-            self.project, "lab_1.000001-1", str(self.passes), memory, watch,
+            self.project, "lab_1.000001-1", str(self.passes), memory, observer,
             {})
         return is_dead
 
@@ -91,11 +91,11 @@ def test_passes_at_uneven_times_find_the_dead(cron, worker, gaps):
 def test_a_pass_that_hangs_starts_the_count_anew(project, cron, worker):
     for _ in range(MISSED):
         assert not cron.is_dead(worker, 5.0)
-    watch = Watch()
+    observer = Observer()
     cron.clock.now += 60.0
-    resume(recall(project), watch, cron.clock.now, cron.clock)
-    watch.tick(cron.clock.now + 2 * BEAT)
-    assert not watch.is_silent(worker, 5.0, BEAT)
+    resume(recall(project), observer, cron.clock.now, cron.clock)
+    observer.tick(cron.clock.now + 2 * BEAT)
+    assert not observer.is_silent(worker, MISSING._replace(heartbeat=5.0))
 
 
 def test_who_has_left_is_forgotten(project, cron, worker):
@@ -115,11 +115,11 @@ def test_only_the_last_one_stays(project, cron, worker):
 
 def test_who_has_nothing_to_tell_leaves_what_is_there(project):
     who = "lab_1.000001-1"
-    leave_memory(project, who, "0", recall(project), Watch(), {})
+    leave_memory(project, who, "0", recall(project), Observer(), {})
     assert project.notes(SEEN) == []
     for number, size in enumerate([1, 2, 2]):
         leave_memory(
-            project, who, str(number), recall(project), Watch(),
+            project, who, str(number), recall(project), Observer(),
             {"w.tsv": size},
         )
     assert recall(project).ledgers == {"w.tsv": 2}

@@ -106,12 +106,15 @@ def test_no_module_is_too_long_to_be_read_at_once(directory, most):
             assert code_lines(os.path.join(place, name)) <= most, name
 
 
+def lines_of(command):
+    with open(os.path.join(ROOT, "bin", command)) as script:
+        return script.read().count("\n")
+
+
 def test_the_command_fjd_only_finds_the_verb():
-    with open(os.path.join(ROOT, "bin", "fjd")) as script:
-        assert script.read().count("\n") <= 40
+    assert lines_of("fjd") <= 40
 
 
-@pytest.mark.parametrize("role", ["worker", "dispatcher"])
-def test_the_script_of_a_role_is_a_short_story(role):
-    with open(os.path.join(ROOT, "bin", f"fjd-{role}")) as script:
-        assert script.read().count("\n") <= 100
+@pytest.mark.parametrize("role", ROLES)
+def test_the_script_of_a_role_is_its_options_and_its_story(role):
+    assert lines_of(f"fjd-{role}") <= 100

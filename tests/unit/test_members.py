@@ -10,14 +10,14 @@ from helpers import ROOT, run, wait_until
 
 from fjd import members
 from fjd.members import (
-    BEAT, enrol, identity_in, MISSED, myself, parse_record, seems_dead,
-    start_time, Watch,
+    BEAT, enrol, Member, MISSED, MISSING, myself, Observer, read_member,
 )
 from fjd.names import host_of, safe_host
+from fjd.proc import start_time
 
 
 def identity_of(record):
-    return identity_in(parse_record(record))
+    return Member.parse(0.0, record).identity
 
 
 @pytest.fixture
@@ -104,9 +104,9 @@ def test_whose_host_is_unknown_is_elsewhere(unknown, start):
     assert me.sees(other) is None and not me.is_awake(other)
     assert me.is_home_of(other)
     assert not me.is_home_of(other._replace(host="lab7"))
-    record = other.record("none")
-    assert not seems_dead((1000.0, record), 1000.0, me, MISSED)
-    assert seems_dead((1000.0, record), 1000.1 + MISSED * BEAT, me, MISSED)
+    member = Member.parse(1000.0, other.record("none"))
+    assert not member.seems_dead(1000.0, me, MISSED)
+    assert member.seems_dead(1000.1 + MISSED * BEAT, me, MISSED)
 
 
 @pytest.mark.parametrize("lacking", ["boot", "pidns"])
@@ -127,10 +127,8 @@ def test_boot_id_that_is_hidden_is_unknown():
 
 def test_a_record_says_who_wrote_it():
     record = myself().record("screen default.lab7.1")
-    assert identity_of(record) == myself()
-    keys = parse_record(record)
-    assert keys["session"] == "screen default.lab7.1"
-    assert float(keys["beat"]) == BEAT
+    assert Member.parse(7.0, record) == (
+        7.0, myself(), "screen default.lab7.1", BEAT)
 
 
 @pytest.mark.parametrize("record", ["", "\n:\nhost", "pid: x\nbeat: 10\n"])
@@ -151,17 +149,36 @@ def test_members_are_enrolled_under_new_ids(project, kind):
     members = [enrol(project, kind, myself()) for _ in range(3)]
     assert project.names(kind) == sorted(set(members))
     assert host_of(members[0]) == myself().host
-    assert identity_of(project.record(kind, members[0])[1]) == myself()
+    assert read_member(project, kind, members[0]).identity == myself()
 
 
-# The watch
+def test_who_has_no_record_is_dead_and_who_writes_it_is_not(project):
+    assert read_member(project, "workers", "a_1.000000-1") is MISSING
+    assert MISSING.is_missing and MISSING.seems_dead(0.0, myself())
+    project.enrol("workers", "a_1.000000-1", myself().record("none")[:-1])
+    young = read_member(project, "workers", "a_1.000000-1")
+    assert not young.is_missing and not young.is_gone(myself())
+    assert not young.seems_dead(young.heartbeat, myself())
 
-def beats_until_silent(watch, mtime=1.0, period=BEAT):
+
+@pytest.mark.parametrize("beat", ["x", ""])
+def test_without_a_good_period_a_record_has_the_usual_one(beat):
+    assert Member.parse(0.0, f"host: a\nbeat: {beat}\n").period == BEAT
+
+
+# The observer
+
+def heard(heartbeat, period=BEAT):
+    """A member whose last heartbeat was then."""
+    return MISSING._replace(heartbeat=heartbeat, period=period)
+
+
+def beats_until_silent(observer, mtime=1.0, period=BEAT):
     """How often the observer beats before it takes w for dead."""
     for beats in range(100):
-        if watch.is_silent("w", mtime, period):
+        if observer.is_silent("w", heard(mtime, period)):
             return beats
-        watch.tick(watch.next_beat + 0.1)
+        observer.tick(observer.next_beat + 0.1)
     raise AssertionError("w lives on")
 
 
@@ -169,34 +186,34 @@ def beats_until_silent(watch, mtime=1.0, period=BEAT):
     (BEAT, MISSED), (BEAT / 9, MISSED), (2.5 * BEAT, 2.5 * MISSED),
 ])
 def test_dead_is_who_missed_too_many_beats_of_the_slower(period, missed):
-    assert beats_until_silent(Watch(), period=period) == missed
+    assert beats_until_silent(Observer(), period=period) == missed
 
 
 def test_any_change_of_time_starts_the_count_anew():
-    watch = Watch()
-    assert beats_until_silent(watch, mtime=1.0) == MISSED
-    assert beats_until_silent(watch, mtime=0.5) == MISSED
-    assert beats_until_silent(watch, mtime=0.5) == 0
+    observer = Observer()
+    assert beats_until_silent(observer, mtime=1.0) == MISSED
+    assert beats_until_silent(observer, mtime=0.5) == MISSED
+    assert beats_until_silent(observer, mtime=0.5) == 0
 
 
 def test_a_late_beat_starts_all_counts_anew():
     """A server that froze has kept all others from beating, too."""
-    watch = Watch()
-    assert beats_until_silent(watch) == MISSED
-    watch.tick(watch.next_beat + BEAT)
-    assert beats_until_silent(watch) == MISSED
+    observer = Observer()
+    assert beats_until_silent(observer) == MISSED
+    observer.tick(observer.next_beat + BEAT)
+    assert beats_until_silent(observer) == MISSED
 
 
 def test_ticks_between_two_beats_do_not_count():
-    watch = Watch()
+    observer = Observer()
     for tick in range(10 * MISSED):
-        watch.tick(100.0 + tick * BEAT / 10)
-        assert not watch.is_silent("w", 1.0, BEAT)
+        observer.tick(100.0 + tick * BEAT / 10)
+        assert not observer.is_silent("w", heard(1.0))
 
 
 def test_each_member_has_a_count_of_its_own():
-    watch = Watch()
-    assert not watch.is_silent("v", 1.0, BEAT)
-    assert beats_until_silent(watch) == MISSED
-    assert watch.is_silent("v", 1.0, BEAT)
-    assert not watch.is_silent("u", 1.0, BEAT)
+    observer = Observer()
+    assert not observer.is_silent("v", heard(1.0))
+    assert beats_until_silent(observer) == MISSED
+    assert observer.is_silent("v", heard(1.0))
+    assert not observer.is_silent("u", heard(1.0))

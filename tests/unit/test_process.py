@@ -12,8 +12,8 @@ import pytest
 from helpers import wait_until
 
 from fjd.jobfile import Job
-from fjd.members import start_time, stat_of
 from fjd.names import Attempt, new_token, Running, Stamps
+from fjd.proc import start_time, stat_of
 from fjd.process import (
     directory_of, environment, Processes, SESSION, without_job,
 )

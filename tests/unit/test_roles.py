@@ -12,12 +12,11 @@ from helpers import Clock, jobs_in, ledger, log_of, repeat, wait_until
 
 from fjd.command import patiently
 from fjd.census import left
-from fjd.members import (
-    BEAT, MISSED, STANDBY, enrol, myself, start_time, stat_of,
-)
+from fjd.members import BEAT, MISSED, STANDBY, enrol, myself
 from fjd.names import (
     Announcement, Attempt, Order, Running, Stamps, given_order, new_token,
 )
+from fjd.proc import start_time, stat_of
 from fjd.process import Processes
 from fjd.project import ORDER
 from fjd.reclaim import Reclaimer

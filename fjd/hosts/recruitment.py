@@ -1,0 +1,185 @@
+"""Hiring on the hosts of a project: on this one, and on others through ssh.
+
+On another host fjd-recruiter hires as it does here, for that host alone.  Its
+lines are passed on.  Before them it prints what that host and its workers call
+it, as lines `host: NAME`.
+"""
+import os
+import re
+import shutil
+import sys
+from typing import Any, Iterator, List, Tuple
+
+from fjd import bytecode, command, home, output
+from fjd.errors import NotHired
+from fjd.hosts.conf import AUTO, Host, LOCALHOST, parse_hosts, read_hosts
+from fjd.hosts.session import Sessions
+from fjd.hosts.ssh import Answer, Errand, run_there
+from fjd.names import host_of, is_on
+from fjd.project import Project
+
+RECRUITER = "fjd-recruiter"
+NO_NAME = re.compile("^[0-9]|[^A-Za-z0-9_]")  # to a shell
+# What hire --help and fire --help say.
+HIRE = """\
+Make sure that exactly N workers run on each host.
+
+Workers that were started by hand count. Missing workers are started, and
+surplus ones leave after their job. This ends when all workers are up. The
+exit code is 3 if a host is unavailable.
+
+Without arguments, hire on all hosts of the project's remote.conf or, if
+there is no such file, on this machine.
+
+Examples:
+    fjd-recruiter hire 4
+    fjd-recruiter hire 3 node2:4 node3
+"""
+FIRE = """\
+Tell workers to leave at once.
+
+Without HOST, all workers of the project leave. Jobs that run are ended
+with all processes they started. They wait in the queue again, each under
+the name of its attempt. Workers on this machine that have not left after
+30 seconds are ended.
+"""
+
+
+class Recruitment:
+    """One fjd-recruiter hire, by its options; the recruiter hires here."""
+
+    def __init__(self, recruiter: Any, options: Any) -> None:
+        self.recruiter = recruiter
+        self.project = recruiter.project
+        self.options = options
+        self.directory = os.path.abspath(
+            options.curdir or home.current_directory())
+        self.hosts, self.is_all = self.wanted_hosts()
+        self.names: List[str] = []  # of these hosts, also by their workers
+        self.has_failed = False
+
+    def wanted_hosts(self) -> Tuple[List[Host], bool]:
+        """Return the hosts, and whether no others should have workers."""
+        here = self.recruiter.here.host
+        if self.options.hosts:
+            return parse_hosts(self.options.hosts, here), False
+        hosts = None
+        if not self.options.local_only:
+            hosts = read_hosts(self.project, here)
+        return ([Host(LOCALHOST)], False) if hosts is None else (hosts, True)
+
+    def hire_here(self) -> None:
+        for host in self.hosts:
+            if host.name == LOCALHOST:
+                self.start_workers(host)
+                self.names += self.recruiter.host_names()
+
+    def start_workers(self, host: Host) -> None:
+        """Hire on this host; if that fails, say why."""
+        place = host.directory or self.directory
+        home.check_directory(place)
+        number = command.cpus() if host.workers is None else host.workers
+        bytecode.write_missing()
+        kind = self.options.session or host.session
+        argv = with_setup(self.project) + [
+            host.python or sys.executable, command.beside("fjd-worker"),
+            *self.common_arguments(),
+        ]
+        environ = dict(os.environ, PWD=place, FJD_DIR=home.directory())
+        try:
+            self.recruiter.hire(
+                number, Sessions(kind, self.recruiter.say), argv, environ,
+                place)
+        except NotHired as error:
+            output.complain(str(error), error.hint)
+            self.has_failed = True
+
+    def common_arguments(self) -> List[str]:
+        return ["--project", self.options.project,
+                "--max-losses", str(self.options.max_losses)]
+
+    def hire_elsewhere(self) -> None:
+        for answer in self.answers():
+            self.names += [answer.host.address] + names_in(answer)
+            self.tell(answer)
+
+    def answers(self) -> Iterator[Answer]:
+        """Yield what the recruiters on other hosts answer."""
+        others = [host for host in self.hosts if host.name != LOCALHOST]
+        if not others:
+            return
+        witness = f"hire-{self.recruiter.stamps.new()}"
+        self.project.claim_session(witness)
+        try:
+            yield from run_there(
+                self.project, witness, list(map(self.errand, others)),
+                output.is_person())
+        finally:
+            self.project.forget_session(witness)
+
+    def errand(self, host: Host) -> Errand:
+        """Return the command that hires on another host."""
+        kind = self.options.session or host.session
+        number = AUTO if host.workers is None else host.workers
+        return Errand(host, host.directory or self.directory, [
+            command.beside(RECRUITER), *self.common_arguments(),
+            *(["--session", kind] if kind else []),
+            "hire", f"{LOCALHOST}:{number}",
+        ])
+
+    def tell(self, answer: Answer) -> None:
+        """Pass on what a recruiter said; if it did not hire, say why."""
+        start = f"[{RECRUITER}] "
+        lines = [line for line in answer.lines if line.startswith(start)]
+        for line in lines:
+            self.recruiter.say(f"Host {answer.host.address}: {line}")
+        has_hired = any(line.startswith(f"{start}Hired ") for line in lines)
+        if answer.why or not has_hired:
+            why = answer.why \
+                or "no answer; do login scripts or setup.sh end it?"
+            output.complain(f"host {answer.host.name}: {why}")
+            self.has_failed = True
+
+    def drain_strangers(self) -> None:
+        """Order the workers of all other hosts to leave after their jobs, if
+        all hosts are known.
+        """
+        # A host that did not answer may have another name than we know.
+        if self.has_failed or not self.is_all:
+            return
+        leaving = {order.worker for order in self.project.orders()}
+        strangers = [
+            worker for worker in self.project.pods()
+            if worker not in leaving and not is_on(worker, self.names)
+        ]
+        self.recruiter.drain(strangers)
+        for host in sorted(set(map(host_of, strangers))):
+            self.recruiter.say(
+                f"Host {host}: its workers leave after their job.")
+
+
+def hosts_to_fire(options: Any, here: str) -> List[str]:
+    wanted = [LOCALHOST] if options.local_only else options.hosts
+    names = [host.rpartition("@")[2] for host in wanted]
+    return [here if name == LOCALHOST else name for name in names]
+
+
+def with_setup(project: Project) -> List[str]:
+    """Return what runs a command after the project's setup.sh, if it has one.
+    """
+    setup = project.path("setup.sh")
+    if not os.path.exists(setup):
+        return []
+    shell = shutil.which("bash") or "/bin/sh"
+    # Another shell drops what bash exports functions in, and the like.
+    names = [] if "bash" in shell else filter(NO_NAME.search, os.environ)
+    return [
+        shell, "-c", 'here=$PWD; . "$0" && cd "$here" && exec "$@"', setup,
+        "env", "--", *(f"{name}={os.environ[name]}" for name in names),
+    ]
+
+
+def names_in(answer: Answer) -> List[str]:
+    """Return what a host and its workers call it."""
+    pairs = [line.partition(": ") for line in answer.lines]
+    return [value for key, _, value in pairs if key == "host"]
