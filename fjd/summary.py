@@ -49,14 +49,12 @@ class Outcome:
 
         After an OSError the next call continues from there.
         """
-        for ledger in self.project.names("ledger"):
-            path = self.project.path("ledger", ledger)
-            offset = self.offsets.get(ledger, 0)
-            for lines, offset in parts(self.project, path, offset):
-                self.read.extend(parsed(lines))
-                self.offsets[ledger] = offset
-                self.count_read()
-        self.count_read()
+        known = -1
+        while known < len(self.losses):
+            # RACE: the end that a loss takes back may have been recorded after
+            # its ledger was read, so all are read again.
+            known = len(self.losses)
+            self.read_ledgers()
         while self.losses:
             self.take_back(self.losses[0])
             self.losses.popleft()
@@ -66,6 +64,16 @@ class Outcome:
         new = [name for name in self.failed if name not in self.told]
         self.told.update(new)
         return [told(self.failed[name]) for name in new]
+
+    def read_ledgers(self) -> None:
+        for ledger in self.project.names("ledger"):
+            path = self.project.path("ledger", ledger)
+            offset = self.offsets.get(ledger, 0)
+            for lines, offset in parts(self.project, path, offset):
+                self.read.extend(parsed(lines))
+                self.offsets[ledger] = offset
+                self.count_read()
+        self.count_read()
 
     def count_read(self) -> None:
         while self.read:
@@ -116,8 +124,10 @@ class Outcome:
         owed = {name: worker for name, worker in self.owed.items()
                 if not self.asked.has(Attempt.parse(name).job)}
         found = fates(self.project, {**owed, **gone}, self.begin)
+        # A job that was given out several times, and has not ended, is one.
         uncounted = {
-            entry.attempt: entry for name, entry in found.items()
+            entry.attempt if entry.event in ENDED else entry.job: entry
+            for name, entry in found.items()
             if name in gone or entry.reason == NO_RECORD
             or entry.event not in ENDED
         }
