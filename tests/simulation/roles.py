@@ -13,7 +13,7 @@ from fjd.roles.neighbours import Neighbours
 from fjd.roles.recruiter import Recruiter
 from fjd.roles.worker import Worker
 from fjd.terminal import Terminal
-from fjd.verbs.change import Errands
+from fjd.verbs.change import Changes
 
 from simulation.claims import Claims
 from simulation.world import Process, SimProcesses
@@ -144,8 +144,8 @@ def once(process, interval):
 
 def ask(process, verb, jobs):
     """bin/fjd hold, release, cancel, retry; of no job: of all"""
-    errands = Errands(process.project, process.here, process.clock)
-    errands.carry_out(verb, jobs or errands.all_fit(verb))
+    changes = Changes(process.project, process.here, process.clock)
+    changes.apply(verb, jobs or changes.candidates(verb))
 
 
 class SimSessions:
