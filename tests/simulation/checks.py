@@ -287,11 +287,8 @@ class Checks:
         server, found = self.world.server, {}
         for name in server.listing(f"{ROOT}/ledger"):
             data = server.find(f"{ROOT}/ledger/{name}").data
-            for line in os.fsdecode(data).split("\n")[:-1]:
-                fields = line.split("\t")
-                if line + "\n" != HEADER and len(fields) == len(Entry._fields):
-                    entry = Entry(*map(unescape, fields))
-                    found.setdefault(entry.attempt, []).append(entry.event)
+            for entry in entries_in(data):
+                found.setdefault(entry.attempt, []).append(entry.event)
         return found
 
     def check_ledgers(self, accepted, entries):
@@ -333,6 +330,14 @@ class Checks:
                 or SUPERSEDED not in events or CLEANED in events
             self.demand(is_calm and LOST not in events,
                         "lost without a fault", attempt, events)
+
+
+def entries_in(data):
+    """The entries in some whole lines of a ledger."""
+    for line in os.fsdecode(data).split("\n")[:-1]:
+        fields = line.split("\t")
+        if line + "\n" != HEADER and len(fields) == len(Entry._fields):
+            yield Entry(*map(unescape, fields))
 
 
 def may_stay(place, name):

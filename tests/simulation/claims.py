@@ -45,10 +45,11 @@ import json
 import os
 
 from fjd.account import key_of, VANISHED
-from fjd.ledger import DONE, FAILED, LOST, parsed
+from fjd.ledger import DONE, FAILED, LOST
 from fjd.names import Attempt, why_bad
 from fjd.project import SEEN
 
+from simulation.checks import entries_in
 from simulation.world import ROOT
 
 GIVEN_OUT = ("jobqueue", "jobpods", "running")
@@ -130,8 +131,7 @@ class Claims:
 
     def part_read(self, outcome, name, content):
         start = outcome.begin.get(name, 0)
-        lines = content[start:outcome.offsets.get(name, 0)]
-        return parsed(os.fsdecode(lines).split("\n")[:-1])
+        return entries_in(content[start:outcome.offsets.get(name, 0)])
 
     def counts_done(self, outcome, entries):
         lines, ended = named(entries, DONE), self.ended(DONE)
