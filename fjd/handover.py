@@ -22,7 +22,7 @@ dispatcher that leaves a newer one removes those that it has read.
 import json
 from collections import deque
 from typing import (
-    Any, Callable, Deque, Dict, Iterable, NamedTuple, Optional, Tuple,
+    Any, Callable, Deque, Dict, Iterable, List, NamedTuple, Optional, Tuple,
 )
 
 from fjd.members import BEAT, Observer
@@ -30,6 +30,7 @@ from fjd.project import COUNTS, Project, SEEN
 from fjd.summary import Outcome
 
 LATE = 1.5
+LOOKS = 3            # listings of the notes, if those listed are gone
 LISTING_SHARE = 100  # listing ended jobs may take one part of time
 LATELY = 7           # counts that the rate is averaged over
 
@@ -51,9 +52,28 @@ class Memory(NamedTuple):
 
 
 def recall(project: Project) -> Memory:
-    """Return the latest note; an empty one if there is none."""
-    memories = [read(project, name) for name in project.notes(SEEN)]
-    return max(memories, key=age, default=Memory())
+    """Return the latest note; an empty one if there is none.
+
+    RACE: two dispatchers may have left notes, and each has reported lines
+    that the other has not, so the largest offsets count.
+    """
+    notes: List[Memory] = []
+    for _ in range(LOOKS):
+        names = project.notes(SEEN)
+        notes = [read(project, name) for name in names]
+        if any(note != Memory() for note in notes) or not names:
+            break
+        # RACE: another dispatcher has just replaced the only note.
+    latest = max(notes, key=age, default=Memory())
+    return latest._replace(ledgers=furthest(note.ledgers for note in notes))
+
+
+def furthest(offsets: Iterable[Dict[str, int]]) -> Dict[str, int]:
+    """Return the largest offset of each ledger."""
+    found: Dict[str, int] = {}
+    for ledger, offset in (item for each in offsets for item in each.items()):
+        found[ledger] = max(offset, found.get(ledger, 0))
+    return found
 
 
 def age(memory: Memory) -> Tuple[float, int]:
@@ -98,14 +118,17 @@ def leave_memory(
     """Leave a note for the successor if it holds anything new."""
     members = project.members("workers") + project.members("dispatchers")
     others = set(members).intersection(observer.seen) - {member}
+    before = project.notes(SEEN)
     after = memory._replace(
         beats=observer.beats, seen={m: observer.seen[m] for m in others},
-        ledgers=ledgers, has_hired=has_hired,
+        # RACE: another dispatcher may have reported more meanwhile.
+        ledgers=furthest([ledgers, recall(project).ledgers]),
+        has_hired=has_hired,
     )
     if not (after.seen or memory.seen) and after[4:] == memory[4:]:
         return
     text = json.dumps(after._asdict())
-    project.leave_note(f"{member}.{stamp}{SEEN}", text, project.notes(SEEN))
+    project.leave_note(f"{member}.{stamp}{SEEN}", text, before)
 
 
 class Counts(NamedTuple):

@@ -113,8 +113,9 @@ class Outcome:
     def settle(self, left: int) -> None:
         """Compare with the requested jobs, of which so many are left."""
         self.asked.recount(self)
+        # A job that was given out several times, and has not ended, is one.
         uncounted = {
-            entry.attempt: entry
+            entry.attempt if entry.event in ENDED else entry.job: entry
             for entry in fates(self.project, self.owed, self.begin)
             if entry.reason == NO_RECORD or entry.event not in ENDED
         }

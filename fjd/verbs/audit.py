@@ -6,9 +6,10 @@ named with the rule, and the exit code is 1.
 
 An attempt without a ledger entry is reported, too, but is no error.
 """
-# Jobs move while this looks.  So it looks in the order against which they go
-# (ended, ledgers, waiting, held, running, given), opens what seems to be
-# missing, and says nothing that a second look does not find again.
+# Jobs move meanwhile.  So the directories are listed against the direction in
+# which jobs move (ended, ledgers, waiting, held, running, given), a file that
+# seems to be missing is opened, and only what a second inventory finds again
+# is reported.
 from collections import defaultdict
 from typing import Any, Dict, Iterator, List, Set, Tuple
 
@@ -29,20 +30,20 @@ OPTIONS = (PROJECT,)
 
 def act(options: Any) -> int:
     project = home.visit_project(options.project, output.teller("fjd"))
-    look, findings = audit(project, myself())
+    inventory, findings = audit(project, myself())
     for finding in findings:
         output.show(finding)
-    for path in look.lost_records():
-        output.show(f"{printable(path)}: record lost: no ledger says that it"
-                    " ended")
+    for path in inventory.lost_records():
+        output.show(f"{printable(path)}: record lost: no ledger entry for this"
+                    " attempt")
     counts = COUNTS.format(
-        **{state: look.counts[place] for place, state in STATES.items()})
+        **{state: inventory.counts[place] for place, state in STATES.items()})
     output.show(f"{counts}: {len(findings)} not accounted for")
     return 1 if findings else 0
 
 
-class Look:
-    """What lies where, and what the ledgers say about it."""
+class Inventory:
+    """The job files in each place, and what the ledgers say about them."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -76,15 +77,17 @@ class Look:
                 self.superseded.add(entry.attempt)
 
     def lost_records(self) -> List[str]:
-        """The paths of attempts that ended, and no ledger says so."""
+        """Return the paths of ended attempts without a ledger entry."""
         return [
             f"{found[0].place}/{name}" for name, found in self.found.items()
             if found[0].place in ENDED and name not in self.lines
         ]
 
-    # What must not be, as (attempt, what is wrong)
-
     def findings(self, dead: Set[str]) -> Iterator[Tuple[str, str]]:
+        """Yield each attempt that breaks a rule, with what is wrong.
+
+        dead: workers whose pods must be empty.
+        """
         for name, found in self.found.items():
             if len(found) > 1 and all(map(self.is_there, found)):
                 yield name, f"lies in {' and in '.join(places_of(found))}"
@@ -99,22 +102,22 @@ class Look:
                     " attempt of it is known"
 
     def is_explained(self, name: str) -> bool:
-        """Whether it is known why an attempt that had begun is nowhere.
+        """Return whether the ledgers explain why an attempt is nowhere.
 
-        A superseded one may also have another attempt of its job instead.
+        If it was superseded, another attempt of its job must exist.
         """
         return name in self.excused or name in self.superseded \
             and Attempt.parse(name).job in self.jobs
 
     def is_there(self, found: Found) -> bool:
-        """Listings may be old (sshfs); open() tells the truth."""
+        """Return whether a job file exists; listings may be stale (sshfs)."""
         return self.project.files.is_there(found.path(self.project))
 
     def wrong_lines(
         self, name: str, events: List[str],
     ) -> Iterator[Tuple[str, str]]:
         places = places_of(self.found.get(name, []))
-        # Its worker died before the rename, or it is told why that was not.
+        # The worker died before the rename, or the ledgers explain it.
         is_explained = "running" in places or self.is_explained(name)
         if len(events) > 1:
             yield name, f"{len(events)} lines in the ledgers say that it ended"
@@ -127,22 +130,24 @@ def places_of(found: List[Found]) -> List[str]:
     return [each.place for each in found]
 
 
-def audit(project: Project, here: Here) -> Tuple[Look, List[str]]:
-    """What there is, and a line for everything that must not be."""
-    look = Look(project)
+def audit(project: Project, here: Here) \
+        -> Tuple[Inventory, List[str]]:
+    """Return the inventory, and a line for each broken rule."""
+    inventory = Inventory(project)
     dead = dead_workers(project, here)
-    found = set(look.findings(dead))
+    found = set(inventory.findings(dead))
     if found:
-        look = Look(project)
-        found &= set(look.findings(dead))
-    return look, sorted(f"{printable(name)}: {why}" for name, why in found)
+        inventory = Inventory(project)
+        found &= set(inventory.findings(dead))
+    lines = sorted(f"{printable(name)}: {why}" for name, why in found)
+    return inventory, lines
 
 
 def dead_workers(project: Project, here: Here) -> Set[str]:
-    """Those in whose pods nothing may be left.
+    """Return the dead workers, whose pods must be empty.
 
-    Of other hosts: who has been silent since long before the last sign of
-    life of anybody, both in the file server's time.
+    A worker of another host is dead if its last heartbeat is much older than
+    the latest heartbeat of any member.  Both times are the file server's.
     """
     members = {
         name: read_member(project, kind, name)

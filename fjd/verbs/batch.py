@@ -1,8 +1,9 @@
-"""A list of jobs that is run to its end: put, hired for, given out, told.
+"""Running a list of jobs to its end, for fjd run and fjd --exe.
 
-Whatever ends us, the files say what is left, and another one goes on.
-Signals are noticed between two steps, so that none of them comes between
-hiring a worker and knowing of it.
+It puts the jobs into a project, hires workers, runs a dispatcher until all
+jobs have ended, and reports the outcome.  If it is killed, the files hold what
+is left, and fjd run --resume continues.  Signals are handled between two
+steps, so none can come between hiring a worker and knowing of it.
 """
 import os
 import signal
@@ -26,24 +27,23 @@ from fjd.reclaim import new_reclaimer
 from fjd.roles.dispatcher import new_dispatcher
 from fjd.roles.hiring import Hiring
 from fjd.summary import pasteable, told_held
-from fjd.verbs.change import Errands
+from fjd.verbs.change import Changes
 from fjd.verbs.claim import Claim
 from fjd.verbs.inorder import InOrder
 from fjd.verbs.joblist import AskedList, Listed, not_done
 from fjd.verbs.runs import Runs
 from fjd.wakeup import Alarm, LEAVE
 
-PATIENCE = 60.0  # seconds for workers to leave: a dead host takes so long
-SLICE = 0.05  # seconds to put jobs, before some are given out
+PATIENCE = 60.0  # seconds for workers to leave; a dead host takes as long
+SLICE = 0.05  # seconds for which jobs are put before some are given out
 
 
 class Batch:
-    """The jobs of a list that are to be put, and who has them run.
+    """One run of a list: its jobs, its dispatcher and its workers.
 
-    options are those of the command line: project (None: one that nobody
-    else uses), workers (None: as many as there are CPUs), session, resume,
-    in_order, quiet, shell (what runs the commands) and is_local (whatever
-    remote.conf says).
+    options are those of the command line: project (None: a new one for this
+    run), workers (None: as many as there are CPUs), session, resume, in_order,
+    quiet, shell (which runs the commands) and is_local (ignore remote.conf).
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Batch:
         self.project = project
         self.directory = directory
         self.options = options
-        self.tell = teller("fjd", stream="stderr")
+        self.report = teller("fjd", stream="stderr")
         progress = Progress(not options.quiet)
         self.say = progress.above(
             teller("fjd", options.quiet, stream="stderr"))
@@ -67,7 +67,8 @@ class Batch:
             alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.put_some,
             hiring=self.hiring, progress=progress)
         self.outcome = self.dispatcher.outcome
-        # What has the dispatcher's own is what a worker has given back.
+        # The dispatcher's stamps mark jobs that workers handed back; ours
+        # must differ.
         self.stamps = Stamps(new_token(time.time()))
         self.jobs = jobs
         self.todo: Deque[Listed] = deque()
@@ -76,25 +77,32 @@ class Batch:
         self.claim = Claim(project, reclaimer.here, now)
 
     def run(self, runs: Runs, ready: Callable[[], None]) -> int:
-        """To the end; 3 if something is not done.  Busy: others are at it."""
+        """Run the list to its end; return 3 if some jobs are not done.
+
+        ready() is called before the first job starts.  Busy: the project has
+        another active dispatcher or run.
+        """
         try:
-            self.see_that_nobody_else_is_at_work()
-            self.look_what_is_done(runs)
+            self.claim_project()
+            self.find_what_is_to_do(runs)
             ready()
             return self.work()
         finally:
             self.dispatcher.succession.leave()
             self.claim.release()
 
-    def see_that_nobody_else_is_at_work(self) -> None:
+    def claim_project(self) -> None:
         is_claimed = self.claim.make()
         rival = self.dispatcher.succession.rival()
         if rival or not is_claimed:
             who = f"dispatcher {rival}" if rival else "another fjd run"
             raise Busy(f'{who} is active in project "{self.project.name}"')
 
-    def look_what_is_done(self, runs: Runs) -> None:
-        """After the claim: nobody else puts what is found missing here."""
+    def find_what_is_to_do(self, runs: Runs) -> None:
+        """Set the jobs to put, and those to retry.
+
+        This comes after the claim, so nobody else puts the same jobs.
+        """
         options, project = self.options, self.project
         is_own = options.project is None or project.whole(LIST)
         if is_own and self.jobs:
@@ -124,9 +132,9 @@ class Batch:
                 self.stop()
                 self.end()
             finally:
-                self.tell(f"Stopped: {self.left()} job(s) are left in"
-                          f" {printable(self.project.root)}. To go on:"
-                          f" {self.way_on()}")
+                root = printable(self.project.root)
+                self.report(f"Stopped: {self.left()} job(s) are left in"
+                            f" {root}. To go on: {self.way_on()}")
             raise
         self.end()
         for line in told_held(self.project):
@@ -134,7 +142,7 @@ class Batch:
         return 0 if self.outcome.is_well else SOME_FAILED
 
     def words_to_hire(self) -> List[str]:
-        """What to tell fjd-recruiter."""
+        """Return the arguments for fjd-recruiter."""
         options, number = self.options, self.options.workers
         if options.project is None:
             number = min(number or cpus(), max(1, self.left()))
@@ -149,13 +157,13 @@ class Batch:
         return os.path.exists(self.project.path("remote.conf"))
 
     def left(self) -> int:
-        """How many jobs are to be run."""
+        """Return how many jobs have not ended, or are to be retried."""
         return len(self.todo) + len(self.failed) + left(self.project)
 
     def run_jobs(self) -> None:
         if self.failed:
-            errands = Errands(self.project, self.dispatcher.reclaimer.here)
-            errands.carry_out("retry", self.failed.values())
+            changes = Changes(self.project, self.dispatcher.reclaimer.here)
+            changes.apply("retry", self.failed.values())
             self.failed = {}
         pods = self.project.pods()
         if not self.todo and self.dispatcher.is_all_quiet():
@@ -168,7 +176,7 @@ class Batch:
         self.printer.show_if_due(is_last=True)
 
     def put_some(self) -> bool:
-        """Put jobs for a while; whether there are more."""
+        """Put jobs for SLICE seconds; return whether there are more."""
         if self.is_stopping:
             return False
         until = time.monotonic() + SLICE
@@ -180,7 +188,10 @@ class Batch:
         return bool(self.todo)
 
     def heed(self, signals: Set[int]) -> None:
-        """After each wait of the dispatcher."""
+        """Stop at a signal, and print output that is due.
+
+        The dispatcher calls this after each wait.
+        """
         if LEAVE & signals or time.monotonic() > self.deadline:
             raise KeyboardInterrupt
         try:
@@ -188,22 +199,25 @@ class Batch:
                 self.printer.show_if_due()
         except OSError as error:
             if not error.filename:
-                raise  # It is that of standard output.
+                raise  # Standard output cannot be written to.
 
     def stop(self) -> None:
-        """End all that was begun; a second signal does not wait for that."""
-        self.hiring.wait()  # Who is still coming could not be told.
+        """Fire the workers and wait for them, unless a second signal comes."""
+        self.hiring.wait()  # Workers still starting would miss the order.
         self.is_stopping = True
         self.deadline = time.monotonic() + PATIENCE
         self.dispatcher.fire()
         try:
             self.dispatcher.run()
         except (KeyboardInterrupt, Hopeless):
-            self.tell("Some workers have not left; to end them:"
-                      f" fjd-recruiter --project {self.project.name} fire")
+            self.report("Some workers have not left; to end them:"
+                        f" fjd-recruiter --project {self.project.name} fire")
 
     def way_on(self) -> str:
-        """What to type; a list that was not put whole is wanted again."""
+        """Return what to type to continue.
+
+        If not all jobs have been put, the list must be given again.
+        """
         if self.todo or self.options.in_order:
             return "type the same with --resume"
         number = self.options.workers
@@ -211,13 +225,13 @@ class Batch:
             f"--project {self.project.name}"
 
     def end(self) -> None:
-        """Say how it went, and where to see more."""
+        """Report the outcome, and where to see more."""
         outcome = self.outcome
         for mark in [job.mark for job in self.todo] + list(self.failed):
             self.asked.jobs.pop(mark, None)
         left = self.left() + self.project.count("held")
-        self.dispatcher.close(self.tell, self.options.quiet, False, left)
-        is_told = outcome.failed or self.options.in_order
-        if self.project.count("joblogs") and not is_told:
+        self.dispatcher.close(self.report, self.options.quiet, False, left)
+        names_logs = outcome.failed or self.options.in_order
+        if self.project.count("joblogs") and not names_logs:
             logs = pasteable(self.project.path("joblogs"))
             self.say(f"What they printed: {logs}")

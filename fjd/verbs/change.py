@@ -1,9 +1,9 @@
-"""Changing jobs for a person: hold, release, cancel, retry.
+"""Changing jobs on a person's behalf: hold, release, cancel, retry.
 
-Each takes the job away from wherever it lies, to a name that nobody has used:
-one of all processes that want it at that moment gets it, and the others find
-it gone.  Cancel = hold (which takes the job from everybody), then unlink.
-The ledger has its line before that: a line too many is harmless.
+Each change is a rename to a name that was never used.  So of all processes
+that want the job at that moment, one gets it, and the others find it gone.
+Cancel = hold (which takes the job from everybody), then unlink.  The ledger
+entry is written first: an entry for a change that failed is harmless.
 """
 import time
 from itertools import chain
@@ -19,27 +19,28 @@ from fjd.options import flag, Option, option
 from fjd.project import Project
 from fjd.verbs.find import find_all, unknown, where
 
-TURNS = 3  # how often to look for what has gone on meanwhile
-# Where a job has to lie, where it goes, and what the ledger says of it.
-ERRANDS = {
+TURNS = 3  # searches for jobs that have moved meanwhile
+# By verb: the places that a job may be in, its new place, and the event and
+# reason for the ledger.
+CHANGES = {
     "hold": (("jobqueue", "jobpods"), "held", "", ""),
     "release": (("held",), "jobqueue", "", ""),
     "cancel": (("jobqueue", "held", "jobpods", "running"), "held", CLEANED,
                "cancelled"),
     "retry": ((FAILED, DONE), "jobqueue", RETRIED, "on demand"),
 }
-Jobs = Dict[str, List[Found]]  # by the name that a person gave
+Jobs = Dict[str, List[Found]]  # by the name that was typed
 JOBS = option("jobs", metavar="JOB", nargs="*", help="the name of a job or of"
               " one attempt, or its number in the list of fjd run")
 
 
 def every(word: str, text: str) -> Option:
-    """Return the option that names no job, but all of them."""
+    """Return the option that stands for all jobs."""
     return flag(word, dest="all", help=text)
 
 
-class Errands:
-    """Those of one person, with a ledger of their own."""
+class Changes:
+    """Changes to jobs, recorded in a ledger of this process."""
 
     def __init__(
         self, project: Project, here: Identity, clock: Any = time,
@@ -51,11 +52,11 @@ class Errands:
         self.stamps = Stamps(new_token(now))
         self.ledger = Ledger(project, new_id(here.host, now, here.pid))
 
-    def carry_out(self, verb: str, names: Iterable[str]) -> Tuple[Jobs, Jobs]:
+    def apply(self, verb: str, names: Iterable[str]) -> Tuple[Jobs, Jobs]:
         """Apply a verb to jobs or attempts; return the jobs changed, and the
         others with where they are.
         """
-        places, _, event, reason = ERRANDS[verb]
+        places, _, event, reason = CHANGES[verb]
         done: Jobs = {}
         left: Jobs = {name: [] for name in names}
         for _ in range(TURNS):
@@ -64,7 +65,7 @@ class Errands:
             if not any(fit.values()):
                 break
             if event:
-                self.note(event, reason, list(chain(*fit.values())))
+                self.record(event, reason, list(chain(*fit.values())))
             for name, jobs in fit.items():
                 moved = [job for job in jobs if self.move(verb, job)]
                 if moved:
@@ -73,26 +74,26 @@ class Errands:
         return done, left
 
     def move(self, verb: str, job: Found) -> bool:
-        """False if it has gone on meanwhile."""
+        """Apply a verb to one job file; False if it has moved meanwhile."""
         n = 1 if verb == "retry" else job.attempt.n
         name = Attempt(job.attempt.job, n, self.stamps.new()).name
-        target = self.project.path(ERRANDS[verb][1], name)
+        target = self.project.path(CHANGES[verb][1], name)
         is_ours = self.project.commit(job.path(self.project), target)
         if verb != "cancel" or not is_ours:
             return is_ours
         is_removed = self.project.discard(target)
-        if job.place == "running":  # Its worker finds it gone, and ends it.
+        if job.place == "running":  # Its worker sees that, and ends the job.
             self.project.wake_workers(self.stamps.new())
         return is_removed
 
-    def all_fit(self, verb: str) -> List[str]:
-        """The attempts that this can be done to, but for what is done."""
+    def candidates(self, verb: str) -> List[str]:
+        """Return the attempts that a verb applies to, except done ones."""
         return sorted(
             job.attempt.name for job in everything(self.project)
-            if job.place in ERRANDS[verb][0] and job.place != DONE
+            if job.place in CHANGES[verb][0] and job.place != DONE
         )
 
-    def note(self, event: str, reason: str, jobs: List[Found]) -> None:
+    def record(self, event: str, reason: str, jobs: List[Found]) -> None:
         now = self.clock.time()
         for job in jobs:
             name = job.attempt.name if job.attempt.stamp else job.name
@@ -104,22 +105,22 @@ class Errands:
 
 
 def fitting(jobs: List[Found], places: Sequence[str]) -> List[Found]:
-    """Those that lie there; if some have failed, not those that are done."""
+    """Return the jobs in these places; the failed ones, if there are any."""
     found = [job for job in jobs if job.place in places]
     return [job for job in found if job.place == FAILED] or found
 
 
 def change(options: Any, past: str, word: str) -> int:
-    """Apply a verb to the jobs that were named, or to all; say what has
-    changed, and where the others are.
+    """Apply a verb to the jobs named, or to all; return the exit status.
+
+    Report the jobs changed, and where the others are.
     """
     verb = options.verb
     if bool(options.jobs) == options.all:
         raise BadUsage(f"{verb}: give either JOB... or {word}")
     project = home.find_project(options.project, output.teller("fjd"))
-    errands = Errands(project, myself())
-    done, left = errands.carry_out(
-        verb, options.jobs or errands.all_fit(verb))
+    changes = Changes(project, myself())
+    done, left = changes.apply(verb, options.jobs or changes.candidates(verb))
     jobs = [job for found in done.values() for job in found]
     if jobs or options.all:
         names = [job.attempt.job for job in jobs]
@@ -128,7 +129,7 @@ def change(options: Any, past: str, word: str) -> int:
     if runs:
         output.show(f"Still running: {output.told(runs)}, for {BEAT:g} seconds"
                     " at most")
-    # With --all, jobs that are left have gone on by themselves.
+    # With --all, the other jobs have moved by themselves.
     return 0 if options.all else status_of(verb, left)
 
 

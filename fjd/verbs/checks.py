@@ -1,6 +1,7 @@
-"""The checks of fjd doctor on the machine where it runs.
+"""The checks that fjd doctor makes on its own machine.
 
-A check is a generator of findings; an error that it meets is one as well.
+Each look_at_... function yields findings.  An error that it raises becomes a
+finding, too.
 """
 import os
 import resource
@@ -22,19 +23,19 @@ from fjd.project import Project
 from fjd.wakeup import Alarm
 
 OK, WARN, FAIL = "ok", "warn", "FAIL"
-LATE = 10.0       # seconds for a file to go there and back
-CLOCK_OFF = 2.0   # seconds; some servers tell whole ones only
-PATIENCE = 10.0   # seconds for a session to do something
+LATE = 10.0       # seconds that a file may take there and back
+CLOCK_OFF = 2.0   # seconds; some servers have whole seconds only
+PATIENCE = 10.0   # seconds that a session may take to run something
 FEW_OPEN = 256    # files; a dispatcher keeps one for each worker
 NOTICED = 1.0     # seconds for the kernel to report a file
-LITTLE, FEW = 10**8, 10**4  # bytes, and files
+LITTLE, FEW = 10**8, 10**4  # bytes and files; less free space is a warning
 TIDY = "try: remove what you no longer need from done, failed and joblogs"
 ELSEWHERE = "try: set FJD_DIR to a place on another file system"
 CACHES = "try: mount with acdirmax=3 (nfs), or dcache_timeout=3 (sshfs)"
 
 
 class Finding(NamedTuple):
-    """How it is, what to do about it, and what was looked at where."""
+    """A result: the state, what was found, the remedy, the check, the host."""
 
     state: str
     found: str
@@ -66,13 +67,13 @@ def look_at_load() -> Findings:
     try:
         load, cpus = os.getloadavg()[0], os.cpu_count() or 1
     except (AttributeError, OSError):
-        return  # This system does not tell.
+        return  # This system does not report its load.
     yield judged(
         load <= cpus, f"{load:.1f} on {cpus} CPUs", "try: fewer workers")
 
 
 def look_at_project(project: Project, caller: str) -> Findings:
-    """Whether it is the caller's, and the project in it ours alone."""
+    """Check that the project is ours alone, and shared with the caller."""
     if caller:
         home.see_witness(project.name, caller)
     said: List[str] = []
@@ -105,7 +106,7 @@ def shared_by_groups(place: str) -> List[FjdError]:
 def look_at_room(root: str) -> Findings:
     disk = os.statvfs(root)
     room = disk.f_bavail * disk.f_frsize
-    number = disk.f_favail if disk.f_files else FEW  # Not all count them.
+    number = disk.f_favail if disk.f_files else FEW  # Some do not count.
     text = f"{room // 10**6} MB"
     text += f" and {number} files" if disk.f_files else ""
     if not room or not number:
@@ -114,7 +115,7 @@ def look_at_room(root: str) -> Findings:
 
 
 def scratch(top: str) -> Any:
-    """A directory for a while, beside the projects."""
+    """Return a temporary directory beside the projects."""
     return tempfile.TemporaryDirectory(prefix=".doctor-", dir=top)
 
 
@@ -122,12 +123,12 @@ def look_at_files(top: str) -> Findings:
     with scratch(top) as place:
         wrong = ", ".join(misbehaving(place))
     if wrong:
-        raise FjdError(f"{wrong}: not as POSIX has it", ELSEWHERE)
+        raise FjdError(f"{wrong}: not as POSIX demands", ELSEWHERE)
     yield Finding(OK, "O_EXCL, append, mkdir, rename and rmdir behave")
 
 
 def misbehaving(place: str) -> List[str]:
-    """Which of the calls that all steps rely on do not what they should."""
+    """Return which of the calls that the protocol relies on fail."""
     source, pod = os.path.join(place, "job"), os.path.join(place, "pod")
     target = os.path.join(pod, "job")
     behave = {
@@ -149,7 +150,7 @@ def appended(path: str, line: bytes) -> bytes:
 
 
 def look_at_clock(top: str) -> Findings:
-    """fjd compares no clocks, but people do."""
+    """Compare our clock with the file server's, for people who read logs."""
     with scratch(top) as place:
         path = os.path.join(place, "now")
         before = time.time()
@@ -162,7 +163,7 @@ def look_at_clock(top: str) -> Findings:
 
 
 def look_at_sessions(top: str) -> Findings:
-    """Whether workers can have what hire looks for first."""
+    """Check which kind of session workers get: screen, tmux or process."""
     sessions = Sessions("", lambda text: None)
     while not has_run(sessions, top):
         why = f"{sessions.kinds[0]}: nothing is run in its session"
@@ -173,7 +174,7 @@ def look_at_sessions(top: str) -> Findings:
 
 
 def has_run(sessions: Sessions, top: str) -> bool:
-    """Whether something is run in the best of them that can be had."""
+    """Return whether the best available kind of session runs a command."""
     with scratch(top) as place:
         sessions.start(
             os.path.basename(place).lstrip("."),

@@ -1,20 +1,20 @@
-"""One fjd run at a time puts jobs into a project: the one with the claim.
+"""The claim of a project: only one fjd run at a time puts jobs into it.
 
-A claim is dispatchers/<number>.claim, a record as members.py has it.  The
-latest one counts; it is free if its run has released it or seems dead.  To
-claim is to make the next number, which one of several can do.  The latest
-claim stays when it is released, so no number comes twice: a late
-run finds its number taken, or a higher one.
+A claim is the file dispatchers/<number>.claim, a record as in members.py.  The
+one with the highest number counts; it is free if its run has released it or
+seems dead.  A run claims the project by creating the next number; only one of
+several runs can.  The latest claim stays when it is released, so no number
+is used twice: a late run finds its number taken, or a higher one.
 
-It keeps others away until its run is active as a dispatcher, which has
-heartbeats.
+The claim protects the project until the run is active as a dispatcher, which
+sends heartbeats.
 """
 from fjd.members import Here, HIRING, read_member, STANDBY
 from fjd.project import CLAIM, Project
 
 
 class Claim:
-    """That of one run; now: by the server's clock."""
+    """The claim of one run; now is the file server's time."""
 
     def __init__(self, project: Project, here: Here, now: float) -> None:
         self.project = project
@@ -23,7 +23,7 @@ class Claim:
         self.name = ""
 
     def make(self) -> bool:
-        """Claim the project; False if another run has, or may have."""
+        """Claim the project; False if another run has it, or may have it."""
         before = self.project.claims()
         last = before[-1] if before else 0
         if before and not self.is_free(name_of(last)):
@@ -40,8 +40,9 @@ class Claim:
         return is_ours
 
     def is_free(self, name: str) -> bool:
-        """Whether nobody holds that claim any more; False if it is gone,
-        because then somebody has made the next one.
+        """Return whether nobody holds that claim any more.
+
+        False if it is gone, because then another run has made the next one.
         """
         holder = read_member(self.project, "dispatchers", name)
         if holder.session == STANDBY:
@@ -56,7 +57,7 @@ class Claim:
                 self.project.amend(
                     "dispatchers", self.name, f"session: {STANDBY}\n")
             except OSError:
-                pass  # They see that this process has ended.
+                pass  # Others will see that this process has ended.
 
     def remove(self, name: str) -> None:
         self.project.discard(self.project.path("dispatchers", name))

@@ -18,7 +18,7 @@ from fjd.members import myself
 from fjd.names import Attempt
 from fjd.options import flag, option, positive, PROJECT
 from fjd.project import ENDED
-from fjd.verbs.change import Errands
+from fjd.verbs.change import Changes
 
 DAY = 86400  # seconds
 OPTIONS = (
@@ -40,8 +40,8 @@ def act(options: Any) -> None:
     output.show(f"Removed: {removed}")
 
 
-class Cleaning(Errands):
-    """The same for jobs that have ended."""
+class Cleaning(Changes):
+    """The removal of ended jobs and of logs."""
 
     def clean(self, places: Sequence[str], days: int = 0) -> Dict[str, int]:
         """Remove what ended so long ago, and logs of jobs that are nowhere;
@@ -56,8 +56,8 @@ class Cleaning(Errands):
             limit, ends = self.clock.time() - DAY * days, self.ends()
             ended = {name: job for name, job in ended.items()
                      if ends.get(name, limit) < limit}
-        # Logs go first: a full disk may have no room for lines before that.
-        # RACE: one look may miss a job that is given back meanwhile.
+        # Logs go first: on a full disk they make room for ledger entries.
+        # RACE: one listing may miss a job that is given back meanwhile.
         stays = {job.attempt.job for _ in range(2) for job in
                  everything(self.project) if job.name not in ended}
         gone = {job.attempt.job for job in ended.values()}
@@ -66,14 +66,14 @@ class Cleaning(Errands):
             job = Attempt.parse(name).job
             if name in ended or job not in stays and (job in gone or not days):
                 self.project.discard(self.project.path("joblogs", log))
-        self.note(CLEANED, "on demand", list(ended.values()))
+        self.record(CLEANED, "on demand", list(ended.values()))
         return Counter(
             job.place for job in ended.values()
             if self.project.discard(job.path(self.project))
         )
 
     def ends(self) -> Dict[str, float]:
-        """When attempts ended, by the clocks of the hosts that ran them."""
+        """Return when attempts ended, by the clocks of their hosts."""
         entries = read_entries(self.project, self.project.ledger_files())
         return {entry.attempt: entry.end for entry in entries
                 if entry.event in ENDED}

@@ -11,7 +11,7 @@ Keys of the objects that --json prints: host, check, state, found, todo.
 Example:
     fjd doctor node2 node3
 """
-# On another host `fjd doctor --json` looks, called through ssh as hire calls.
+# Other hosts run `fjd doctor --json`, called through ssh as hire does it.
 import argparse
 import json
 import os
@@ -72,7 +72,7 @@ def act(options: Any) -> int:
 
 
 def wanted_hosts(project: Project, named: List[Host]) -> Iterator[Host]:
-    """The other hosts: those that were named, else those of remote.conf."""
+    """Yield the other hosts: those named, else those of remote.conf."""
     here = myself().host
     known = read_hosts(project, here) or []
     hosts = [as_known(host, known) for host in named] or known
@@ -82,16 +82,16 @@ def wanted_hosts(project: Project, named: List[Host]) -> Iterator[Host]:
 
 
 def as_known(host: Host, known: List[Host]) -> Host:
-    """The same, with all that remote.conf says of it."""
+    """Return a host with its settings in remote.conf, if it has any."""
     same = [other for other in known if other.is_same(host.address)]
     return (same + [host])[0]._replace(name=host.name)
 
 
 def examine(project: Project, caller: str, hosts: Iterable[Host]) -> Findings:
-    """All about this host, then about others.
+    """Yield the findings about this host, then about others.
 
-    caller is the witness of a host that asks us, or "".  Without the home
-    there is nothing more to look at.
+    caller is the witness of a host that asks us, or "".  If the home fails,
+    nothing else is checked.
     """
     top = os.path.dirname(project.root)
     for check, look in [
@@ -124,7 +124,7 @@ def with_errors(look: Findings) -> Findings:
 
 
 def ask(project: Project, hosts: Iterable[Host]) -> Findings:
-    """What is found on other hosts, each looking for itself."""
+    """Yield what other hosts find on themselves."""
     argv = [beside("fjd"), "--project", project.name, "doctor", "--json"]
     errands = [Errand(host, host.directory or "/", argv) for host in hosts]
     if not errands:

@@ -1,4 +1,4 @@
-"""What jobs have printed, in the order of their list: fjd run -k."""
+"""Printing the output of jobs in the order of their list: fjd run -k."""
 import re
 import time
 from collections import deque
@@ -10,13 +10,13 @@ from fjd.output import show_bytes
 from fjd.progress import Progress
 from fjd.project import ENDED, Project
 
-PERIOD = 0.05  # seconds between two looks at what has ended, at least
-SHARE = 20     # looking may take one part in so many of time
+PERIOD = 0.05  # least seconds between two listings of ended jobs
+SHARE = 20     # listing may take one part in 20 of the time
 NOTE = rb"\[fjd(-worker)?\] %s: [^\n]*\n\Z"  # why a job failed
 
 
 class InOrder:
-    """Prints on stdout, as soon as all that comes before has been."""
+    """Prints the output of each job once all earlier jobs have ended."""
 
     def __init__(
         self, project: Project, marks: Iterable[str], progress: Progress,
@@ -29,8 +29,9 @@ class InOrder:
         self.earlier = earlier  # attempts of another list
 
     def show_if_due(self, is_last: bool = False) -> None:
-        """Print up to the first that has not ended; at last, what is there:
-        some may have been cancelled.
+        """Print the output of jobs up to the first that has not ended.
+
+        The last call prints all there is, as some jobs may be cancelled.
         """
         now = time.monotonic()
         if not self.left or now < self.next and not is_last:
@@ -59,7 +60,7 @@ class InOrder:
             _, data = self.project.files.read(log)
         except FileNotFoundError:
             self.project.check_home()
-            return  # It has printed nothing.
+            return  # The job printed nothing.
         job = re.escape(attempt.job).encode()
         self.progress.clear()
         show_bytes(re.sub(NOTE % job, b"", data) if place == FAILED else data)

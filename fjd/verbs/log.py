@@ -5,9 +5,9 @@ This is the output of its latest attempt so far, wherever the job runs or ran.
 Example:
     fjd log -f job7
 """
-# While a job runs, its log is a draft of its worker's, in the shared home;
-# each look opens it again.  No name is opened before it should be there: NFS
-# would say for half a minute that it is not.
+# While a job runs, its log is a draft of its worker's, in the shared home.
+# NFS: each look opens the file again, and no file is opened before it should
+# exist: a client remembers for half a minute that it was missing.
 import time
 from collections import defaultdict
 from typing import Any, Callable, DefaultDict
@@ -37,7 +37,7 @@ def act(options: Any) -> int:
 
 
 class Tail:
-    """Copies the logs of attempts, each byte once."""
+    """Copies the logs of attempts, and each byte only once."""
 
     def __init__(
         self, project: Project, write: Callable[[bytes], None],
@@ -47,24 +47,24 @@ class Tail:
         self.copied: DefaultDict[str, int] = defaultdict(int)
 
     def copy(self, attempt: str, path: str) -> None:
-        """What has come, if the file is there."""
+        """Copy what has been added to a log, if that file exists."""
         data = b"more"
         while data:
             try:
                 _, data = self.project.files.read(
                     path, BLOCK, self.copied[attempt])
             except FileNotFoundError:
-                return  # It printed nothing, or has just ended.
+                return  # The job printed nothing, or has just ended.
             self.copied[attempt] += len(data)
             self.write(data)
 
     def watch(self, found: Found, is_once: bool) -> None:
-        """Until that job file is somewhere else."""
+        """Copy its log until the job file has moved, or once."""
         attempt, is_running = found.attempt.name, found.place == RUNNING
         drafts = []
         while self.project.files.is_there(found.path(self.project)):
             if is_running and not drafts:
-                # A worker has one at a time: that of the job it runs.
+                # A worker has only one, the log of the job that it runs.
                 drafts = self.project.draft_logs(found.worker)
             for draft in drafts:
                 self.copy(attempt, draft)
@@ -79,12 +79,13 @@ def show_log(
     project: Project, wanted: str, is_once: bool,
     write: Callable[[bytes], None], say: Callable[[str], None],
 ) -> str:
-    """Copy what it printed, until it has ended or just once; the place where
-    it lies at last, "" if it is gone.
+    """Copy the output of a job until it has ended, or once.
+
+    Return the place of its file at the end; "" if the job was removed.
     """
     tail, is_known = Tail(project, write), False
     while True:
-        # RACE: what goes back while this looks may be missed once.
+        # RACE: a job that goes back to the queue meanwhile may be missed once.
         found = find(project, wanted) or find(project, wanted)
         if not found or found[-1].place in ENDED:
             attempt = found[-1].name if found else wanted

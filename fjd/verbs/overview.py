@@ -1,6 +1,6 @@
-"""The members and the running jobs of a project, and what is wrong with it.
+"""An overview of a project: members, running jobs, and what is wrong.
 
-All times are the file server's.
+fjd status and fjd why print parts of it.  All times are the file server's.
 """
 import os
 import time
@@ -16,8 +16,11 @@ SPANS = (("d", 86400), ("h", 3600), ("min", 60))
 STATES = ("busy", "idle", "silent")
 
 
-class Look:
-    """Who is there, and what runs."""
+class Overview:
+    """The active dispatchers, the workers and the running jobs at one moment.
+
+    silent: seconds without a heartbeat, of workers that seem dead.
+    """
 
     def __init__(self, project: Project, here: Here) -> None:
         self.project = project
@@ -31,14 +34,16 @@ class Look:
             project.running(), key=lambda run: natural(run.attempt))
 
     def silence(self, worker: str) -> Any:
-        """(worker, seconds) of one that is, or whose process is gone."""
+        """Return a worker that seems dead and how many seconds it has been
+        silent; None if it is alive.
+        """
         member = read_member(self.project, "workers", worker)
         silence = 0.0 if member.is_missing else self.now - member.heartbeat
         is_silent = member.seems_dead(self.now, self.here)
         return (worker, round(silence)) if is_silent else None
 
     def hosts(self) -> Dict[str, Dict[str, List[str]]]:
-        """The workers of each host, by what they do."""
+        """Return the workers of each host by state: busy, idle or silent."""
         found: Dict[str, Dict[str, List[str]]] = {}
         busy = {run.worker for run in self.runs}
         for worker in self.workers:
@@ -48,21 +53,26 @@ class Look:
         return found
 
     def troubles(self, waiting: int) -> Iterator[str]:
-        """What keeps jobs from being run, and what to type."""
+        """Yield the reasons why no job can run, and the remedies.
+
+        waiting: the number of jobs that wait or lie in pods.
+        """
         name = f" --project {self.project.name}"
         if is_full(self.project.root):
             yield f"{self.project.root}: the disk is full; what has ended" \
-                " waits until that can be recorded"
+                " waits until there is room to record it"
         if waiting and not self.dispatchers:
-            yield f"no dispatcher is at work; one starts: fjd-dispatcher{name}"
+            yield "no dispatcher is active; to start one:" \
+                f" fjd-dispatcher{name}"
         if waiting and not self.workers:
-            yield f"there is no worker; some start: fjd-recruiter{name} hire"
+            yield "there is no worker; to start some:" \
+                f" fjd-recruiter{name} hire"
         elif waiting and len(self.silent) == len(self.workers):
-            yield "no worker shows a sign of life; fjd doctor may know why"
+            yield "no worker sends heartbeats; fjd doctor may tell why"
 
 
 def is_full(directory: str) -> bool:
-    """sshfs and others may know nothing of it."""
+    """Return whether the disk is full; False where sshfs cannot tell."""
     disk = os.statvfs(directory)
     return disk.f_blocks > 0 == disk.f_bavail
 
@@ -72,11 +82,14 @@ def server_time(project: Project, here: Here) -> float:
     try:
         return project.server_time(new_id(here.host, now, here.pid))
     except OSError:
-        return now  # The disk is full; most servers know what time it is.
+        return now  # The disk is full; most clocks agree with the server's.
 
 
 def since(begun: Optional[float], now: float) -> str:
-    """When that was, and how long ago by the file server's clock."""
+    """Return " since TIME (SPAN)"; "" if the time is unknown.
+
+    now is the file server's time.
+    """
     if not begun:
         return ""
     return f" since {moment(begun)} ({span(now - begun)})"
@@ -87,7 +100,7 @@ def moment(seconds: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """A time that a person can grasp: 95 s, 3 min, 30 h."""
+    """Return a duration in a unit that people understand: 95 s, 30 h."""
     for unit, size in SPANS:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

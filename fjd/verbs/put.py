@@ -34,7 +34,7 @@ OPTIONS = (
            help="a job file or, with --name, a word of the command"),
     option("--name", metavar="N", help="add a command, as job N"),
 )
-MUCH = 4096  # bytes that tell what a file is
+MUCH = 4096  # bytes that show the kind of a file
 NO_LIST = re.compile(rb"\A#!|^[ \t]*\[|\0", re.M)
 
 
@@ -68,8 +68,8 @@ def act(options: Any) -> int:
 
 
 def wanted_jobs(options: Any) -> Wanted:
-    """Yield what a person gives, the name of the job, and what makes its
-    file.
+    """Yield the word or command given, the job's name, and the function that
+    makes its file.
     """
     if options.name is not None:
         yield " ".join(options.words), options.name, of_command
@@ -91,7 +91,7 @@ def commands() -> Iterator[str]:
 
 
 def hint(options: Any) -> List[str]:
-    """Return what else could have been meant, and a line that does it."""
+    """Return what may have been meant instead, and the line to type."""
     first, *others = options.words
     usual = options.project == home.default_project()
     start = "fjd put" if usual else f"fjd put --project {options.project}"
@@ -110,14 +110,14 @@ def hint(options: Any) -> List[str]:
 
 
 def name_for(command: str) -> str:
-    """Return the name of its program, as far as a job may be called so."""
+    """Return a job name made from the program's name in a command."""
     program = os.path.basename((command.split() or [""])[0])
     name = re.sub("[^A-Za-z0-9_.-]", "", program).lstrip(".-")
     return name[:LONGEST_JOB_NAME] or "job1"
 
 
 def is_list(path: str) -> bool:
-    """Whether a file may hold commands, and is no broken job file."""
+    """Return whether a file looks like a list of commands, not a job file."""
     try:
         data = files.read(path, MUCH)[1] if os.path.isfile(path) else b""
     except OSError:

@@ -24,9 +24,9 @@ Each line is one end, the first end first. The columns are separated by tabs:
 
 With --joblog, Exitval is -1 for a job that failed without a status.
 """
-# Each ledger is in that order already, so they are merged while they are
-# read: that needs a part of each in memory, and the names of attempts that
-# went back.  A recorded end that did not come about is no result.
+# Each ledger is already in that order, so they are merged while they are read.
+# Only a part of each is in memory, and the names of attempts that went back.
+# A recorded end that did not happen is no result (ledger.holds).
 import heapq
 import json
 import os
@@ -59,7 +59,7 @@ def act(options: Any) -> None:
 
 
 def results(project: Project, has_all: bool = False) -> Iterator[Entry]:
-    """What has ended for good; or all that the ledgers tell."""
+    """Yield the entries of jobs that ended for good, or all entries."""
     paths = project.ledger_files()
     has = bool if has_all else with_event(ENDED)
     went_back = read_entries(
@@ -88,13 +88,13 @@ def as_json(entries: Iterator[Entry]) -> Iterator[str]:
 
 
 def as_joblog(entries: Iterator[Entry]) -> Iterator[str]:
-    """As GNU parallel writes and reads it (--joblog, --retry-failed)."""
+    """Yield the lines of GNU parallel's --joblog (for --retry-failed)."""
     yield JOBLOG
     for number, entry in enumerate(entries, 1):
         kind, _, code = entry.status.partition(" ")
         codes = {"exit": 0, "signal": 0, kind: int(code or 0)}
         if entry.event != DONE and not any(codes.values()):
-            codes["exit"] = -1  # It could not be run, or was told to end.
+            codes["exit"] = -1  # It could not be run, or was ended by fjd.
         runtime = max(0.0, entry.end - entry.start)
         command = (entry.command or entry.job).replace("\n", "\0")
         yield f"{number}\t{entry.host or ':'}\t{entry.start:.3f}" \

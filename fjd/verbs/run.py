@@ -35,7 +35,7 @@ from fjd.verbs.batch import Batch
 from fjd.verbs.joblist import Listed, listed, not_done
 from fjd.verbs.runs import Runs
 
-PATIENCE = 1.0  # seconds without a line, which a person does not notice
+PATIENCE = 1.0  # seconds of silence that a person does not notice
 OWN = shared("--project", metavar="P", help="run the jobs in that project,"
              " together with the jobs that wait there (default: a new"
              " project)")
@@ -114,11 +114,12 @@ def run_list(
 
 @contextmanager
 def patience(options: Any) -> Iterator[Callable[[], None]]:
-    """Say after a second what takes so long; call what this yields when that
-    is ready.
+    """Report after a second that --resume takes long.
+
+    Yield a function to call when the list has been compared.
     """
     say = output.teller("fjd", options.quiet, "stderr")
-    text = "Looking which jobs of the list are done ..."
+    text = "Checking which jobs of the list are done ..."
     timer = Timer(PATIENCE, say, [text])
 
     def ready() -> None:
@@ -135,11 +136,11 @@ def patience(options: Any) -> Iterator[Callable[[], None]]:
 
 
 def own_project(runs: Runs, options: Any) -> str:
-    """That of the run to go on with, or a new one."""
+    """Return the project of the run to continue, or of a new run."""
     say = output.teller("fjd", options.quiet, "stderr")
     token, name = new_token(time.time()), ""
     while not name:
-        # RACE: a run that has just begun is found when we look again.
+        # RACE: if another run has just begun, look again and find it.
         name = project_to_resume(runs, options)
         if not name:
             Survey(say).claim_home(home.directory())
@@ -148,7 +149,7 @@ def own_project(runs: Runs, options: Any) -> str:
 
 
 def project_to_resume(runs: Runs, options: Any) -> str:
-    """The project to go on with; "" if there is none."""
+    """Return the project to continue; "" if there is none."""
     if options.project or not options.resume:
         runs.look()
         return options.project if options.resume else ""
@@ -159,17 +160,17 @@ def project_to_resume(runs: Runs, options: Any) -> str:
         known = f", which has {shared} of {jobs} command(s)" * bool(jobs)
         say(f'Resuming project "{name}"{known}.')
     elif jobs:
-        say(f"Nothing of this list was begun in {place}: all of it is run.")
+        say(f"No job of this list was ever run in {place}: running all.")
     else:
         raise BadUsage(
-            f"--resume: nothing of this command was begun in {place}",
+            f"--resume: this command was never run in {place}",
             "try: the whole command again, with its list: fjd run --resume"
             " COMMAND ::: ARGUMENT...")
     return name
 
 
 def print_commands(jobs: List[Listed], name: str) -> int:
-    """Those that would be run, if that project goes on."""
+    """Print the commands that would run if that project is continued."""
     if name and os.path.isdir(home.named_project(name).root):
         new, failed, _ = not_done(home.named_project(name), jobs)
         marks = failed.keys() | {job.mark for job in new}

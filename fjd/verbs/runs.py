@@ -1,13 +1,13 @@
-"""The runs of one directory: what --resume goes on with.
+"""The earlier runs of one directory, from which --resume chooses one.
 
-Each fjd run has a project of its own, run-<hash of the directory>, the next
-ones with -2, -3 ... behind.  Its file list says what was asked for: the
-directory, the command as it was typed, and the marks of the jobs, one a line
-(joblist.py); what was asked for later is added.  The file is there as soon as
-the project is, since both come by one rename.
+Each fjd run has its own project, named run-<hash of the directory>; later runs
+of the directory add -2, -3 ...  The project's file list records the request:
+the directory, the command as it was typed, and the marks of the jobs, one a
+line (joblist.py).  Later requests add their marks.  One rename creates the
+project with this file in it, so there is no run without a list.
 
-Older versions hashed the command, too, and wrote no list: then the jobs that
-lie there are the list.
+Older versions hashed the command, too, and wrote no list.  For their projects,
+the job files are the list.
 """
 import errno
 import os
@@ -26,7 +26,7 @@ TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
 class Record(NamedTuple):
-    """What a run was asked for."""
+    """The request that a run was started with."""
 
     directory: str
     command: str
@@ -40,8 +40,9 @@ class Record(NamedTuple):
 
 
 class Runs:
-    """Those in a directory, as projects in home, seen by one that is asked
-    for jobs with text as its command.
+    """The runs of a directory, compared with a new request.
+
+    home holds their projects.  The request is a command (text) and its jobs.
     """
 
     def __init__(
@@ -52,17 +53,17 @@ class Runs:
         self.names: List[str] = []
 
     def look(self) -> List[str]:
-        """The names of all, the newest first."""
+        """Return the projects of all runs, the newest first."""
         directory, command, _ = self.asked
         there = files.names(self.home) if os.path.isdir(self.home) else []
         self.names = called(base_of(directory), there)
         return self.names + called(base_of(command, directory), there)
 
     def best(self) -> Tuple[str, int]:
-        """The one that shares most jobs with what is asked for, and how many:
-        the newest of several; "" if none shares any.
+        """Return the run that shares most jobs with the request, and how many.
 
-        Of an empty list, the newest of the same command.
+        Of several, this is the newest; ("", 0) if none shares a job.  For a
+        request without jobs, it is the newest run of the same command.
         """
         best = ("", 0)
         for name in self.look()[:MOST_LOOKED_AT]:
@@ -70,7 +71,7 @@ class Runs:
             if shared > best[1]:
                 best = (name, shared)
             if shared >= max(1, len(self.asked.marks)):
-                break  # None has more.
+                break  # No other run can share more.
         return best
 
     def shared(self, project: Project) -> int:
@@ -80,8 +81,9 @@ class Runs:
         return int(command in ("", command_line(self.asked.command)))
 
     def begin(self, token: str) -> str:
-        """Make the project of a new run; "" if somebody else has begun one
-        since the last look.
+        """Create the project of a new run, and return its name.
+
+        "" if another run has begun since look() was called.
         """
         base = base_of(self.asked.directory)
         last = self.names[0][len(base) + 1:] or 1 if self.names else 0
@@ -101,7 +103,7 @@ class Runs:
         return name
 
     def record(self, project: Project, stamp: str) -> None:
-        """Add what is asked for to the list of a run that goes on."""
+        """Add the request to the list of a run that is continued."""
         _, marks = recorded(project)
         every = marks.union(self.asked.marks)
         if len(every) > len(marks):
@@ -110,7 +112,7 @@ class Runs:
 
 
 def recorded(project: Project) -> Tuple[str, Set[str]]:
-    """The line of the command ("" if there is none), and the marks."""
+    """Return the line of the command ("" if unknown), and the marks."""
     try:
         lines = os.fsdecode(project.whole(LIST)).split("\n")
         if len(lines) > 2:
@@ -125,7 +127,7 @@ def command_line(command: str) -> str:
 
 
 def called(base: str, names: Iterable[str]) -> List[str]:
-    """Those of that base, the newest first."""
+    """Return the names with that base, the newest first."""
     found = filter(re.compile(f"{base}(-[0-9]+)?").fullmatch, names)
     return sorted(found, key=natural, reverse=True)
 

@@ -22,8 +22,8 @@ Keys of the object that --json prints:
     dispatchers  those that are active
     troubles     what is wrong
 """
-# Names are counted by listing them.  Only where an active dispatcher has
-# counted very many (handover.py), these counts are believed.
+# Jobs are counted by listing them, except where an active dispatcher has
+# counted very many (handover.py).
 import json
 from typing import Any, Dict, Iterator, Optional
 
@@ -33,10 +33,10 @@ from fjd.members import Here, myself
 from fjd.names import Attempt, host_of, printable
 from fjd.options import flag, PROJECT
 from fjd.project import Project
-from fjd.verbs.overview import COUNTS, Look, since, span, STATES
+from fjd.verbs.overview import COUNTS, Overview, since, span, STATES
 
-MOST_SHOWN = 10  # of the jobs that run
-MOST_LISTED = 10000  # names of jobs that wait or have ended
+MOST_SHOWN = 10  # running jobs on a screen
+MOST_LISTED = 10000  # jobs, waiting or ended, that are counted by listing
 ENGAGED = ("waiting", "given", "running", "dispatchers")
 OPTIONS = (
     PROJECT,
@@ -56,42 +56,43 @@ def act(options: Any) -> None:
 def status_of(
     project: Project, here: Here, is_exact: bool, most: Optional[int] = None,
 ) -> Dict[str, Any]:
-    """What --json prints; most: of the jobs that run."""
-    look = Look(project, here)
-    written, dispatcher, counts = counted(project, look, is_exact)
-    given = sum(len(project.given(worker) or []) for worker in look.workers)
-    ahead = counts.waiting + given + len(look.runs)
+    """Return what --json prints, with at most so many running jobs."""
+    overview = Overview(project, here)
+    written, dispatcher, counts = counted(project, overview, is_exact)
+    given = sum(
+        len(project.given(worker) or []) for worker in overview.workers)
+    ahead = counts.waiting + given + len(overview.runs)
     return {
-        "project": project.name, "time": look.now, **counts._asdict(),
+        "project": project.name, "time": overview.now, **counts._asdict(),
         "held": len(project.waiting("held")), "given": given,
-        "running": len(look.runs), "counted_by": dispatcher,
-        "age": max(0.0, look.now - written),
+        "running": len(overview.runs), "counted_by": dispatcher,
+        "age": max(0.0, overview.now - written),
         "left": ahead / counts.rate if counts.rate else None,
         "jobs": [{
             "job": Attempt.parse(run.attempt).job, **run._asdict(),
             "host": host_of(run.worker), "since": project.begun(run) or None,
-        } for run in look.runs[:most]],
-        "hosts": look.hosts(), "silent": look.silent,
-        "dispatchers": look.dispatchers,
-        "troubles": list(look.troubles(counts.waiting + given)),
+        } for run in overview.runs[:most]],
+        "hosts": overview.hosts(), "silent": overview.silent,
+        "dispatchers": overview.dispatchers,
+        "troubles": list(overview.troubles(counts.waiting + given)),
     }
 
 
-def counted(project: Project, look: Look, is_exact: bool) -> Any:
-    """When the jobs were counted, by which dispatcher (None: by us), and the
-    Counts; only a dispatcher knows the rate.
+def counted(project: Project, overview: Overview, is_exact: bool) -> Any:
+    """Return when the jobs were counted, by which dispatcher (None: by us),
+    and the Counts.  Only a dispatcher knows the rate.
     """
-    noted = newest_counts(project, look.dispatchers)
+    noted = newest_counts(project, overview.dispatchers)
     if noted and not is_exact and sum(noted[2][:3]) >= MOST_LISTED:
         return noted
-    return look.now, None, Counts(
+    return overview.now, None, Counts(
         len(project.waiting()), project.count("done"), project.count("failed"),
         noted[2].rate if noted else None,
     )
 
 
 def screen(found: Dict[str, Any]) -> Iterator[str]:
-    """The same for people."""
+    """Yield the lines that people read, from what status_of() returned."""
     yield COUNTS.format(**found)
     if found["counted_by"]:
         yield f"waiting, done and failed: as of {span(found['age'])} ago, by" \

@@ -1,4 +1,4 @@
-"""The verbs of fjd, and how the one that is wanted is found.
+"""The verbs of fjd, and the loading of the one that is wanted.
 
 GROUPS has a line for each verb: its name and its summary.  The verb put is
 the module fjd.verbs.put, and only the module of the wanted verb is imported.

@@ -1,8 +1,9 @@
-"""Command lines out of a template and arguments.
+"""Making command lines from a template and arguments.
 
-In the manner of GNU parallel: {} is all arguments, {2} the second, {#} the
-number of the command.  Or in that of fjd in 2013: $1, $2.  What is put in is
-quoted for the shell, so no quotes belong around a placeholder.
+fjd run uses the placeholders of GNU parallel: {} is all arguments, {2} the
+second one, {#} the number of the command.  fjd --exe uses $1, $2 ... as fjd
+did in 2013.  Arguments are quoted for the shell, so a placeholder must not be
+quoted.
 """
 import itertools
 import re
@@ -14,11 +15,11 @@ from fjd.errors import BadUsage
 BRACES = re.compile(r"\{(#|[1-9][0-9]*|)\}")
 DOLLAR = re.compile(r"\$([1-9])")
 SEPARATOR = ":::"
-UNKNOWN = ("::::", ":::+", "::::+")  # to us
+UNKNOWN = ("::::", ":::+", "::::+")  # separators of GNU parallel only
 
 
 def split(words: List[str]) -> Tuple[str, List[List[str]]]:
-    """The template, and the lists of arguments, each behind a :::."""
+    """Return the template, and the lists of arguments; ::: begins each."""
     parts: List[List[str]] = [[]]
     for word in words:
         if word in UNKNOWN:
@@ -32,15 +33,17 @@ def split(words: List[str]) -> Tuple[str, List[List[str]]]:
 
 
 def combinations(lists: List[List[str]]) -> Iterator[Sequence[str]]:
-    """The last list goes fastest."""
+    """Yield each combination of arguments; the last list varies fastest."""
     return itertools.product(*lists)
 
 
 def with_braces(
     template: str, rows: Iterable[Sequence[str]], length: int,
 ) -> Iterator[str]:
-    """A command for each row of so many arguments; behind it, if nothing
-    says where.
+    """Yield a command for each row of arguments, with {} replaced.
+
+    Without a placeholder, the arguments are appended.  length: how many
+    arguments each row has.
     """
     keys = BRACES.findall(template)
     for key in keys:
@@ -55,7 +58,10 @@ def with_braces(
 
 def with_dollars(template: str, rows: Iterable[Sequence[str]]) \
         -> Iterator[str]:
-    """The same; what has no argument stays, in the script of an awk, say."""
+    """Yield a command for each row of arguments, with $1 ... replaced.
+
+    $N without an argument stays as it is: it may belong to an awk script.
+    """
     keys = set(DOLLAR.findall(template))
     for row in rows:
         values = {str(i): quote(word) for i, word in enumerate(row, 1)}

@@ -7,7 +7,7 @@ Example:
     fjd why job7
 """
 import signal
-from typing import Any, Iterator, List
+from typing import Any, Iterable, Iterator, List
 
 from fjd import home, output
 from fjd.census import Found
@@ -17,11 +17,11 @@ from fjd.names import Attempt, CONTROL, printable, Running
 from fjd.options import JOB, PROJECT
 from fjd.project import ENDED, Project, RUNNING
 from fjd.verbs.find import find, unknown, where
-from fjd.verbs.overview import Look, moment, since, span
+from fjd.verbs.overview import moment, Overview, since, span
 
 LAST_LINES = 10
 LAST_BYTES = 8192
-IN_SHELL = 128  # and a signal: how sh tells what ended a program that it ran
+IN_SHELL = 128  # added to a signal's number, the exit status that sh reports
 OPTIONS = (PROJECT, JOB)
 
 
@@ -32,25 +32,25 @@ def act(options: Any) -> None:
 
 
 def why(project: Project, here: Here, wanted: str) -> Iterator[str]:
-    """Lines for people; FjdError if nothing is known of that job."""
+    """Yield lines for people; FjdError if nothing is known of that job."""
     matches = find(project, wanted)
     attempt = matches[-1].attempt if matches else Attempt.parse(wanted)
     entries = history(project, attempt.job)
     if not (matches or entries):
         raise unknown(wanted)
     if not matches:
-        yield f"{printable(wanted)} is not there any more"
+        yield f"{printable(wanted)} does not exist any more"
     yield from dict.fromkeys(  # Troubles are the same for several.
         line for found in matches for line in whereabouts(project, here, found)
     )
     if entries and entries[-1].event == RETRIED:
-        yield "what failed is tried again behind the first attempts of others"
-    yield from map(described, entries)
+        yield "it failed and is tried again, after the jobs that have not run"
+    yield from map(line_of, entries)
     yield from last_lines(project, matches, entries)
 
 
 def history(project: Project, job: str) -> List[Entry]:
-    """What the ledgers say of it."""
+    """Return the ledger entries of a job, the earliest end first."""
     wanted = f"\t{escape(job)}\t"
     entries = read_entries(
         project, project.ledger_files(), lambda line: wanted in line)
@@ -59,24 +59,27 @@ def history(project: Project, job: str) -> List[Entry]:
 
 
 def whereabouts(project: Project, here: Here, found: Found) -> Iterator[str]:
-    """Where a job file is, and what it waits for."""
+    """Yield where a job file is, and then what keeps it from running."""
     attempt = found.attempt
+    troubles: Iterable[str] = ()
     line = where(found) + f" [{printable(attempt.name)}]" * bool(attempt.stamp)
     if found.place not in ENDED:
-        look = Look(project, here)
+        overview = Overview(project, here)
         if found.place == RUNNING:
-            line += since(project.begun(Running.parse(found.name)), look.now)
-        if found.worker in look.silent:
-            line += f"; silent for {span(look.silent[found.worker])}"
+            begun = project.begun(Running.parse(found.name))
+            line += since(begun, overview.now)
+        if found.worker in overview.silent:
+            line += f"; silent for {span(overview.silent[found.worker])}"
         if found.place == "jobqueue":
-            line += f"; there are {len(look.workers)} worker(s), and" \
-                f" {len(look.runs)} job(s) run"
-            yield from look.troubles(1)
+            line += f"; there are {len(overview.workers)} worker(s), and" \
+                f" {len(overview.runs)} job(s) run"
+            troubles = overview.troubles(1)
     yield line
+    yield from troubles
 
 
-def described(entry: Entry) -> str:
-    """When and where an attempt ended, and how."""
+def line_of(entry: Entry) -> str:
+    """Return when, where and how an attempt ended."""
     how = filter(None, [entry.event, entry.reason, named(entry.status)])
     took = entry.end - entry.start
     after = f" after {span(took)}" if took > 0 else ""
@@ -85,7 +88,10 @@ def described(entry: Entry) -> str:
 
 
 def named(status: str) -> str:
-    """signal 11, SIGSEGV; also where sh has said exit 139."""
+    """Return a status with the signal's name: signal 11, SIGSEGV.
+
+    sh reports the signal as exit 139.
+    """
     kind, _, number = status.partition(" ")
     try:
         own = int(number) - (IN_SHELL if kind == "exit" else 0)
@@ -97,7 +103,7 @@ def named(status: str) -> str:
 def last_lines(
     project: Project, matches: List[Found], entries: List[Entry],
 ) -> Iterator[str]:
-    """The last lines of the latest attempt that has printed something."""
+    """Yield the last lines of the latest attempt that printed something."""
     logs = [project.job_log(entry.attempt) for entry in entries]
     for found in matches:
         if found.place == RUNNING:

@@ -214,7 +214,7 @@ def test_calls_that_do_not_what_they_should_are_named(
     monkeypatch.setattr(files, name, replaced)
     line, = said(checks.look_at_files(str(home)))
     assert line.startswith(f"FAIL  it: {wrong}")
-    assert line.endswith(f": not as POSIX has it; {checks.ELSEWHERE}")
+    assert line.endswith(f": not as POSIX demands; {checks.ELSEWHERE}")
     assert os.listdir(str(home)) == []
 
 

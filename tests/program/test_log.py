@@ -194,9 +194,20 @@ def told(project, job="job1"):
 def test_a_waiting_job_waits_for_somebody(project):
     project.files.create(project.waiting_job("job1"))
     lines = told(project)
-    assert "fjd-dispatcher --project default" in lines[0]
-    assert "fjd-recruiter --project default hire" in lines[1]
-    assert lines[2] == "job1 waits; there are 0 worker(s), and 0 job(s) run"
+    assert lines[0] == "job1 waits; there are 0 worker(s), and 0 job(s) run"
+    assert "fjd-dispatcher --project default" in lines[1]
+    assert "fjd-recruiter --project default hire" in lines[2]
+
+
+def test_where_a_job_is_comes_before_what_keeps_it_there(actor, project):
+    """It has failed once, and waits again."""
+    name = Attempt("b c", 1, STAMP + "1").name
+    project.files.create(project.path("failed", name))
+    project.files.create(project.waiting_job("b c"))
+    first, second, third = told(project, "b c")
+    assert first == f"b c has failed (fjd retry repeats it) [{name}]"
+    assert second == "b c waits; there are 1 worker(s), and 0 job(s) run"
+    assert third.startswith("no dispatcher is active; to start one: ")
 
 
 @pytest.mark.parametrize("place, text", [
@@ -290,7 +301,7 @@ def test_what_is_gone_is_told_from_the_ledgers(actor, project):
     actor.begin(text=b"x\n")
     actor.end("done")
     os.unlink(project.path("done", actor.run.attempt))
-    assert told(project)[0] == "job1 is not there any more"
+    assert told(project)[0] == "job1 does not exist any more"
     assert "done, exit 0" in told(project)[1]
 
 

@@ -64,7 +64,7 @@ def test_a_list_of_which_nothing_was_begun_begins(home):
     run_fjd("run", "echo {} >> runs", ":::", "a")
     status, _, said = run_fjd("run", "--resume", "echo {} >> runs", ":::", "b")
     assert status == 0 and "Resuming" not in said
-    assert said.startswith("[fjd] Nothing of this list was begun in ")
+    assert said.startswith("[fjd] No job of this list was ever run in ")
     assert len(projects(home)) == 2
 
 
@@ -370,7 +370,7 @@ def test_what_takes_long_is_told(monkeypatch, capsys, is_resumed, is_quiet):
         if is_resumed:
             wait_until(lambda: threading.active_count() == before)
         ready()
-    told = "[fjd] Looking which jobs of the list are done ...\n"
+    told = "[fjd] Checking which jobs of the list are done ...\n"
     assert capsys.readouterr().err == told * (is_resumed and not is_quiet)
 
 

@@ -243,8 +243,8 @@ def test_another_directory_is_another_list(home, monkeypatch):
     monkeypatch.chdir(home / "sub")
     status, _, said = run_fjd("run", "--resume", "true", ":::", "a")
     place = os.path.realpath(os.getcwd())
-    nothing = f"[fjd] Nothing of this list was begun in {place}: all of it"
-    assert status == 0 and said.startswith(f"{nothing} is run.\n")
+    nothing = f"[fjd] No job of this list was ever run in {place}: running"
+    assert status == 0 and said.startswith(f"{nothing} all.\n")
     assert len(projects(home)) == 2
 
 
@@ -262,7 +262,7 @@ def test_resume_of_nothing_without_a_list_is_wrong_usage(home):
     for words in (["echo"], []):
         status, out, said = run_fjd("run", "--resume", *words)
         assert (status, out) == (2, "")
-        assert "--resume: nothing of this command was begun in " in said
+        assert "--resume: this command was never run in " in said
     assert not (home / ".fjd").exists()
 
 

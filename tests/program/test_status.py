@@ -12,7 +12,8 @@ from fjd.names import Announcement, Running
 from fjd.proc import start_time
 from fjd.project import COUNTS
 from fjd.roles.active import Succession
-from fjd.verbs.status import Look, screen, span, status_of
+from fjd.verbs.overview import Overview, span
+from fjd.verbs.status import screen, status_of
 
 ELSEWHERE = myself()._replace(host="lab7", boot="x")
 
@@ -174,7 +175,7 @@ def test_workers_are_counted_by_host_and_what_they_do(project, put):
 def test_if_all_workers_are_silent_that_is_said(project, put):
     put("job1", "")
     new_worker(project, age=300.0)
-    assert any("no worker shows a sign of life" in line
+    assert any("no worker sends heartbeats" in line
                for line in shown(project))
 
 
@@ -230,7 +231,7 @@ def test_spans_are_short(seconds, text):
 def test_a_process_of_this_host_is_alive_or_not(project):
     me = myself()
     new_worker(project, me._replace(start=start_time(me.pid)))
-    assert Look(project, me).silent == {}
+    assert Overview(project, me).silent == {}
 
 
 def test_beside_a_real_dispatcher_it_agrees_with_ls(project, put):

@@ -12,6 +12,7 @@ a seed is a whole story of a cluster, the same one each time.
     faults    what goes wrong, and when
     roles     the programs in bin/, and the user
     checks    what must hold after every change of a file, and at the end
+    claims    what a dispatcher says, compared with the files at that moment
     story     draws who takes part, and tells one seed from beginning to end
     bugs      mistakes in the protocol that the simulation has to find
 """

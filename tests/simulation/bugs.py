@@ -4,15 +4,16 @@ A simulation that does not find them would not find others either.
 """
 from unittest.mock import patch
 
-from fjd import handover
+from fjd import account, census, handover
 from fjd.members import Identity
 from fjd.names import Attempt
-from fjd.project import NOW, Project
+from fjd.project import NOW, Project, SEEN
 from fjd.reclaim import Reclaimer
 from fjd.roles import dispatcher
 from fjd.roles.dispatcher import Dispatcher
 from fjd.roles.firing import Dismissal
 from fjd.roles.worker import Worker
+from fjd.summary import Outcome
 
 from simulation.world import SimProcesses
 
@@ -132,7 +133,6 @@ def end_that_counts_at_once():
     return patch("fjd.roles.task.DOUBT", 0.0)
 
 
-# Each bug, what brings it out, and what the simulation says of it.
 def workers_are_told_once():
     """All that are there know it; who would come now?"""
     real = Dismissal.remaining
@@ -161,6 +161,39 @@ def a_job_is_ended_and_not_an_attempt():
     return patch.object(SimProcesses, "end_trees", end_trees)
 
 
+def ends_are_never_taken_back():
+    """A line of a ledger is for ever."""
+    return patch.object(Outcome, "take_back", lambda outcome, entry: None)
+
+
+def the_note_is_looked_for_once():
+    """What was listed a moment ago is there."""
+    def recall(project):
+        notes = [handover.read(project, name) for name in project.notes(SEEN)]
+        return max(notes, key=handover.age, default=handover.Memory())
+    return patch.object(dispatcher, "recall", recall)
+
+
+def a_note_says_what_its_writer_knows():
+    """Two dispatchers at a time are harmless."""
+    def first(offsets):
+        return next(iter(offsets), {})
+    return patch.object(handover, "furthest", first)
+
+
+def what_waits_is_all_that_is_left():
+    """What was given out will end."""
+    return patch.object(census, "left", lambda project: len(project.waiting()))
+
+
+def what_no_ledger_records_did_not_end():
+    """Workers write a line before they move a job."""
+    def lost_records(project, keys):
+        return {key: [] for key in keys}
+    return patch.object(account, "lost_records", lost_records)
+
+
+# Each bug, what brings it out, and what the simulation says of it.
 BUGS = [
     (onto_a_name_that_may_be_taken, ["kill", "death"], "overwritten"),
     (dispatcher_removes_announcements, [], "announcement was removed"),
@@ -181,6 +214,12 @@ BUGS = [
     (workers_are_told_once, [], "workers were overlooked"),
     (what_lies_in_a_pod_is_not_looked_for, ["stall"],
      "jobs were overlooked"),
+    (ends_are_never_taken_back, ["kill", "death"], "said to have failed"),
+    (the_note_is_looked_for_once, ["cron"], "counted twice"),
+    (a_note_says_what_its_writer_knows, ["cron"], "counted twice"),
+    (what_waits_is_all_that_is_left, ["kill"], "too few counted as left"),
+    (what_no_ledger_records_did_not_end, ["rm"],
+     "missing, although it ended"),
     (a_job_is_ended_and_not_an_attempt, ["hang"],
      "accepted what did not end"),
 ]

@@ -1,4 +1,8 @@
-"""What must hold: after every change of a file, and when all is at rest."""
+"""What must hold: after every change of a file, and when all is at rest.
+
+What a dispatcher claims is compared with the files in claims.py, which says
+from when until when each claim has to hold.
+"""
 import os
 from math import inf
 
@@ -35,9 +39,14 @@ class Checks:
         self.unsaved = b""     # what was lost on its way to the server
         self.jobs = []         # all that the user wanted
         self.fired = {}        # worker: when it was first told to leave now
-        self.told = set()      # failed attempts that a dispatcher told of
+        self.told = set()      # attempts whose end a dispatcher counted
         self.vanished = set()  # jobs of which a dispatcher said so
         self.since = {}        # path: when it came there
+        self.ends = {}         # attempt: done or failed, if it was accepted
+        self.left_running = {}  # attempt: when; inf if a person took it
+        self.departures = []   # when a job left the place where it waited
+        self.removed_ledgers = {}  # path: what was in it
+        self.reported = {}     # attempt: when a dispatcher had counted it
 
     def demand(self, condition, what, *details):
         if not condition:
@@ -85,6 +94,7 @@ class Checks:
         if node.job is None:
             return
         node.job.path = target
+        self.departed(by, there, old)
         if there in ENDS:
             is_wish = is_person(by) and here == "jobqueue"
             self.demand(is_wish, "an end was undone", source, target)
@@ -95,6 +105,13 @@ class Checks:
             self.taken(by, worker_in(source))
             if there == "running" and not is_person(by):
                 self.reclaimed(by, Running.parse(old), Attempt.parse(new))
+
+    def departed(self, by, place, name):
+        self.departures.append(self.world.now)
+        if place == "running":
+            attempt = Running.parse(name).attempt
+            self.left_running[attempt] = \
+                inf if is_person(by) else self.world.now
 
     def replaced(self, by, target, node):
         place, name = parts(target)
@@ -109,7 +126,9 @@ class Checks:
             is_wish = by == USER or is_person(by) and place == "held"
             self.demand(is_wish, "a job was removed", path)
             node.job.is_wanted = False
+            self.departures.append(self.world.now)
         elif place == "ledger":
+            self.removed_ledgers[path] = node.data
             self.used.discard(path)  # Its writer may begin another one.
         elif place == "workers" or (
                 place == "jobpods" and node.kind == DIRECTORY):
@@ -169,31 +188,30 @@ class Checks:
             self.demand(source.attempt not in left, "given back beside its"
                         " own process", source)
 
-    # What a dispatcher claims
-
-    def says_that_no_job_is_left(self, since):
-        """It has looked since then; what came later it need not know of."""
-        places = [f"{ROOT}/jobqueue", f"{ROOT}/running", *self.pods()]
-        overlooked = [
-            path for place in places for path in self.seen(place, since)
-            if self.world.server.find(path).job]
-        self.demand(not overlooked, "jobs were overlooked", *overlooked)
-
-    def says_that_no_worker_is_left(self, since):
-        overlooked = self.seen(f"{ROOT}/jobpods", since)
-        self.demand(not overlooked, "workers were overlooked", *overlooked)
-
-    def pods(self):
-        place = f"{ROOT}/jobpods"
-        return [f"{place}/{name}" for name in self.world.server.listing(place)]
+    # What a dispatcher may have seen
 
     def seen(self, place, since):
         """What whoever lists a directory after that has to see there."""
-        latest = since - self.world.home.listing
         paths = [f"{place}/{name}"
                  for name in self.world.server.listing(place)
                  if not name.startswith(".")]
-        return [path for path in paths if self.since[path] < latest]
+        return [path for path in paths if self.has_to_be_seen(path, since)]
+
+    def has_to_be_seen(self, path, since):
+        return self.since[path] < since - self.world.home.listing
+
+    def content(self, path):
+        """What readers of a ledger may have read; None if it is uncertain."""
+        node = self.world.server.find(path)
+        removed = self.removed_ledgers.get(path)
+        if node is None or removed is not None:
+            return removed if node is None else None
+        data = bytearray(node.data)
+        unsaved = [handle for host in self.world.hosts
+                   for handle in host.client.unsaved if handle.path == path]
+        for offset, text in [p for h in unsaved for p in h.pending]:
+            data[offset:offset + len(text)] = text
+        return bytes(data)
 
     # Jobs
 
@@ -204,6 +222,7 @@ class Checks:
 
     def accepted(self, by, there, old, here, new, job):
         job.is_accepted = True
+        self.ends[new] = here
         attempt = Attempt.parse(new)
         if there == "jobqueue":
             is_right = here == FAILED and why_bad(Attempt.parse(old).job)
@@ -268,11 +287,8 @@ class Checks:
         server, found = self.world.server, {}
         for name in server.listing(f"{ROOT}/ledger"):
             data = server.find(f"{ROOT}/ledger/{name}").data
-            for line in os.fsdecode(data).split("\n")[:-1]:
-                fields = line.split("\t")
-                if line + "\n" != HEADER and len(fields) == len(Entry._fields):
-                    entry = Entry(*map(unescape, fields))
-                    found.setdefault(entry.attempt, []).append(entry.event)
+            for entry in entries_in(data):
+                found.setdefault(entry.attempt, []).append(entry.event)
         return found
 
     def check_ledgers(self, accepted, entries):
@@ -288,8 +304,8 @@ class Checks:
                         "accepted, and the ledgers say", attempt, events)
             self.demand(SUPERSEDED not in events,
                         "accepted, and said to be superseded", attempt)
-            self.demand(FAILED not in ends or attempt in self.told,
-                        "nobody was told of a failure", attempt)
+            self.demand(not ends or attempt in self.told,
+                        "nobody was told of an end", attempt)
         for attempt, events in entries.items():
             if attempt not in accepted and set(events) & set(ENDS):
                 beside = EXCUSES & set(events)
@@ -314,6 +330,14 @@ class Checks:
                 or SUPERSEDED not in events or CLEANED in events
             self.demand(is_calm and LOST not in events,
                         "lost without a fault", attempt, events)
+
+
+def entries_in(data):
+    """The entries in some whole lines of a ledger."""
+    for line in os.fsdecode(data).split("\n")[:-1]:
+        fields = line.split("\t")
+        if line + "\n" != HEADER and len(fields) == len(Entry._fields):
+            yield Entry(*map(unescape, fields))
 
 
 def may_stay(place, name):

@@ -1,7 +1,7 @@
 """The programs in bin/, a few lines each, around the real roles."""
 import signal
 
-from fjd.account import VANISHED
+from fjd import census
 from fjd.command import patiently
 from fjd.members import enrol
 from fjd.names import new_id, new_token, Stamps
@@ -13,8 +13,9 @@ from fjd.roles.neighbours import Neighbours
 from fjd.roles.recruiter import Recruiter
 from fjd.roles.worker import Worker
 from fjd.terminal import Terminal
-from fjd.verbs.change import Errands
+from fjd.verbs.change import Changes
 
+from simulation.claims import Claims
 from simulation.world import Process, SimProcesses
 
 
@@ -96,40 +97,44 @@ def dispatcher(
         process, interval, keep_running=False, standby=True, once=False):
     """bin/fjd-dispatcher"""
     process.project.make_directories()
-    checks, alarm, tell = process.world.checks, SimAlarm(process), \
-        teller(process)
+    alarm, claims, tell = \
+        SimAlarm(process), Claims(process.world.checks), teller(process)
 
     def say(text):
         tell(text)
         if text == "No (more) jobs.":
             alarm.ending = len(alarm.steps)
-            checks.says_that_no_job_is_left(alarm.steps[-1])
+            claims.no_job_is_left(alarm.steps[-1])
         elif " done, " in text:
-            checks.told.update(new.outcome.failed)
-            checks.vanished.update(
-                e.job for e in new.outcome.missing if e.event == VANISHED)
+            claims.sums_up(new.outcome, once)
 
     new = new_dispatcher(
         process.project, new_reclaimer(process), say, clock=process.clock,
         interval=interval, keep_running=keep_running, alarm=alarm)
     try:
         if standby or not new.succession.rival():
-            dispatch(new, once)
+            dispatch(new, once, claims)
             is_left_to_a_rival = len(alarm.steps) == alarm.ending + 1
             if new.has_ended and not is_left_to_a_rival:
-                checks.says_that_no_worker_is_left(alarm.steps[-2])
+                claims.no_worker_is_left(alarm.steps[-2])
     finally:
         new.succession.leave()
 
 
-def dispatch(new, once):
-    left = None if once else 0
+def dispatch(new, once, claims):
     try:
         new.make_one_pass() if once else new.run()
     except KeyboardInterrupt:
-        new.close(new.say, False, False, left)
+        close(new, once, claims)
         raise
+    close(new, once, claims)
+
+
+def close(new, once, claims):
+    claims.looks()
+    left = None if once else census.left(new.project)
     new.close(new.say, False, False, left)
+    claims.has_left_its_note(new.outcome)
 
 
 def once(process, interval):
@@ -139,8 +144,8 @@ def once(process, interval):
 
 def ask(process, verb, jobs):
     """bin/fjd hold, release, cancel, retry; of no job: of all"""
-    errands = Errands(process.project, process.here, process.clock)
-    errands.carry_out(verb, jobs or errands.all_fit(verb))
+    changes = Changes(process.project, process.here, process.clock)
+    changes.apply(verb, jobs or changes.candidates(verb))
 
 
 class SimSessions:

@@ -186,6 +186,18 @@ def test_an_end_that_was_none_is_missed(project, record, summary):
     assert summary() == "0 done, 0 failed, 1 vanished: a (vanished)"
 
 
+def test_a_job_that_was_given_out_often_is_missed_once(
+    project, record, summary,
+):
+    names = [attempt(k, "d", n=k) for k in (1, 2, 3)]
+    for name in names:
+        record(RETRIED, name)
+    assert summary(owed=names) == (
+        "0 done, 0 failed, 1 vanished: d (vanished)")
+    make(project, "held", attempt(9, "d", n=4))
+    assert summary(owed=names) == "0 done, 0 failed, 1 left"
+
+
 def test_many_that_are_missing_are_named_in_part(summary):
     text = summary(owed=[attempt(1, f"job{n}") for n in range(12)])
     assert text.startswith("0 done, 0 failed, 12 vanished: job0 (vanished), ")

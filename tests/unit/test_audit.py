@@ -77,7 +77,7 @@ def test_an_end_without_a_line_is_told_but_is_no_error(lay, findings):
     name = lay("done")
     assert findings() == []
     assert ok("fjd", "audit")[0] == (
-        f"done/{name}: record lost: no ledger says that it ended"
+        f"done/{name}: record lost: no ledger entry for this attempt"
     )
 
 

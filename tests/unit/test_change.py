@@ -21,15 +21,15 @@ from fjd.roles.worker import Worker
 from fjd.summary import Outcome
 from fjd.terminal import Terminal
 from fjd.verbs.audit import audit
-from fjd.verbs.change import Errands
+from fjd.verbs.change import Changes
 
 STAMPS = Stamps(new_token(1.0))
 DAY = 86400
 
 
 @pytest.fixture
-def errands(project):
-    return Errands(project, myself())
+def changes(project):
+    return Changes(project, myself())
 
 
 def refused(*arguments, status=3):
@@ -164,7 +164,7 @@ def test_only_the_attempt_that_is_named_is_cancelled(project, lay):
 
 
 def test_a_job_that_moves_meanwhile_is_looked_for_again(
-    project, put, worker, errands, monkeypatch,
+    project, put, worker, changes, monkeypatch,
 ):
     """A dispatcher gives it out just when it is to be held."""
     put("job1", "x")
@@ -177,17 +177,17 @@ def test_a_job_that_moves_meanwhile_is_looked_for_again(
         return real(source, target)
 
     monkeypatch.setattr(project, "commit", commit)
-    done, left = errands.carry_out("hold", ["job1"])
+    done, left = changes.apply("hold", ["job1"])
     assert (list(done), left) == (["job1"], {})
     assert project.given(worker) == [] and len(project.names("held")) == 1
 
 
 def test_a_job_that_always_was_quicker_is_left(
-    project, lay, errands, monkeypatch,
+    project, lay, changes, monkeypatch,
 ):
     lay("failed")
     monkeypatch.setattr(project, "commit", lambda source, target: False)
-    done, left = errands.carry_out("retry", ["job1"])
+    done, left = changes.apply("retry", ["job1"])
     assert (done, list(left)) == ({}, ["job1"])
 
 
@@ -240,13 +240,13 @@ def test_what_is_done_is_retried_only_by_name(project, lay):
 
 
 def test_a_dispatcher_forgets_a_failure_that_was_retried(
-    project, lay, record, errands,
+    project, lay, record, changes,
 ):
     """Also if it reads of the retry first; not if that came to nothing."""
     outcome = Outcome(project, {})
     name, other = lay("failed"), lay("failed", "job2")
     record(RETRIED, other)
-    errands.carry_out("retry", [name])
+    changes.apply("retry", [name])
     outcome.update()
     record(FAILED, name)
     record(FAILED, other)
@@ -255,13 +255,13 @@ def test_a_dispatcher_forgets_a_failure_that_was_retried(
 
 
 def test_lines_are_safe_before_a_job_is_moved(
-    project, lay, errands, monkeypatch,
+    project, lay, changes, monkeypatch,
 ):
     lay("failed")
     seen = []
     monkeypatch.setattr(project, "commit", lambda source, target: seen.append(
-        errands.ledger.is_synced and len(ledger(project))))
-    errands.carry_out("retry", ["job1"])
+        changes.ledger.is_synced and len(ledger(project))))
+    changes.apply("retry", ["job1"])
     assert seen[0] == 1
 
 

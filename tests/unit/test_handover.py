@@ -3,7 +3,7 @@ import pytest
 
 from helpers import Clock
 
-from fjd.handover import leave_memory, recall, resume
+from fjd.handover import leave_memory, Memory, recall, resume
 from fjd.members import BEAT, enrol, MISSED, MISSING, myself, Observer
 from fjd.project import SEEN
 
@@ -124,6 +124,65 @@ def test_who_has_nothing_to_tell_leaves_what_is_there(project):
         )
     assert recall(project).ledgers == {"w.tsv": 2}
     assert project.notes(SEEN) == [f"{who}.1.seen"]
+
+
+def leave(project, number, before=Memory(), **ledgers):
+    leave_memory(project, f"lab_1.00000{number}-1", "1", before, Observer(),
+                 {f"{name}.tsv": size for name, size in ledgers.items()})
+
+
+def test_a_note_that_is_replaced_while_it_is_looked_for_is_not_missed(
+    project, monkeypatch,
+):
+    """Otherwise everything since the first job would be told again."""
+    leave(project, 1, v=3)
+    real, number = project.notes, iter("23")
+
+    def notes(ending):
+        listed = real(ending)
+        monkeypatch.setattr(project, "notes", real)
+        leave(project, next(number), v=5)
+        return listed
+
+    monkeypatch.setattr(project, "notes", notes)
+    assert recall(project).ledgers == {"v.tsv": 5}
+    assert len(project.notes(SEEN)) == 1
+
+
+def test_of_two_at_a_time_each_has_told_a_part(project):
+    before = recall(project)
+    leave(project, 1, before, v=3, w=8)
+    leave(project, 2, before._replace(time=5.0), v=4, x=1)
+    assert recall(project).ledgers == {"v.tsv": 4, "w.tsv": 8, "x.tsv": 1}
+    assert len(project.notes(SEEN)) == 1
+
+
+def test_of_two_notes_each_has_told_a_part(project):
+    for number, text in enumerate([
+        '{"time": 7, "beats": 2, "ledgers": {"v.tsv": 1, "w.tsv": 5}}',
+        '{"time": 6, "beats": 9, "ledgers": {"v.tsv": 2}}',
+    ]):
+        project.leave_note(f"lab_1.00000{number}-1.1.seen", text, [])
+    assert recall(project).beats == 2
+    assert recall(project).ledgers == {"v.tsv": 2, "w.tsv": 5}
+
+
+def test_a_note_that_is_not_whole_replaces_none(project, monkeypatch):
+    """A network has asked twice for it to be made."""
+    leave(project, 1, v=3)
+    real = project.files.create
+
+    def create(path, *text):
+        real(path)
+        return real(path, *text)
+
+    monkeypatch.setattr(project.files, "create", create)
+    leave(project, 2, v=6)
+    assert recall(project).ledgers == {"v.tsv": 3}
+    monkeypatch.setattr(project.files, "create", real)
+    leave(project, 3, v=7)
+    assert recall(project).ledgers == {"v.tsv": 7}
+    assert len(project.notes(SEEN)) == 1
 
 
 @pytest.mark.parametrize("text", [

@@ -116,6 +116,26 @@ def test_attempts_without_an_end_are_not_looked_for(
     assert not outcome.owed
 
 
+@pytest.mark.parametrize("event", [DONE, FAILED])
+def test_a_loss_that_is_read_before_the_end_takes_it_back(
+    project, outcome, record, monkeypatch, event,
+):
+    """Both lines were written while the ledgers were read, in this order."""
+    record(DONE, "b")
+    real, writes = project.files.read, [(event, "v"), (LOST, "w")]
+
+    def read(path, *how):
+        while path.endswith("w.tsv") and writes:
+            what, writer = writes.pop(0)
+            record(what, "a", writer=writer)
+        return real(path, *how)
+
+    monkeypatch.setattr(project.files, "read", read)
+    assert outcome.update() == []
+    assert outcome.update() == []
+    assert outcome.summary() == ["1 done, 0 failed"]
+
+
 def test_an_end_that_came_about_is_not_taken_back(project, outcome, record):
     """Somebody was about to give the job back, and came too late."""
     record(DONE, "a")
