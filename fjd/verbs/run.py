@@ -144,7 +144,11 @@ def own_project(runs: Runs, options: Any) -> str:
         name = project_to_resume(runs, options)
         if not name:
             Survey(say).claim_home(home.directory())
+            earlier, left = runs.unfinished()
             name = runs.begin(token)
+            if name and left:
+                say(f'{left} job(s) of this list are left in project'
+                    f' "{earlier}"; fjd run --resume continues it.')
     return name
 
 

@@ -15,7 +15,7 @@ import re
 from typing import Iterable, List, NamedTuple, Set, Tuple
 
 from fjd import files
-from fjd.census import everything
+from fjd.census import everything, left
 from fjd.ledger import escape
 from fjd.names import mark_of, natural
 from fjd.project import LIST, Project
@@ -73,6 +73,16 @@ class Runs:
             if shared >= max(1, len(self.asked.marks)):
                 break  # No other run can share more.
         return best
+
+    def unfinished(self) -> Tuple[str, int]:
+        """Return the latest run before this one, and how many of its jobs are
+        left, if it was asked for all of these; else ("", 0).
+        """
+        for name in self.names[:1]:
+            project = Project(os.path.join(self.home, name))
+            if self.shared(project) >= max(1, len(self.asked.marks)):
+                return name, left(project)
+        return "", 0
 
     def shared(self, project: Project) -> int:
         command, marks = recorded(project)

@@ -47,6 +47,29 @@ def test_the_run_that_shares_most_goes_on(home):
     assert "[fjd] 4 done, 0 failed" in said.splitlines()
 
 
+@pytest.mark.parametrize("words, is_named", [
+    ("a b", True), ("b", True), ("b c", False), ("c", False),
+])
+def test_who_starts_anew_is_told_of_jobs_that_are_left(
+    home, hold, words, is_named,  # noqa: F811
+):
+    """As after a crash: the command is typed once more."""
+    first = begin("-j1", HOLD, ":::", "a", "b")
+    wait_until(lambda: projects(home) and projects(home)[0].running())
+    first.kill()
+    finish(first)
+    hold()
+    wait_until(lambda: projects(home)[0].names("done"))
+    said = run_fjd("run", "-j1", HOLD, ":::", *words.split())[2]
+    line = '[fjd] 1 job(s) of this list are left in project' \
+        f' "{projects(home)[0].name}"; fjd run --resume continues it.'
+    assert (line in said.splitlines()) == is_named
+    assert "2 done, 0 failed" in run_fjd(
+        "run", "--resume", "--project", projects(home)[0].name)[2]
+    said = run_fjd("run", "-j1", HOLD, ":::", "a", "b")[2]
+    assert "are left" not in said
+
+
 def test_lists_of_commands_on_stdin_are_told_apart(home):
     a, b = (b"".join(b"echo %c%d >> runs\n" % (letter, n) for n in range(3))
             for letter in b"ab")
