@@ -41,7 +41,7 @@ from fjd.project import Project
 DONE, FAILED, LOST = "done", "failed", "lost"
 RETRIED, GIVEN_BACK, SUPERSEDED = "retried", "given-back", "superseded"
 CLEANED = "cleaned"
-BACK = (LOST, SUPERSEDED, RETRIED)  # events that undo an end, see holds()
+BACK = (LOST, SUPERSEDED, RETRIED)  # may undo an end: see holds()
 SHORT = "disk was full: the log may be short"
 
 
@@ -137,9 +137,9 @@ def read_entries(
     project: Project, paths: Iterable[str],
     has: Callable[[str], bool] = bool, offsets: Mapping[str, int] = {},
 ) -> Iterator[Entry]:
-    """Yield the entries in ledgers, from the lines that has() accepts.
+    """Yield the entries of ledgers, from those lines that has() accepts.
 
-    offsets: those of the first line to read, by path.
+    offsets: where to begin in each, by path.
     """
     for path in paths:
         for line, _ in lines_after(project, path, offsets.get(path, 0)):
@@ -149,11 +149,11 @@ def read_entries(
 
 
 def holds(project: Project, attempt: str, back: Container[str]) -> bool:
-    """Return whether a recorded end came about.  back: attempts that a line
-    says went back into the queue.
+    """Return whether the recorded end of an attempt came about.
 
-    A worker records an end before its rename, which may never happen: the
-    worker dies, or the job was given to others.
+    back: attempts recorded as lost, superseded or retried.  An end is recorded
+    before the rename.  The worker may die in between, or the job may have been
+    given to others, so these attempts must have been accepted.
     """
     # RACE: an attempt may be accepted while it is reclaimed.
     return attempt not in back or project.is_accepted(attempt)

@@ -47,7 +47,8 @@ class Outcome:
         self.short: Dict[str, Entry] = {}  # done, with a log that may be short
         # By worker; only its last end can be one that did not come about.
         self.last_done: Dict[str, str] = {}
-        self.back: Dict[str, str] = {}  # attempts that went back: the event
+        self.back: Set[str] = set()  # attempts lost or superseded
+        self.retried: Set[str] = set()
         self.reported: Set[str] = set()  # failed attempts
 
     def update(self) -> List[str]:
@@ -63,8 +64,10 @@ class Outcome:
                 if entry:
                     self.count(entry)
                 self.offsets[ledger] = after
-        for name in self.back.keys() & self.failed.keys():
-            self.count(self.failed[name])  # RACE: fjd retry moves it later.
+        for name in self.retried.intersection(self.failed):
+            # RACE: fjd retry moves a job after its line, or not at all.
+            if not holds(self.project, name, self.retried):
+                del self.failed[name]
         new = [name for name in self.failed if name not in self.reported]
         self.reported.update(new)
         return [described(self.failed[name]) for name in new]
@@ -72,14 +75,12 @@ class Outcome:
     def count(self, entry: Entry) -> None:
         """Count an end, or take it back; after an OSError, call this again."""
         name = entry.attempt
-        is_counted = name in self.failed \
-            or self.last_done.get(entry.worker) == name
-        if entry.event in BACK:
-            self.back[name] = entry.event
-        if entry.event in ENDED:
+        if entry.event == RETRIED:
+            self.retried.add(name)
+        elif entry.event in BACK:
+            self.back.add(name)
+        elif entry.event in ENDED:
             self.owed.pop(name, None)
-        elif not is_counted:
-            return
         if not holds(self.project, name, self.back):
             self.take_back(entry)
         elif entry.event == FAILED:
@@ -95,18 +96,15 @@ class Outcome:
         self.asked.count_done(entry.job, number)
 
     def take_back(self, entry: Entry) -> None:
-        """Uncount a recorded end that did not come about.
-
-        The attempt is owed again, unless a person began its job anew.
-        """
+        """Uncount a recorded end that did not come about."""
         name = entry.attempt
         if self.last_done.get(entry.worker) == name:
             del self.last_done[entry.worker]
             self.count_done(entry, -1)
             self.short.pop(name, None)
-        self.failed.pop(name, None)
-        if self.back[name] != RETRIED:
-            self.owed[name] = entry.worker
+        elif not self.failed.pop(name, None) and entry.event not in ENDED:
+            return  # No end was recorded.
+        self.owed[name] = entry.worker
 
     # The final account
 
@@ -161,7 +159,7 @@ class Outcome:
     def summary(self) -> List[str]:
         """Return the counts, then where to look, and jobs with short logs."""
         failed = list(self.failed.values())
-        lines = [self.counts()]
+        lines = [self.totals()]
         if failed or self.missing:
             lines[0] += f": {listing(failed + self.missing)}"
         if failed:
@@ -173,14 +171,14 @@ class Outcome:
             lines.append(f"Done: {listing(list(self.short.values()))}")
         return lines
 
-    def counts(self) -> str:
-        """Return counts that add up: 6 done, 0 failed, 2 vanished."""
-        counts = Counter(entry.event for entry in self.missing)
-        counts[LEFT] = self.left
+    def totals(self) -> str:
+        """Return numbers that add up: 6 done, 0 failed, 2 vanished."""
+        others = Counter(entry.event for entry in self.missing)
+        others[LEFT] = self.left
         text = f"{self.done} done, {len(self.failed)} failed"
         for event in CANCELLED, VANISHED, LEFT:
-            if counts[event]:
-                text += f", {counts[event]} {event}"
+            if others[event]:
+                text += f", {others[event]} {event}"
         return text
 
     def log(self, entry: Entry) -> str:

@@ -39,8 +39,8 @@ def interruptions(project: Project, run: Running) -> int:
 
 
 def last_parts(project: Project, since: float) -> Dict[str, int]:
-    """Return where the last part of each ledger begins that was written to
-    since then.
+    """Return the ledgers written to since then, with the offset of the last
+    part of each.
 
     The time is the server's.  An interruption is a worker's last line, so the
     mtime of the file is the time of that line.
