@@ -54,7 +54,7 @@ class Look:
             yield f"{self.project.root}: the disk is full; what has ended" \
                 " waits until that can be recorded"
         if waiting and not self.dispatchers:
-            yield f"no dispatcher is at work; one starts: fjd-dispatcher{name}"
+            yield f"no dispatcher is active; one starts: fjd-dispatcher{name}"
         if waiting and not self.workers:
             yield f"there is no worker; some start: fjd-recruiter{name} hire"
         elif waiting and len(self.silent) == len(self.workers):
