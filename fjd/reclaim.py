@@ -28,17 +28,21 @@ from fjd.project import NOW, Project
 
 
 class Reclaimer:
-    """Finds and buries dead workers, for one process with a heartbeat."""
+    """Finds and buries dead workers, for one process with a heartbeat.
+
+    Its ledger has an id of its own.
+    """
 
     def __init__(
-        self, project: Project, name: str, here: Here, stamps: Stamps,
-        processes: Any, say: Callable[[str], None], most_losses: int,
-        clock: Any = time, missed: int = MISSED,
+        self, project: Project, here: Here, processes: Any,
+        say: Callable[[str], None], most_losses: int, clock: Any = time,
+        missed: int = MISSED,
     ) -> None:
+        now = clock.time()
         self.project = project
         self.here = here
-        self.stamps = stamps
-        self.ledger = Ledger(project, name)
+        self.stamps = Stamps(new_token(now))
+        self.ledger = Ledger(project, new_id(here.host, now, here.pid))
         self.processes = processes
         self.say = say
         self.most_losses = most_losses
@@ -179,11 +183,6 @@ def new_reclaimer(
     project: Project, say: Callable[[str], None], most_losses: int,
     missed: int = MISSED,
 ) -> Reclaimer:
-    """Return the reclaimer of this process; its ledger has its own id."""
-    here, now = myself(), time.time()
-    name = new_id(here.host, now, here.pid)
-    stamps = Stamps(new_token(now))
+    """Return the reclaimer of this process."""
     return Reclaimer(
-        project, name, here, stamps, Processes(), say, most_losses,
-        missed=missed,
-    )
+        project, myself(), Processes(), say, most_losses, missed=missed)

@@ -32,18 +32,18 @@ def answering(project: Project) -> Iterator[str]:
     finally:
         is_over.set()
         thread.join()
-        take(project, witness)
+        remove_letters(project, witness)
 
 
 def answer(project: Project, witness: str, is_over: threading.Event) -> None:
     while not is_over.wait(LOOK):
         try:
-            take(project, f"{witness}-")
+            remove_letters(project, f"{witness}-")
         except OSError:
             pass  # If the letter stays, its writer reports that.
 
 
-def take(project: Project, start: str) -> None:
+def remove_letters(project: Project, start: str) -> None:
     """Remove the witness, or letters to it, whose names begin with start."""
     for name in project.names("screenlogs"):
         if name.startswith(start):

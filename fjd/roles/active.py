@@ -54,13 +54,13 @@ class Succession:
 
     def take_over(self) -> None:
         """Become the active dispatcher."""
-        self.change(self.active_role)
+        self.change_role(self.active_role)
 
     def stand_down(self) -> None:
         """Stand by again, so that others do not count us."""
-        self.change(STANDBY)
+        self.change_role(STANDBY)
 
-    def change(self, role: str) -> None:
+    def change_role(self, role: str) -> None:
         before = self.id
         self.enrol(role)
         self.project.strike("dispatchers", before)

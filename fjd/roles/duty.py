@@ -6,6 +6,7 @@ from fjd.errors import Busy, NotHired, SOME_FAILED
 from fjd.members import STANDBY
 from fjd.output import is_agreed, teller
 from fjd.roles.dispatcher import Dispatcher
+from fjd.roles.firing import number_of_workers
 from fjd.summary import told_held
 
 
@@ -72,8 +73,8 @@ def stop(dispatcher: Dispatcher) -> None:
     if is_agreed("Fire the workers, too, and give back their jobs?"):
         dispatcher.fire()
         dispatcher.run()
-        fired = len(dispatcher.dismissal.ordered)
-        dispatcher.say(f"Stopped, and fired {fired} workers.")
+        fired = number_of_workers(len(dispatcher.dismissal.ordered))
+        dispatcher.say(f"Stopped, and fired {fired}.")
     else:
         dispatcher.say("Stopped. Workers go on with the jobs they have;"
                        " fjd-recruiter fire ends them.")

@@ -38,6 +38,12 @@ class Dismissal:
         hosts = [here] * bool(counts[here] or not others) + others
         return [
             (f"Host {host}: [fjd-recruiter] " if host != here else "")
-            + f'Fired {counts[host]} workers in project "{self.project.name}".'
+            + f"Fired {number_of_workers(counts[host])}"
+            + f' in project "{self.project.name}".'
             for host in hosts
         ]
+
+
+def number_of_workers(number: int) -> str:
+    """Return a number and its noun: 1 worker, 2 workers."""
+    return f"{number} worker{'' if number == 1 else 's'}"

@@ -14,7 +14,7 @@ from fjd.members import HIRING, Member, read_member
 from fjd.names import host_of, is_on, is_same_host, printable
 from fjd.project import DRAIN, NOW, Project
 from fjd.reclaim import Reclaimer
-from fjd.roles.firing import Dismissal
+from fjd.roles.firing import Dismissal, number_of_workers
 from fjd.wakeup import Backoff
 
 SILENT = "no answer; try another --session"
@@ -98,7 +98,8 @@ class Recruiter:
                 self.project.forget_session(name)
         # RACE: another recruiter may have hired here at the same time.
         self.drain(self.staying()[number:])
-        self.say(f'Hired {number} workers in project "{self.project.name}".')
+        self.say(f"Hired {number_of_workers(number)}"
+                 f' in project "{self.project.name}".')
 
     def drain(self, workers: List[str]) -> None:
         dismissal = Dismissal(self.project, self.stamps, DRAIN)
@@ -145,10 +146,11 @@ class Recruiter:
         A worker of this host that has to leave now, and does not, is killed.
         """
         names = {host: self.names_of(host) for host in hosts}
+        all_names = sum(names.values(), [])
 
         def is_meant(worker: str) -> bool:
-            is_named = is_on(worker, sum(names.values(), []))
-            return not hosts or is_named and not self.is_namesake(worker)
+            return not hosts or (
+                is_on(worker, all_names) and not self.is_namesake(worker))
 
         dismissal = Dismissal(self.project, self.stamps, word, is_meant)
         self.make_leave(dismissal, sessions)
@@ -201,5 +203,5 @@ class Recruiter:
         for name in self.project.members("dispatchers"):
             member = read_member(self.project, "dispatchers", name)
             if member.session == HIRING and not member.is_gone(self.here):
-                self.say(f"Dispatcher {name} is at work with --hire, and"
+                self.say(f"Dispatcher {name} is active with --hire, and"
                          " will hire again: end it first.")

@@ -49,7 +49,8 @@ def lab():
 def lines(verb, project, **workers):
     """What is said about the workers on each host, that of here first."""
     here, *others = [
-        f'[fjd-recruiter] {verb} {n} workers in project "{project.name}".'
+        f"[fjd-recruiter] {verb} {n} worker{'' if n == 1 else 's'}"
+        f' in project "{project.name}".'
         for n in workers.values()
     ]
     names = list(workers)[1:]

@@ -88,7 +88,8 @@ def fired(number, host=None, project="default"):
 
 
 def told(what, number, host, project):
-    line = f'[fjd-recruiter] {what} {number} workers in project "{project}".'
+    noun = "worker" if number == 1 else "workers"
+    line = f'[fjd-recruiter] {what} {number} {noun} in project "{project}".'
     return f"[fjd-recruiter] Host {host}: {line}" if host else line
 
 

@@ -89,10 +89,10 @@ def test_missing_verb_is_said():
 def test_options_stand_before_or_after_the_verb(arguments):
     assert ok("fjd-recruiter", *arguments) == [
         '[fjd-recruiter] Made project "p".',
-        '[fjd-recruiter] Hired 1 workers in project "p".',
+        '[fjd-recruiter] Hired 1 worker in project "p".',
     ]
     assert ok("fjd-recruiter", "fire", "--project", "p") == [
-        '[fjd-recruiter] Fired 1 workers in project "p".',
+        '[fjd-recruiter] Fired 1 worker in project "p".',
     ]
 
 

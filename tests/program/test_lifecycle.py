@@ -28,16 +28,13 @@ def nobody_is_left(project):
     fjd("fjd-recruiter", "fire")
 
 
-def hired(number, project="default"):
-    return (
-        f'[fjd-recruiter] Hired {number} workers in project "{project}".'
-    )
+def hired(number, project="default", what="Hired"):
+    noun = "worker" if number == 1 else "workers"
+    return f'[fjd-recruiter] {what} {number} {noun} in project "{project}".'
 
 
 def fired(number, project="default"):
-    return (
-        f'[fjd-recruiter] Fired {number} workers in project "{project}".'
-    )
+    return hired(number, project, "Fired")
 
 
 def records(project):
@@ -827,7 +824,7 @@ def test_worker_that_does_not_leave_is_ended_and_its_job_given_back(
     )
     hand.fire(NOW, [], Sessions("", said.append))
     assert said[0] == f"{worker} does not leave: sending SIGTERM."
-    assert said[-1] == 'Fired 1 workers in project "default".'
+    assert said[-1] == 'Fired 1 worker in project "default".'
     assert [name[:7] for name in project.waiting()] == ["job1~1."]
     from fjd.proc import start_time
     wait_until(lambda: start_time(pid) == "")

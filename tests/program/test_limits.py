@@ -331,7 +331,7 @@ def test_workers_of_such_a_project_can_be_fired(project, disk):
     ok("fjd-recruiter", "--session", "process", "hire", "1")
     os.rmdir(project.path("done"))
     os.symlink(str(disk), project.path("done"))
-    assert "Fired 1 workers" in ok("fjd-recruiter", "fire")[-1]
+    assert "Fired 1 worker " in ok("fjd-recruiter", "fire")[-1]
 
 
 @needs("mount")

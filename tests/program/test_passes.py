@@ -153,7 +153,7 @@ def test_fire_says_that_somebody_will_hire_again(project, active, home):
     name, = project.members("dispatchers")
     assert read_member(project, "dispatchers", name).session == HIRING
     assert ok("fjd-recruiter", "fire")[-1] == (
-        f"[fjd-recruiter] Dispatcher {name} is at work with --hire, and will"
+        f"[fjd-recruiter] Dispatcher {name} is active with --hire, and will"
         " hire again: end it first."
     )
     (home / "hold").unlink()

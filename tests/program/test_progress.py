@@ -87,7 +87,7 @@ LINES = [
     '[fjd-dispatcher] Started on project "default"',
     "[fjd-dispatcher] Found 3 job(s) and 1 worker(s)...",
     "[fjd-dispatcher] No (more) jobs.",
-    '[fjd-recruiter] Fired 1 workers in project "default".',
+    '[fjd-recruiter] Fired 1 worker in project "default".',
     "[fjd-dispatcher] 3 done, 0 failed",
 ]
 

@@ -8,7 +8,7 @@ from helpers import fjd, ok
 
 # What is typed, and what is printed, among other things.
 SESSION = [
-    ("fjd-recruiter --session process hire 1", "Hired 1 worker"),
+    ("fjd-recruiter --session process hire 1", "Hired 1 worker in project"),
     ("fjd put --name good 'echo hello'", "good"),
     ("fjd put --name bad 'exit 3'", "bad"),
     ("fjd put --name late true", "late"),

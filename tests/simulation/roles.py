@@ -4,7 +4,6 @@ import signal
 from fjd import census
 from fjd.command import patiently
 from fjd.members import enrol
-from fjd.names import new_id, new_token, Stamps
 from fjd.options import MOST_LOSSES
 from fjd.project import NOW
 from fjd.reclaim import Reclaimer
@@ -63,12 +62,9 @@ def work(process, new):
 
 
 def new_reclaimer(process):
-    now = process.clock.time()
-    name = new_id(process.here.host, now, process.pid)
     return Reclaimer(
-        process.project, name, process.here, Stamps(new_token(now)),
-        SimProcesses(process), teller(process), MOST_LOSSES, process.clock,
-    )
+        process.project, process.here, SimProcesses(process),
+        teller(process), MOST_LOSSES, process.clock)
 
 
 class SimAlarm:

@@ -4,7 +4,6 @@ import os
 import shlex
 import signal
 import sys
-import time
 
 import pytest
 
@@ -45,10 +44,9 @@ def clock():
 def new_worker(project, clock, said):
     def new_worker():
         name = enrol(project, "workers", myself())
+        clock.now += 0.001  # Each has a ledger and stamps of its own.
         reclaimer = Reclaimer(
-            project, f"{name}0", myself(), Stamps(new_token(time.time())),
-            Processes(), said.append, 3, clock,
-        )
+            project, myself(), Processes(), said.append, 3, clock)
         neighbours = Neighbours(project, name, reclaimer, clock)
         worker = Worker(
             project, name, Processes(), neighbours, Terminal(),
@@ -70,10 +68,9 @@ def new_dispatcher(project, clock, said):
         here = here or myself()
         succession = Succession(project, here)
         succession.take_over()
+        clock.now += 0.001
         reclaimer = Reclaimer(
-            project, succession.id, here, Stamps(new_token(time.time())),
-            Processes(), said.append, 3, clock,
-        )
+            project, here, Processes(), said.append, 3, clock)
         return Dispatcher(
             project, succession, reclaimer, Outcome(project, {}), said.append,
             1.0, clock=clock, **how,
