@@ -136,3 +136,8 @@ def is_agreed(question: str) -> bool:
         return is_person() and input(f"{question} [y/N] ").lower() in YES
     except (EOFError, KeyboardInterrupt):
         return False  # Nobody wants to answer.
+
+
+def number_of_workers(number: int) -> str:
+    """Return a number and its noun: 1 worker, 2 workers."""
+    return f"{number} worker{'' if number == 1 else 's'}"

@@ -509,8 +509,9 @@ class Project:
         except FileNotFoundError:
             return None
         lines = text.decode(errors="replace").splitlines()
-        # The remedy, below an error, is indented.
-        return ([""] + [line for line in lines if line.strip() == line])[-1]
+        # What is indented explains an error, or is all there is.
+        errors = [line for line in lines if line and line.strip() == line]
+        return (errors or [line.strip() for line in lines] or [""])[-1]
 
     def forget_sessions(self) -> None:
         """Remove the logs left by recruiters that were killed in hire."""

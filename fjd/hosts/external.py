@@ -13,8 +13,10 @@ from fjd.errors import Unavailable
 from fjd.process import keep_descriptors
 
 WHEEL = "wheels/sh-*.whl"
-GET_SH = "try: apt-get install python3-sh (as root), or ./install.sh --user" \
-    f" of a clone with its wheels/, or {sys.executable} -m pip install sh"
+INSTALLERS = (
+    "apt-get install", "dnf install", "zypper install", "apk add", "pacman -S",
+)
+OF_A_CLONE = "./install.sh --user of a clone with its wheels/"
 
 
 def call(name: str, *arguments: str, **how: Any) -> str:
@@ -43,10 +45,28 @@ def program(name: str) -> Any:
     sh = package()
     if not shutil.which(name):
         raise Unavailable(
-            f"{name} is not installed",
-            f"try: apt-get install {name} (as root)",
-        )
+            f"{name} is not installed", f"try: {to_install(name)}")
     return sh.Command(name)
+
+
+def to_install(name: str) -> str:
+    """Return what installs a package on this machine."""
+    import shutil
+    for words in INSTALLERS:
+        if shutil.which(words.partition(" ")[0]):
+            return f"{words} {name} (as root)"
+    return f"install the package {name}"
+
+
+def to_get_sh() -> str:
+    """Return what gets the Python package sh."""
+    ways = [to_install("python3-sh"), OF_A_CLONE]
+    place = os.path.dirname(os.__file__)
+    is_venv = sys.prefix != sys.base_prefix
+    # PEP 668: pip refuses to install into a system's Python.
+    if is_venv or not os.path.exists(f"{place}/EXTERNALLY-MANAGED"):
+        ways.append(f"{sys.executable} -m pip install sh")
+    return "try: " + ", or ".join(ways)
 
 
 def package() -> Any:
@@ -58,7 +78,8 @@ def package() -> Any:
         try:
             return optional("sh")
         except ImportError:
-            raise Unavailable("the Python package sh is missing", GET_SH)
+            raise Unavailable(
+                "the Python package sh is missing", to_get_sh())
 
 
 def wheels() -> List[str]:

@@ -19,6 +19,10 @@ from fjd.names import host_of, is_on
 from fjd.project import Project
 
 RECRUITER = "fjd-recruiter"
+# The trap is gone when the worker runs.  Its line is indented: an error that
+# setup.sh has printed says more (Project.session_trouble).
+SOURCE = """trap 'echo "    $0 ended with status $?" >&2' EXIT
+here=$PWD; . "$0" && cd "$here" && exec "$@\""""
 NO_NAME = re.compile("^[0-9]|[^A-Za-z0-9_]")  # to a shell
 # What hire --help and fire --help say.
 HIRE = """\
@@ -67,6 +71,23 @@ class Recruitment:
         if not self.options.local_only:
             hosts = read_hosts(self.project, here)
         return ([Host(LOCALHOST)], False) if hosts is None else (hosts, True)
+
+    def hire(self) -> None:
+        try:
+            self.hire_here()
+            self.hire_elsewhere()
+        except KeyboardInterrupt:
+            self.say_what_was_started()
+            raise
+        self.drain_strangers()
+
+    def say_what_was_started(self) -> None:
+        number = output.number_of_workers(len(self.recruiter.started))
+        others = [h.address for h in self.hosts if h.name != LOCALHOST]
+        more = f", and perhaps some on {', '.join(others)}" if others else ""
+        self.recruiter.say(
+            f"Stopped: {number} were started here{more}; to end them:"
+            f" {RECRUITER} --project {self.project.name} fire")
 
     def hire_here(self) -> None:
         for host in self.hosts:
@@ -174,7 +195,7 @@ def with_setup(project: Project) -> List[str]:
     # Another shell drops what bash exports functions in, and the like.
     names = [] if "bash" in shell else filter(NO_NAME.search, os.environ)
     return [
-        shell, "-c", 'here=$PWD; . "$0" && cd "$here" && exec "$@"', setup,
+        shell, "-c", SOURCE, setup,
         "env", "--", *(f"{name}={os.environ[name]}" for name in names),
     ]
 

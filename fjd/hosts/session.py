@@ -16,7 +16,10 @@ from fjd.process import kill, SESSION, without_job
 
 SCREEN, TMUX, PROCESS = "screen", "tmux", "process"
 KINDS = (SCREEN, TMUX, PROCESS)
-SOCKETS = "try: another --session, or export SCREENDIR=/tmp/screen-$USER"
+SOCKETS = {  # remedies for a session that does not start
+    SCREEN: "try: another --session, or export SCREENDIR=/tmp/screen-$USER",
+    TMUX: "try: another --session, or export TMUX_TMPDIR=/tmp",
+}
 SECONDS = 20  # for screen or tmux to start
 # Variables that ld.so(8), "Secure-execution mode", removes when screen is
 # installed setgid, as on some systems.
@@ -103,7 +106,7 @@ def manage(name: str, *arguments: str, **how: Any) -> None:
     """Call screen or tmux; Unavailable says why that failed."""
     why = call(name, *arguments, _timeout=SECONDS, **how)
     if why:
-        raise Unavailable(f"{name}: {why}", SOCKETS)
+        raise Unavailable(f"{name}: {why}", SOCKETS[name])
 
 
 def check_terminals() -> None:

@@ -4,9 +4,8 @@ from typing import Any, Optional
 from fjd import census
 from fjd.errors import Busy, NotHired, SOME_FAILED
 from fjd.members import STANDBY
-from fjd.output import is_agreed, teller
+from fjd.output import is_agreed, number_of_workers, teller
 from fjd.roles.dispatcher import Dispatcher
-from fjd.roles.firing import number_of_workers
 from fjd.summary import told_held
 
 

@@ -3,6 +3,7 @@ import collections
 from typing import Callable, List, Set
 
 from fjd.names import host_of, Order, Stamps
+from fjd.output import number_of_workers
 from fjd.project import Project
 
 
@@ -42,8 +43,3 @@ class Dismissal:
             + f' in project "{self.project.name}".'
             for host in hosts
         ]
-
-
-def number_of_workers(number: int) -> str:
-    """Return a number and its noun: 1 worker, 2 workers."""
-    return f"{number} worker{'' if number == 1 else 's'}"

@@ -12,9 +12,10 @@ from typing import Any, Callable, Dict, Iterable, List
 from fjd.errors import NotHired
 from fjd.members import HIRING, Member, read_member
 from fjd.names import host_of, is_on, is_same_host, printable
+from fjd.output import number_of_workers
 from fjd.project import DRAIN, NOW, Project
 from fjd.reclaim import Reclaimer
-from fjd.roles.firing import Dismissal, number_of_workers
+from fjd.roles.firing import Dismissal
 from fjd.wakeup import Backoff
 
 SILENT = "no answer; try another --session"
@@ -38,6 +39,7 @@ class Recruiter:
         self.stamps = reclaimer.stamps
         self.say = say
         self.clock = clock
+        self.started: List[str] = []  # sessions
         self.wait: Callable[[float], Any] = clock.sleep
         self.watch: Callable[..., None] = lambda *directories: None
 
@@ -83,15 +85,15 @@ class Recruiter:
     ) -> None:
         """Make sure that exactly that many workers stay here."""
         names = self.free_names(number - len(self.staying()))
-        started: List[str] = []
         try:
             for name in names:
                 log = self.project.session_log(name)
                 sessions.start(name, argv, log, environ, directory)
-                started.append(name)
+                self.started.append(name)
             self.wait_until_started(names)
         except OSError:
-            self.wait_until_started(started)  # This host has no room for more.
+            # This host has no room for more.
+            self.wait_until_started(self.started)
             raise
         finally:
             for name in names:

@@ -167,7 +167,7 @@ def look_at_sessions(top: str) -> Findings:
     sessions = Sessions("", lambda text: None)
     while not has_run(sessions, top):
         why = f"{sessions.kinds[0]}: nothing is run in its session"
-        sessions.fall_back(Unavailable(why, SOCKETS))
+        sessions.fall_back(Unavailable(why, SOCKETS[sessions.kinds[0]]))
     kind, hints = sessions.kinds[0], list(sessions.lacking.values())
     why = f" ({'; '.join(sessions.lacking)})" if hints else ""
     yield judged(kind != PROCESS, f"workers live in {kind}{why}", *hints[:1])

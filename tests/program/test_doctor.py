@@ -284,7 +284,7 @@ def test_screen_without_a_place_for_its_sockets_is_a_warning(programs):
     programs(screen=f'echo "{CANNOT}"; exit 1')
     assert session_lines() == [
         f"warn  session: workers live in process (screen: {CANNOT};"
-        f" tmux is not installed); {checks.SOCKETS}",
+        f" tmux is not installed); {checks.SOCKETS['screen']}",
     ]
 
 

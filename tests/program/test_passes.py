@@ -12,6 +12,8 @@ from helpers import (
     start, wait_until,
 )
 
+from needs import SESSIONS
+
 from fjd.handover import recall
 from fjd.members import HIRING, read_member
 
@@ -279,6 +281,40 @@ def test_setup_sh_that_fails_is_told(project, bare):
     result = fjd("fjd-recruiter", "hire", "1")
     assert result.returncode == 3
     assert "module: command not found" in result.stderr
+
+
+@pytest.mark.parametrize("kind", SESSIONS)
+@pytest.mark.parametrize("text, status", [
+    ("exit 5", 5), ("false", 1), ("cd /nowhere 2>/dev/null", 1), ("fi", 2),
+])
+def test_setup_sh_that_ends_without_a_word_is_told_at_once(
+    project, kind, text, status,
+):
+    """Not after half a minute that there was no answer."""
+    with open(project.path("setup.sh"), "w") as file:
+        file.write(text + "\n")
+    result = fjd("fjd-recruiter", "--session", kind, "hire", "1")
+    assert result.returncode == 3
+    assert "setup.sh" in result.stderr
+    assert status == 2 or result.stderr.endswith(
+        f"/setup.sh ended with status {status}\n")
+
+
+def test_interrupted_hire_says_what_it_has_started(project, home):
+    """Its setup.sh takes a while, for one of the two."""
+    with open(project.path("setup.sh"), "w") as file:
+        file.write("mkdir first 2>/dev/null || { touch second; while test -e"
+                   " hold; do sleep 0.02; done; }\n")
+    (home / "hold").touch()
+    hire = start("fjd-recruiter", "--session", "process", "hire", "2")
+    wait_until(lambda: (home / "second").exists() and project.pods())
+    hire.send_signal(signal.SIGINT)
+    said = finish(hire)
+    (home / "hold").unlink()
+    assert said == "[fjd-recruiter] Stopped: 2 workers were started here; to" \
+        " end them: fjd-recruiter --project default fire\n"
+    assert hire.returncode == 128 + signal.SIGINT
+    wait_until(lambda: len(project.pods()) == 2)
 
 
 def test_workers_of_a_dispatcher_that_was_killed_are_fired(
