@@ -31,6 +31,7 @@ HIRING = "hiring"  # the session of an active one that hires by itself
 ACTIVE = "none"    # the session of other active ones
 FRESH = 2.5  # greatest age of an active dispatcher's heartbeat, in periods
 MISSED = 6   # missed heartbeats after which a member is dead
+QUIET = 2    # after which its unbegun jobs are given to others
 # A quarter of the files that this process may have open (ulimit -n).
 MOST_IN_SIGHT = min(256, os.sysconf("SC_OPEN_MAX") // 4)
 
@@ -86,6 +87,18 @@ class Here(Identity):
     def is_awake(self, other: Identity) -> bool:
         """Return whether a process is alive on our host, and not stopped."""
         return bool(self.sees(other)) and self.state_of(other) != "T"
+
+    def is_stopped(self, other: Identity) -> bool:
+        """Return whether a process is alive on our host, but stopped."""
+        return bool(self.sees(other)) and self.state_of(other) == "T"
+
+    def has_rebooted_since(self, other: Identity) -> bool:
+        """Return whether a process was started before this host was.
+
+        Another host of our name looks alike.
+        """
+        known = {"", "?"}.isdisjoint((self.boot, other.boot))
+        return known and other.host == self.host and other.boot != self.boot
 
     def state_of(self, other: Identity) -> str:
         """Return the state letter of proc(5); X if the process is gone."""
@@ -186,7 +199,9 @@ def active_among(
     for name in dispatchers:
         member = read_member(project, "dispatchers", name)
         is_engaged = member.session not in ("", STANDBY)
-        if is_engaged and not member.seems_dead(now, here):
+        # Of two hosts of one name, both may be active, which is harmless.
+        is_past = here.has_rebooted_since(member.identity)
+        if is_engaged and not (is_past or member.seems_dead(now, here)):
             yield name
 
 
@@ -244,3 +259,8 @@ class Observer:
             return False
         slowness = max(1.0, member.period / BEAT)
         return self.beats - since >= self.missed * slowness
+
+    def has_missed(self, name: str, beats: int) -> bool:
+        """Return whether a member has missed so many heartbeats."""
+        _, since = self.seen.get(name, (None, self.beats))
+        return self.beats - since >= beats

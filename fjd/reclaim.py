@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, List, Set, Tuple
 from fjd.jobfile import retries_of
 from fjd.ledger import Entry, FAILED, Ledger, LOST
 from fjd.members import (
-    Here, Member, MISSED, myself, Observer, read_member,
+    Here, Member, MISSED, myself, Observer, QUIET, read_member,
 )
 from fjd.names import (
     Attempt, host_of, new_id, new_token, printable, Running, Stamps,
@@ -49,6 +49,7 @@ class Reclaimer:
         self.clock = clock
         self.observer = Observer(missed)
         self.known: Dict[str, Member] = {}  # since our last heartbeat
+        self.quiet: Set[str] = set()  # workers that may be dead
         self.owed: List[Entry] = []  # unwritten lines about moved jobs
 
     def sweep(self) -> None:
@@ -61,7 +62,12 @@ class Reclaimer:
         here = set() if is_beat else set(workers + dispatchers)
         self.known = {m: i for m, i in self.known.items() if m in here}
         workers = sorted(mentioned.union(workers))
-        self.bury([w for w in workers if self.is_dead("workers", w)])
+        dead = [w for w in workers if self.is_dead("workers", w)]
+        self.bury(dead)
+        self.quiet = {worker for worker in set(workers).difference(dead)
+                      if self.observer.has_missed(worker, QUIET)}
+        for worker in self.quiet:
+            self.give_back_unbegun(worker)
         for dispatcher in dispatchers:
             if self.is_dead("dispatchers", dispatcher):
                 self.project.strike("dispatchers", dispatcher)
@@ -88,20 +94,23 @@ class Reclaimer:
 
     def bury(self, workers: List[str]) -> None:
         """Give back the jobs of dead workers, and remove all traces."""
-        self.end_processes([
-            worker for worker in workers
-            if read_member(self.project, "workers", worker).is_gone(self.here)
-        ])
+        self.end_processes(list(filter(self.has_left_jobs, workers)))
         for worker in workers:
             self.bury_one(worker)
 
-    def end_processes(self, workers: List[str]) -> None:
-        """End the remaining processes here of these workers' jobs.
+    def has_left_jobs(self, worker: str) -> bool:
+        """Return whether a worker of this host cannot end its job itself.
 
-        If the worker is alive, its job is left to it: it learns at its next
-        heartbeat that the job was taken away.  If we ended the processes, it
-        would report that the job failed.
+        A living one learns at its next heartbeat that the job was taken away.
+        If we ended the processes, it would report that the job failed; one
+        that is stopped learns that first when it continues.
         """
+        member = read_member(self.project, "workers", worker)
+        return member.is_gone(self.here) \
+            or self.here.is_stopped(member.identity)
+
+    def end_processes(self, workers: List[str]) -> None:
+        """End the remaining processes here of these workers' jobs."""
         runs = self.project.running() if workers else []
         attempts = {run.attempt for run in runs if run.worker in workers}
         if attempts:
@@ -113,8 +122,7 @@ class Reclaimer:
         for run in self.project.runs_of(worker):
             self.reclaim(run, was_fired=NOW in orders)
         self.project.keep_draft_logs(worker, "")
-        for name in self.project.given(worker) or []:
-            self.project.give_back_unbegun(worker, name)
+        self.give_back_unbegun(worker)
         self.project.drop_orders(worker)
         if not self.project.remove_pod(worker):
             return  # RACE: a job came; the next pass gives it back.
@@ -122,6 +130,13 @@ class Reclaimer:
             if announcement.worker == worker:
                 self.project.withdraw(announcement)
         self.project.strike("workers", worker)
+
+    def give_back_unbegun(self, worker: str) -> None:
+        """Put the jobs in a pod into the queue again; their next stamps
+        fence them.
+        """
+        for name in self.project.given(worker) or []:
+            self.project.give_back_unbegun(worker, name)
 
     def reclaim(self, run: Running, was_fired: bool) -> None:
         """Give back a begun job, or fail it after too many losses."""

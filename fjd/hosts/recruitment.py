@@ -86,7 +86,7 @@ class Recruitment:
         others = [h.address for h in self.hosts if h.name != LOCALHOST]
         more = f", and perhaps some on {', '.join(others)}" if others else ""
         self.recruiter.say(
-            f"Stopped: {number} were started here{more}; to end them:"
+            f"Stopped. Started here: {number}{more}. To end them:"
             f" {RECRUITER} --project {self.project.name} fire")
 
     def hire_here(self) -> None:

@@ -8,10 +8,10 @@ simulation all run this one.
 import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
-from fjd.command import patiently
 from fjd.census import count, GIVEN_OUT
-from fjd.handover import leave_memory, Memory, recall, resume, Tally
-from fjd.members import ACTIVE, BEAT, is_late, Observer, STANDBY
+from fjd.command import patiently
+from fjd.handover import leave_memory, Memory, resume, Tally
+from fjd.members import BEAT, is_late, Observer, STANDBY
 from fjd.names import (
     Announcement, Attempt, given_order, made_up, printable, why_bad,
 )
@@ -255,7 +255,8 @@ class Dispatcher:
 
     def look_at_workers(self) -> Tuple[List[Announcement], Pods]:
         """Return the announcements, and the content of those workers' pods."""
-        asking = self.project.announcements()
+        asking = [a for a in self.project.announcements()
+                  if a.worker not in self.reclaimer.quiet]
         pods = {a.worker: self.project.given(a.worker) for a in asking}
         # RACE: an empty pod may have been emptied since its announcement; its
         # worker withdraws that first.
@@ -420,15 +421,3 @@ class Dispatcher:
             self.queue.names or self.project.has_given_out()
             or self.queue.waiting()  # RACE: a job may have gone back.
         )
-
-
-def new_dispatcher(
-    project: Project, reclaimer: Reclaimer, say: Callable[[str], None],
-    role: str = ACTIVE, clock: Any = time, **how: Any,
-) -> Dispatcher:
-    """Return an enrolled dispatcher that stands by, with the last note."""
-    memory = recall(project)
-    return Dispatcher(
-        project, Succession(project, reclaimer.here, role, clock), reclaimer,
-        Outcome(project, memory.ledgers), say, clock=clock, memory=memory,
-        **how)

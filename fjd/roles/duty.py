@@ -1,12 +1,29 @@
 """What a dispatcher does from its start to its last words."""
-from typing import Any, Optional
+import time
+from typing import Any, Callable, Optional
 
 from fjd import census
 from fjd.errors import Busy, NotHired, SOME_FAILED
-from fjd.members import STANDBY
+from fjd.handover import recall
+from fjd.members import ACTIVE, STANDBY
 from fjd.output import is_agreed, number_of_workers, teller
+from fjd.project import Project
+from fjd.reclaim import Reclaimer
+from fjd.roles.active import Succession
 from fjd.roles.dispatcher import Dispatcher
-from fjd.summary import told_held
+from fjd.summary import Outcome, told_held
+
+
+def new_dispatcher(
+    project: Project, reclaimer: Reclaimer, say: Callable[[str], None],
+    role: str = ACTIVE, clock: Any = time, **how: Any,
+) -> Dispatcher:
+    """Return an enrolled dispatcher that stands by, with the last note."""
+    memory = recall(project)
+    return Dispatcher(
+        project, Succession(project, reclaimer.here, role, clock), reclaimer,
+        Outcome(project, memory.ledgers), say, clock=clock, memory=memory,
+        **how)
 
 
 def is_wanted(dispatcher: Dispatcher, options: Any) -> bool:

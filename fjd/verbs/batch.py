@@ -24,7 +24,7 @@ from fjd.output import teller
 from fjd.progress import Progress
 from fjd.project import ENDED, LIST, Project
 from fjd.reclaim import new_reclaimer
-from fjd.roles.dispatcher import new_dispatcher
+from fjd.roles.duty import new_dispatcher
 from fjd.roles.hiring import Hiring
 from fjd.summary import pasteable, told_held
 from fjd.verbs.change import Changes

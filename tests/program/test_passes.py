@@ -311,7 +311,7 @@ def test_interrupted_hire_says_what_it_has_started(project, home):
     hire.send_signal(signal.SIGINT)
     said = finish(hire)
     (home / "hold").unlink()
-    assert said == "[fjd-recruiter] Stopped: 2 workers were started here; to" \
+    assert said == "[fjd-recruiter] Stopped. Started here: 2 workers. To" \
         " end them: fjd-recruiter --project default fire\n"
     assert hire.returncode == 128 + signal.SIGINT
     wait_until(lambda: len(project.pods()) == 2)

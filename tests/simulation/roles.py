@@ -7,7 +7,7 @@ from fjd.members import enrol
 from fjd.options import MOST_LOSSES
 from fjd.project import NOW
 from fjd.reclaim import Reclaimer
-from fjd.roles.dispatcher import new_dispatcher
+from fjd.roles.duty import new_dispatcher
 from fjd.roles.neighbours import Neighbours
 from fjd.roles.recruiter import Recruiter
 from fjd.roles.worker import Worker

@@ -97,7 +97,7 @@ def code_lines(path):
 
 
 @pytest.mark.parametrize("directory, most", [
-    ("roles", 325), ("hosts", 250), ("verbs", 250), ("", 320),
+    ("roles", 320), ("hosts", 250), ("verbs", 250), ("", 320),
 ])
 def test_no_module_is_too_long_to_be_read_at_once(directory, most):
     place = os.path.join(PLACE, directory)
