@@ -21,7 +21,8 @@ The end of its run
       - or still lies in running/, or has left it after the dispatcher looked,
       - or was taken from there by a person, when the line says how it ended,
       - or another line takes this one back, and that was lost.
-    Each attempt counts once.  An end without a line (its ledger was lost) may
+    Each attempt counts once, if its user has not undone the end (fjd retry):
+    then it may count or not.  An end without a line (its ledger was lost) may
     count if the dispatcher has seen that job.  If a ledger was removed after
     it had been read, its attempts may count again as ends without a line.
     No later dispatcher counts an attempt again, unless it began before the
@@ -135,7 +136,8 @@ class Claims:
 
     def counts_done(self, outcome, entries):
         lines, ended = named(entries, DONE), self.ended(DONE)
-        certain = lines & ended - named(entries, LOST)
+        lie = {self.attempt_at(path) for path in self.files([DONE])}
+        certain = lines & lie - named(entries, LOST)
         possible = {
             name for name in lines if self.may_have_ended(name, DONE)}
         self.demand(outcome.done >= len(certain), "too few counted as done",
@@ -152,7 +154,7 @@ class Claims:
         for name in outcome.failed:
             self.demand(self.may_have_ended(name, FAILED),
                         "said to have failed", name)
-        lie = {path.rpartition("/")[2] for path in self.stayed([FAILED])}
+        lie = {self.attempt_at(path) for path in self.stayed([FAILED])}
         silent = (named(entries, FAILED) & lie).difference(outcome.failed)
         self.demand(not silent, "silent about failures", *sorted(silent))
         lines = named(entries, FAILED) & self.ended(FAILED)
