@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any, Callable, List
 
-from fjd.errors import NotHired
+from fjd.errors import BadConfig, NotHired
 
 PAUSE = 5.0  # seconds between two starts
 
@@ -51,7 +51,7 @@ class Hiring:
         if self.is_going_on():
             return False
         if self.process and self.before == given_out:
-            raise NotHired("there are jobs, and nobody could be hired")
+            self.fail()
         return time.monotonic() >= self.next
 
     def start(self, given_out: int) -> None:
@@ -61,6 +61,17 @@ class Hiring:
             [sys.executable, *self.words()], **self.how)
         if self.is_awaited:
             self.wait()
+            if self.process.returncode == BadConfig.exit_code:
+                self.fail()
+
+    def fail(self) -> None:
+        """Raise NotHired, with the exit code of a recruiter that could not
+        understand remote.conf, and has said so.
+        """
+        error = NotHired("there are jobs, and nobody could be hired")
+        if self.process.returncode == BadConfig.exit_code:
+            error.exit_code = BadConfig.exit_code
+        raise error
 
     def wait(self) -> None:
         """Wait until it has ended, with workers or without."""
