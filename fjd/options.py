@@ -17,6 +17,14 @@ MOST_LOSSES = 3  # workers that may die while they run one job
 PLACE = "Jobs are files in ~/.fjd/P/jobqueue ($FJD_DIR names another place" \
     " than ~/.fjd)."
 WIDTH = 79  # columns of the text behind the verbs
+ELSEWHERE = {  # words that belong to another command than fjd
+    "hire": "fjd-recruiter hire", "fire": "fjd-recruiter fire",
+    "recruit": "fjd-recruiter hire", "fjd-recruiter": "fjd-recruiter --help",
+    "work": "fjd-worker", "worker": "fjd-worker",
+    "fjd-worker": "fjd-worker --help",
+    "dispatch": "fjd-dispatcher", "dispatcher": "fjd-dispatcher",
+    "fjd-dispatcher": "fjd-dispatcher --help",
+}
 
 Option = Tuple[Tuple[str, ...], Dict[str, Any]]
 Groups = Dict[str, Dict[str, str]]  # {heading: {verb: summary}}
@@ -26,6 +34,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Return " (did you mean ...?)" if something known is near, else ""."""
     from difflib import get_close_matches  # Late: only mistakes need it.
     found = get_close_matches(word.partition("=")[0], list(known), 1)
+    found = [ELSEWHERE[word]] if word in ELSEWHERE else found
     return f" (did you mean {found[0]}?)" if found else ""
 
 
