@@ -96,7 +96,7 @@ def examine(project: Project, caller: str, hosts: Iterable[Host]) -> Findings:
     nothing else is checked.
     """
     top = os.path.dirname(project.root)
-    for check, look in [
+    for check, findings in [
         ("python", checks.look_at_python()), ("load", checks.look_at_load()),
         (HOME, checks.look_at_project(project, caller)),
         ("room", checks.look_at_room(project.root)),
@@ -105,15 +105,15 @@ def examine(project: Project, caller: str, hosts: Iterable[Host]) -> Findings:
         ("session", checks.look_at_sessions(top)),
         (HOSTS, ask(project, hosts)),
     ]:
-        for finding in with_errors(look):
+        for finding in with_errors(findings):
             yield finding._replace(check=finding.check or check)
             if (check, finding.state) == (HOME, FAIL):
                 return
 
 
-def with_errors(look: Findings) -> Findings:
+def with_errors(findings: Findings) -> Findings:
     try:
-        yield from look
+        yield from findings
     except FjdError as error:
         yield Finding(FAIL, str(error), error.hint)
     except OSError as error:
