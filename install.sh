@@ -11,8 +11,8 @@ pythons="python3 python3.13 python3.12 python3.11 python3.10 python3.9\
 
 usage() {
     cat <<END
-usage: ./install.sh [--user | --prefix DIR] [--python CMD] [--dry-run]
-                    [--uninstall] [--help]
+usage: ./${CALLED:-install.sh} [--user | --prefix DIR] [--python CMD]
+       [--dry-run] [--uninstall] [--help]
 
 Install fjd by copying it: one copy serves every Python from 3.6 on.
 
@@ -32,7 +32,7 @@ leave() { say "$@" && exit; }
 absolute() { case $1 in /*) say "${1%/}" ;; *) say "$PWD/${1%/}" ;; esac; }
 
 die() {  # die STATUS MESSAGE [WHAT TO DO]
-    printf 'install.sh: error: %s\n' "$2" >&2
+    printf '%s: error: %s\n' "${CALLED:-install.sh}" "$2" >&2
     [ $# -lt 3 ] || printf '    try: %s\n' "$3" >&2
     exit "$1"
 }

@@ -16,8 +16,9 @@ which jobs wait.  It lists ended jobs only as often as that is cheap, and
 counts on from there by the ledgers.  fjd status of a million jobs reads this
 note instead of listing them.
 
-Both are JSON, and ignored if incomplete.  The latest note is used, and a
-dispatcher that leaves a newer one removes those that it has read.
+Both are JSON, and ignored if incomplete.  The latest note is used, with the
+largest offsets of all, as two dispatchers may leave notes at the same time.  A
+dispatcher that leaves a newer note removes those that it has read.
 """
 import json
 from collections import deque

@@ -80,6 +80,7 @@ def named_project(name: str) -> Project:
 
 def find_project(
     name: str, say: Callable[[str], None], is_visit: bool = False,
+    is_to_run: bool = True,
 ) -> Project:
     """Return the project of that name; BadUsage if there is none."""
     root = named_project(name).root
@@ -90,7 +91,7 @@ def find_project(
             raise BadUsage(f"{root}: there is no such project")
         if is_visit and os.geteuid() == ROOT != owner:
             return Project(root, Visit())
-        return claimed_project(name, say)
+        return claimed_project(name, say, is_to_run)
 
 
 def visit_project(name: str, say: Callable[[str], None]) -> Project:

@@ -10,6 +10,7 @@ from fjd.project import Project
 from fjd.terminal import Terminal
 
 YES = ("y", "yes")
+MOST_NAMED = 3  # jobs in a line
 
 
 def teller(role: str, quiet: bool = False, stream: str = "stdout") \
@@ -105,12 +106,14 @@ def silence(stream: Any) -> None:
         pass  # Too many files are open.
 
 
-def told(names: Sequence[str]) -> str:
-    """Return one name, or how many there are with the first and the last."""
-    ends = " to ".join(map(printable, [*names[:1], *names[1:][-1:]]))
-    if len(names) == 1:
-        return ends
-    return f"{len(names)} jobs" + f" ({ends})" * bool(names)
+def shortened(names: Sequence[str]) -> str:
+    """Return the names of jobs or, of many, how many there are and some."""
+    if not names:
+        return "0 jobs"
+    if len(names) <= MOST_NAMED:
+        return ", ".join(map(printable, names))
+    first, second, *_, last = map(printable, names)
+    return f"{len(names)} jobs ({first}, {second}, ... {last})"
 
 
 def typed_lines() -> Iterator[str]:
@@ -120,6 +123,11 @@ def typed_lines() -> Iterator[str]:
             raise BadUsage("standard input: NUL bytes; one item a line is"
                            " wanted")
         yield os.fsdecode(line).rstrip("\n")
+
+
+def is_terminal() -> bool:
+    """Return whether a terminal shows what we print."""
+    return bool(sys.stdout) and sys.stdout.isatty()
 
 
 def is_person() -> bool:

@@ -64,10 +64,11 @@ class Reclaimer:
         workers = sorted(mentioned.union(workers))
         dead = [w for w in workers if self.is_dead("workers", w)]
         self.bury(dead)
-        self.quiet = {worker for worker in set(workers).difference(dead)
-                      if self.observer.has_missed(worker, QUIET)}
-        for worker in self.quiet:
-            self.give_back_unbegun(worker)
+        if is_beat:
+            self.quiet = {worker for worker in set(workers).difference(dead)
+                          if self.observer.has_missed(worker, QUIET)}
+            for worker in self.quiet:
+                self.give_back_unbegun(worker)
         for dispatcher in dispatchers:
             if self.is_dead("dispatchers", dispatcher):
                 self.project.strike("dispatchers", dispatcher)

@@ -12,7 +12,7 @@ import time
 from typing import Any, Callable, List
 
 from fjd.command import beside
-from fjd.errors import NotHired
+from fjd.errors import BadConfig, NotHired
 
 PAUSE = 5.0  # seconds between two starts
 
@@ -52,7 +52,7 @@ class Hiring:
         if self.is_going_on():
             return False
         if self.process and self.given_out == given_out:
-            raise NotHired("there are jobs, and nobody could be hired")
+            self.fail()
         return time.monotonic() >= self.next_start
 
     def start(self, given_out: int) -> None:
@@ -62,6 +62,17 @@ class Hiring:
         self.process = subprocess.Popen(argv, **self.how)
         if self.is_awaited:
             self.wait()
+            if self.process.returncode == BadConfig.exit_code:
+                self.fail()
+
+    def fail(self) -> None:
+        """Raise NotHired, with the exit code of a recruiter that could not
+        understand remote.conf, and has said so.
+        """
+        error = NotHired("there are jobs, and nobody could be hired")
+        if self.process.returncode == BadConfig.exit_code:
+            error.exit_code = BadConfig.exit_code
+        raise error
 
     def wait(self) -> None:
         """Wait until it has ended, with workers or without."""

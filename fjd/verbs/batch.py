@@ -38,7 +38,7 @@ PATIENCE = 60.0  # seconds for workers to leave; a dead host takes as long
 SLICE = 0.05  # seconds for which jobs are put before some are given out
 
 
-class Batch:
+class ListRun:
     """One run of a list: its jobs, its dispatcher and its workers.
 
     options are those of the command line: project (None: a new one for this
@@ -76,7 +76,7 @@ class Batch:
         now = self.dispatcher.succession.beaten
         self.claim = Claim(project, reclaimer.here, now)
 
-    def run(self, runs: Runs, ready: Callable[[], None]) -> int:
+    def complete(self, runs: Runs, ready: Callable[[], None]) -> int:
         """Run the list to its end; return 3 if some jobs are not done.
 
         ready() is called before the first job starts.  Busy: the project has

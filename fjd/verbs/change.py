@@ -14,7 +14,9 @@ from fjd.errors import BadUsage, SOME_FAILED
 from fjd.census import everything, Found
 from fjd.ledger import CLEANED, DONE, Entry, FAILED, Ledger, RETRIED
 from fjd.members import BEAT, Identity, myself
-from fjd.names import Attempt, new_id, new_token, printable, Stamps
+from fjd.names import (
+    Attempt, host_of, is_same_host, new_id, new_token, printable, Stamps,
+)
 from fjd.options import flag, Option, option
 from fjd.project import Project
 from fjd.verbs.find import find_all, unknown, where
@@ -124,13 +126,21 @@ def change(options: Any, past: str, word: str) -> int:
     jobs = [job for found in done.values() for job in found]
     if jobs or options.all:
         names = [job.attempt.job for job in jobs]
-        output.show(f"{past}: {output.told(names)}")
-    runs = [job.attempt.job for job in jobs if job.place == "running"]
-    if runs:
-        output.show(f"Still running: {output.told(runs)}, for {BEAT:g} seconds"
-                    " at most")
+        output.show(f"{past}: {output.shortened(names)}")
+    here = [job for job in jobs
+            if is_same_host(host_of(job.worker), changes.host)]
+    show_running("for a moment", here)
+    show_running(f"for {BEAT:g} seconds at most",
+                 [job for job in jobs if job not in here])
     # With --all, the other jobs have moved by themselves.
     return 0 if options.all else status_of(verb, left)
+
+
+def show_running(how_long: str, jobs: List[Found]) -> None:
+    """Report which of the jobs run until their workers notice."""
+    names = [job.attempt.job for job in jobs if job.place == "running"]
+    if names:
+        output.show(f"Still running {how_long}: {output.shortened(names)}")
 
 
 def status_of(verb: str, left: Jobs) -> int:

@@ -6,7 +6,22 @@ from fjd.home import default_project
 from fjd.options import add_options, nearest, Option, Parser, PLACE, PROJECT
 
 WIDTH = 79  # columns of the text behind the verbs
+ELSEWHERE = {  # words that belong to another command than fjd
+    "hire": "fjd-recruiter hire", "fire": "fjd-recruiter fire",
+    "recruit": "fjd-recruiter hire", "fjd-recruiter": "fjd-recruiter --help",
+    "work": "fjd-worker", "worker": "fjd-worker",
+    "fjd-worker": "fjd-worker --help",
+    "dispatch": "fjd-dispatcher", "dispatcher": "fjd-dispatcher",
+    "fjd-dispatcher": "fjd-dispatcher --help",
+}
 Groups = Dict[str, Dict[str, str]]  # {heading: {verb: summary}}
+
+
+def nearest_verb(word: str, known: Iterable[str]) -> str:
+    """Return " (did you mean ...?)", also for words of other commands."""
+    if word in ELSEWHERE:
+        return f" (did you mean {ELSEWHERE[word]}?)"
+    return nearest(word, known)
 
 
 class Verb(NamedTuple):
@@ -86,7 +101,7 @@ class ChooseVerb(argparse.Action):
                    and word.partition("=")[0] not in parser.known]
         if options:
             parser.refuse(options, parser.known)
-        near = nearest(name, self.names)
+        near = nearest_verb(name, self.names)
         parser.error(f"there is no verb {name!r}{near}")
 
 

@@ -5,8 +5,10 @@ jobs ended, and gets a line for each that was removed. fjd run --resume would
 run them again.
 
 Example, for a crontab:
-    fjd clean --done --failed --older 30
+    fjd clean --done --failed --older 30d
 """
+import argparse
+import re
 from collections import Counter
 from typing import Any, Dict, Sequence
 
@@ -16,17 +18,30 @@ from fjd.census import everything, files_in
 from fjd.ledger import CLEANED, read_entries
 from fjd.members import myself
 from fjd.names import Attempt
-from fjd.options import flag, option, positive, PROJECT
+from fjd.options import flag, option, PROJECT
 from fjd.project import ENDED
 from fjd.verbs.change import Changes
 
-DAY = 86400  # seconds
+UNITS = {"m": 60, "h": 3600, "d": 86400}  # seconds
+
+
+def age(text: str) -> float:
+    """Return the seconds in 45m, 12h, 30d or 30, which is in days."""
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([mhd]?)", text)
+    seconds = float(match[1]) * UNITS[match[2] or "d"] if match else 0.0
+    if not seconds:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time such as 30d, 12h or 45m, above 0")
+    return seconds
+
+
 OPTIONS = (
     PROJECT,
     flag("--done", help="remove jobs that are done"),
     flag("--failed", help="remove jobs that have failed"),
-    option("--older", metavar="DAYS", type=positive, default=0,
-           help="remove only jobs that ended more than DAYS ago"),
+    option("--older", metavar="AGE", type=age, default=0.0,
+           help="remove only jobs that ended longer ago than AGE: 30d, 12h,"
+           " 45m; a number alone is in days"),
 )
 
 
@@ -43,17 +58,18 @@ def act(options: Any) -> None:
 class Cleaning(Changes):
     """The removal of ended jobs and of logs."""
 
-    def clean(self, places: Sequence[str], days: int = 0) -> Dict[str, int]:
-        """Remove what ended so long ago, and logs of jobs that are nowhere;
-        how many jobs there were of each place.
+    def clean(self, places: Sequence[str], age: float = 0.0) \
+            -> Dict[str, int]:
+        """Remove jobs that ended so many seconds ago, and logs of jobs that
+        no longer exist; return how many jobs each place had.
         """
         logs = self.project.names("joblogs")
         ended = {
             found.name: found
             for place in places for found in files_in(self.project, place)
         }
-        if days:
-            limit, ends = self.clock.time() - DAY * days, self.ends()
+        if age:
+            limit, ends = self.clock.time() - age, self.ends()
             ended = {name: job for name, job in ended.items()
                      if ends.get(name, limit) < limit}
         # Logs go first: on a full disk they make room for ledger entries.
@@ -64,7 +80,7 @@ class Cleaning(Changes):
         for log in logs:
             name = log[:-len(".log")]
             job = Attempt.parse(name).job
-            if name in ended or job not in stays and (job in gone or not days):
+            if name in ended or job not in stays and (job in gone or not age):
                 self.project.discard(self.project.path("joblogs", log))
         self.record(CLEANED, "on demand", list(ended.values()))
         return Counter(

@@ -4,7 +4,7 @@ Check what fjd depends on, here and on the given hosts: ssh, the shared home
 and how long a file takes there and back, free space, the clock, Python, the
 load, screen or tmux, limits, byte code. Each line begins with ok, warn or
 FAIL. A line with warn or FAIL ends with the remedy. The exit code is 1 if a
-check fails, and 3 if a host is unreachable.
+check fails, 3 if a host is unreachable, and 78 if remote.conf has an error.
 
 Keys of the objects that --json prints: host, check, state, found, todo.
 
@@ -20,7 +20,7 @@ from typing import Any, Iterable, Iterator, List
 
 from fjd import home, output
 from fjd.command import beside
-from fjd.errors import FjdError, SOME_FAILED
+from fjd.errors import BadConfig, FjdError, SOME_FAILED
 from fjd.hosts import latency
 from fjd.hosts.conf import checked, Host, LOCALHOST, read_hosts
 from fjd.hosts.ssh import Answer, Errand, run_there
@@ -31,7 +31,7 @@ from fjd.project import Project
 from fjd.verbs import checks
 from fjd.verbs.checks import FAIL, Finding, Findings, OK
 
-HOME, HOSTS, SSH = "home", "hosts", "ssh"
+HOME, HOSTS, SSH, CONF = "home", "hosts", "ssh", "remote.conf"
 LIST = re.compile(r'\[\{"state": .*\}\]')  # among what login scripts print
 CURES = {  # remedies, by messages of ssh
     "Permission denied (": ", or put a key into ~/.ssh/authorized_keys",
@@ -68,6 +68,8 @@ def act(options: Any) -> int:
     if options.json:
         output.show(json.dumps([finding._asdict() for finding in found]))
     failed = {finding.check for finding in found if finding.state == FAIL}
+    if CONF in failed:
+        return BadConfig.exit_code
     return SOME_FAILED if failed & {HOSTS, SSH} else int(bool(failed))
 
 
@@ -94,7 +96,7 @@ def examine(project: Project, caller: str, hosts: Iterable[Host]) -> Findings:
     nothing else is checked.
     """
     top = os.path.dirname(project.root)
-    for check, look in [
+    for check, findings in [
         ("python", checks.look_at_python()), ("load", checks.look_at_load()),
         (HOME, checks.look_at_project(project, caller)),
         ("room", checks.look_at_room(project.root)),
@@ -107,15 +109,15 @@ def examine(project: Project, caller: str, hosts: Iterable[Host]) -> Findings:
         ("byte code", checks.look_at_byte_code()),
         (HOSTS, ask(project, hosts)),
     ]:
-        for finding in with_errors(look):
+        for finding in with_errors(findings):
             yield finding._replace(check=finding.check or check)
             if (check, finding.state) == (HOME, FAIL):
                 return
 
 
-def with_errors(look: Findings) -> Findings:
+def with_errors(findings: Findings) -> Findings:
     try:
-        yield from look
+        yield from findings
     except FjdError as error:
         yield Finding(FAIL, str(error), error.hint)
     except OSError as error:
@@ -125,6 +127,11 @@ def with_errors(look: Findings) -> Findings:
 
 def ask(project: Project, hosts: Iterable[Host]) -> Findings:
     """Yield what other hosts find on themselves."""
+    try:
+        hosts = list(hosts)
+    except BadConfig as error:
+        yield Finding(FAIL, str(error), error.hint, CONF)
+        return
     argv = [beside("fjd"), "--project", project.name, "doctor", "--json"]
     errands = [Errand(host, host.directory or "/", argv) for host in hosts]
     if not errands:

@@ -12,9 +12,9 @@ from typing import Any, Dict
 import fjd
 from fjd import output
 from fjd.errors import BadUsage
-from fjd.options import nearest, option
+from fjd.options import option
 from fjd.verbs import table
-from fjd.verbs.choice import verb_parser
+from fjd.verbs.choice import nearest_verb, verb_parser
 
 PAGES = os.path.join(os.path.dirname(os.path.abspath(fjd.__file__)), "pages")
 ENDING = ".rst"
@@ -41,5 +41,5 @@ def act(options: Any) -> None:
         with open(pages[word], "rb") as file:
             output.show_bytes(file.read())
     else:
-        near = nearest(word, [*table.NAMES, *pages])
+        near = nearest_verb(word, [*table.NAMES, *pages])
         raise BadUsage(f"help: there is no verb or topic {word!r}{near}")

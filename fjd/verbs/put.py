@@ -5,9 +5,9 @@ a command for the shell. With neither, each line of standard input is such a
 command; empty lines and lines that begin with # are skipped.
 
 A job file with the key directory runs there instead. A job never replaces
-another one of the same name. The name of the new job is printed or, of
-several, their number and the first and the last name. The exit code is 2 if
-something was refused.
+another one of the same name. The names of the new jobs are printed or, of more
+than three, their number and some names. The exit code is 2 if something was
+refused.
 
 Examples:
     fjd put job1 job2
@@ -60,7 +60,7 @@ def act(options: Any) -> int:
                     " runs in that of its worker")
     finally:
         if put:
-            output.show(output.told(put))
+            output.show(output.shortened(put))
     if refused and not put and options.words and options.name is None:
         for line in hint(options):
             output.write_line(f"    {line}", "stderr")

@@ -36,7 +36,7 @@ def act(options: Any) -> None:
         return
     stamp = Stamps(new_token(time.time())).new()
     first, others = reorder(project, options.by, stamp)
-    output.show(f"First: {output.told(first)}")
+    output.show(f"First: {output.shortened(first)}")
     if others:
         output.show(f"Ignored: {others} other lines")
 

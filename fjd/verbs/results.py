@@ -36,6 +36,7 @@ from fjd import home, output
 from fjd.ledger import (
     BACK, DONE, Entry, HEADER, holds, line_of, read_entries,
 )
+from fjd.names import printable
 from fjd.options import flag, option, PROJECT
 from fjd.project import ENDED, Project
 
@@ -54,7 +55,12 @@ OPTIONS = (
 def act(options: Any) -> None:
     project = home.visit_project(options.project, output.teller("fjd"))
     forms = {"json": as_json, "joblog": as_joblog, None: as_table}
-    for line in forms[options.form](results(project, options.all)):
+    lines = forms[options.form](results(project, options.all))
+    if output.is_terminal():
+        for line in lines:
+            output.show(on_terminal(line))
+        return
+    for line in lines:
         output.show_bytes(os.fsencode(line), is_more=True)
 
 
@@ -75,6 +81,11 @@ def with_event(events: Iterable[str]) -> Callable[[str], bool]:
     """Return a function that accepts the lines with these events."""
     starts = tuple(f"{event}\t" for event in events)
     return lambda line: line.startswith(starts)
+
+
+def on_terminal(line: str) -> str:
+    """Return a line whose names and commands cannot control a terminal."""
+    return "\t".join(map(printable, line.rstrip("\n").split("\t")))
 
 
 def as_table(entries: Iterator[Entry]) -> Iterator[str]:

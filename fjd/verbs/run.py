@@ -31,7 +31,7 @@ from fjd.options import flag, nearest, option, positive, QUIET, shared
 from fjd.ownership import Survey
 from fjd.summary import call_back
 from fjd.verbs import template
-from fjd.verbs.batch import Batch
+from fjd.verbs.batch import ListRun
 from fjd.verbs.joblist import Listed, listed, not_done
 from fjd.verbs.runs import Runs
 
@@ -105,10 +105,10 @@ def run_list(
             return 0
         with home.awaiting_home():
             name = options.project or own_project(runs, options)
-        batch = Batch(home.open_project(name, say), jobs, directory, options)
-        status = batch.run(runs, ready)
+        run = ListRun(home.open_project(name, say), jobs, directory, options)
+        status = run.complete(runs, ready)
     if options.callback:
-        call_back(options.callback, name, batch.outcome)
+        call_back(options.callback, name, run.outcome)
     return status
 
 
@@ -155,7 +155,7 @@ def own_project(runs: Runs, options: Any) -> str:
 def project_to_resume(runs: Runs, options: Any) -> str:
     """Return the project to continue; "" if there is none."""
     if options.project or not options.resume:
-        runs.look()
+        runs.find()
         return options.project if options.resume else ""
     say = output.teller("fjd", options.quiet, "stderr")
     jobs, place = len(runs.asked.marks), printable(runs.asked.directory)

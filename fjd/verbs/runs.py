@@ -52,7 +52,7 @@ class Runs:
         self.asked = Record(directory, text, {job.mark for job in jobs})
         self.names: List[str] = []
 
-    def look(self) -> List[str]:
+    def find(self) -> List[str]:
         """Return the projects of all runs, the newest first."""
         directory, command, _ = self.asked
         there = files.names(self.home) if os.path.isdir(self.home) else []
@@ -66,7 +66,7 @@ class Runs:
         request without jobs, it is the newest run of the same command.
         """
         best = ("", 0)
-        for name in self.look()[:MOST_LOOKED_AT]:
+        for name in self.find()[:MOST_LOOKED_AT]:
             shared = self.shared(Project(os.path.join(self.home, name)))
             if shared > best[1]:
                 best = (name, shared)
@@ -93,7 +93,7 @@ class Runs:
     def begin(self, token: str) -> str:
         """Create the project of a new run, and return its name.
 
-        "" if another run has begun since look() was called.
+        "" if another run has begun since find() was called.
         """
         base = base_of(self.asked.directory)
         last = self.names[0][len(base) + 1:] or 1 if self.names else 0

@@ -96,10 +96,25 @@ def test_options_stand_before_or_after_the_verb(arguments):
     ]
 
 
+@pytest.mark.parametrize("words, environ", [
+    (["fire", "--project", "exmaple"], {}), (["fire", "--drain"], {}),
+    (["--local-only", "fire"], {"FJD_PROJECT": "exmaple"}),
+])
+def test_nobody_is_fired_in_a_project_that_is_not_there(
+    home, monkeypatch, words, environ,
+):
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    result = fjd("fjd-recruiter", *words)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.endswith(": there is no such project\n")
+    assert not os.path.exists(str(home / ".fjd"))
+
+
 def test_project_comes_from_the_environment_else_is_default(monkeypatch):
-    ok("fjd-recruiter", "fire")
+    ok("fjd-dispatcher")
     monkeypatch.setenv("FJD_PROJECT", "other")
-    ok("fjd-recruiter", "fire")
+    ok("fjd-dispatcher")
     assert sorted(os.listdir(os.path.expanduser("~/.fjd"))) == [
         "default", "other",
     ]
@@ -209,7 +224,7 @@ def test_directory_that_is_gone_is_said(home):
 
 
 @pytest.mark.parametrize("name", ["fjd-dispatcher", "fjd-recruiter"])
-def test_stdout_that_takes_nothing_is_no_harm(name):
+def test_stdout_that_takes_nothing_is_no_harm(name, project):
     argv = command(name, *(["fire"] if name == "fjd-recruiter" else []))
     with open("/dev/full", "w") as full:
         result = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE)

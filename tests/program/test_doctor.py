@@ -162,7 +162,7 @@ def disk(tmp_path, monkeypatch):
                  "tmpfs", str(disk)]
         assert run(words).returncode == 0
         monkeypatch.setenv("FJD_DIR", str(disk))
-        ok("fjd-recruiter", "fire")
+        ok("fjd-dispatcher")
         return disk
     yield mount
     wait_until(lambda: run(["umount", str(disk)]).returncode == 0)
@@ -475,12 +475,16 @@ def test_hosts_come_from_remote_conf(ssh, project):
     assert examined(here, "127.0.0.1")[0] == 0
 
 
-def test_wrong_remote_conf_is_said(project):
+@pytest.mark.parametrize("text, why", [
+    ("[near]\nname: near\n", "[near] workers: it is missing"),
+    ("# none yet\n", "no section in it names a host"),
+])
+def test_wrong_remote_conf_is_said(project, text, why):
     with open(project.path("remote.conf"), "w") as file:
-        file.write("[near]\nname: near\n")
+        file.write(text)
     status, lines = lines_of()
-    assert (status, lines[-1]) == (3, f"FAIL  hosts: {file.name}: [near]"
-                                   " workers: it is missing")
+    assert (status, lines[-1]) == (
+        78, f"FAIL  remote.conf: {file.name}: {why}")
 
 
 @pytest.mark.parametrize("name", ["a b", "-x", "near:4", "a@-x"])

@@ -65,6 +65,8 @@ def test_topics_are_named(clone):
 @pytest.mark.parametrize("word, hint", [
     ("nosuch!", ""), ("testin", " (did you mean testing?)"),
     ("stauts", " (did you mean status?)"),
+    ("fjd-worker", " (did you mean fjd-worker --help?)"),
+    ("fire", " (did you mean fjd-recruiter fire?)"),
 ])
 def test_help_of_what_is_not_there_is_one_line(clone, word, hint):
     result = fjd_of(clone, "help", word)
@@ -85,6 +87,10 @@ def test_help_makes_no_project(home):
     (["fjd-dispatcher", "--keep-runing"], "--keep-running"),
     (["fjd-worker", "--intervall=3"], "--interval"),
     (["fjd-recruiter", "hier"], "hire"),
+    (["fjd", "--project", "p", "hire", "4"], "fjd-recruiter hire"),
+    (["fjd", "worker"], "fjd-worker"),
+    (["fjd", "dispatcher", "--once"], "fjd-dispatcher"),
+    (["fjd-recruiter", "dispatch"], "fjd-dispatcher"),
     (["fjd-recruiter", "fire", "--drian"], "--drain"),
 ])
 def test_mistyped_word_is_one_line_with_what_is_near(words, near):

@@ -432,6 +432,18 @@ def test_install_runs_from_anywhere_and_by_a_link(clone, home, local):
     assert version(local)
 
 
+@pytest.mark.parametrize("script, word", [
+    ("INSTALL", "--prefx=/usr"), ("install.sh", "user"),
+])
+def test_an_error_names_the_script_that_was_typed(clone, script, word):
+    result = run([str(clone / script), word])
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"{script}: error: {word}: no such option (see --help)\n")
+    usage = run([str(clone / script), "--help"]).stdout
+    assert usage.startswith(f"usage: ./{script} [--user | ")
+
+
 def test_install_alone_says_what_it_needs(home, clone):
     shutil.copy(str(clone / "INSTALL"), str(home))
     result = run(["./INSTALL", "--user"], cwd=str(home))

@@ -16,10 +16,12 @@ root = pytest.mark.needs("root")
 another_user = pytest.mark.needs("another user")
 ALL = [
     ["fjd-dispatcher"], ["fjd-dispatcher", "--once", "--quiet"],
-    ["fjd-worker"], ["fjd-recruiter", "fire"],
-    ["fjd-recruiter", "hire", "1"], ["fjd", "put", "--name", "a", "true"],
+    ["fjd-worker"], ["fjd-recruiter", "hire", "1"],
+    ["fjd", "put", "--name", "a", "true"],
     ["fjd", "run", "--project", "default", "true", ":::", "a"],
-    ["fjd", "cancel", "a"], ["fjd", "clean", "--done"],
+    # These make no project.
+    ["fjd-recruiter", "fire"], ["fjd", "cancel", "a"],
+    ["fjd", "clean", "--done"],
 ]
 LOOKS = [["audit"], ["status"], ["status", "--exact", "--json"], ["results"],
          ["why", "job1"], ["log", "job1"], ["log", "-f", "job1"]]

@@ -89,6 +89,25 @@ def test_whatever_was_put_is_run(project, put, bare):
     assert cron("--hire") == ([], 0)  # c has been told.
 
 
+@pytest.mark.parametrize("options", [["--hire"], ["--hire", "--once"]])
+@pytest.mark.parametrize("text", [
+    "[a]\nname: node1\nworkers: many\n", "name: node1\n",
+])
+def test_what_the_recruiter_cannot_understand_ends_with_its_exit_code(
+    project, put, bare, options, text,
+):
+    put("a", TRUE)
+    with open(project.path("remote.conf"), "w") as file:
+        file.write(text)
+    result = fjd("fjd-dispatcher", "--quiet", *options)
+    assert (result.returncode, result.stdout) == (78, "")
+    why, error = result.stderr.splitlines()
+    assert why.startswith("fjd-recruiter: error: ")
+    assert "/remote.conf: " in why
+    assert error.startswith("fjd-dispatcher: error: there are jobs, and")
+    assert project.waiting() == ["a"]
+
+
 def test_a_pass_hires_only_if_asked_and_never_fires(project, put, bare):
     put("a", TRUE)
     assert cron("--once") == ([], 0)
@@ -245,7 +264,7 @@ def test_who_cannot_hire_anybody_says_so_and_loses_nothing(
     with open(project.path("remote.conf"), "w") as file:
         file.write("[a]\nname: localhost\nworkers: none\n")
     result = fjd("fjd-dispatcher", "--hire", "--quiet")
-    assert result.returncode == 3
+    assert result.returncode == 78
     assert result.stdout == ""
     assert result.stderr.splitlines() == [
         f"fjd-recruiter: error: {project.root}/remote.conf: [a] workers:"

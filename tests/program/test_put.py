@@ -48,11 +48,17 @@ def recorded(make, text, mode=0o700):
     return of_file(path, "/where it was"), read_job(files, path)
 
 
+def test_names_that_are_no_sequence_are_not_said_to_be_one(project, make):
+    names = [make(name) for name in ("x9", "b", "x1", "c d")]
+    assert ok("fjd", "put", *names[:2]) == ["x9, b"]
+    assert ok("fjd", "put", *names) == ["4 jobs (x9, b, ... c d)"]
+
+
 def test_files_wait_under_their_names_and_know_the_directory(
     project, make, home,
 ):
     names = [make("a b.job"), make("é"), make("'q'", "#!/bin/sh\n", 0o700)]
-    assert ok("fjd", "put", *names) == ["3 jobs (a b.job to 'q')"]
+    assert ok("fjd", "put", *names) == ["a b.job, é, 'q'"]
     found = jobs(project)
     assert sorted(found) == sorted(names)
     assert {job.directory for job in found.values()} == {os.getcwd()}

@@ -1,12 +1,13 @@
 """fjd results: the ledgers as one table."""
 import json
 import os
+import pty
 import subprocess
 import sys
 
 import pytest
 
-from helpers import BIN, command, ok, run
+from helpers import BIN, command, LONG, ok, run
 
 from fjd.ledger import (
     CLEANED, DONE, Entry, FAILED, HEADER, Ledger, LOST, read_entries, RETRIED,
@@ -39,6 +40,29 @@ def test_results_of_all_hosts_come_in_the_order_in_which_jobs_ended(
     for number in range(10):
         record(DONE, f"job{number}", float(number), "vw"[number // 3 % 2])
     assert [job for _, job in told(project)] == [f"job{n}" for n in range(10)]
+
+
+def test_names_and_commands_do_not_control_a_terminal(project, record):
+    """To a pipe they go byte for byte."""
+    record(FAILED, "a\x1b]0;x\x07", command="printf '\x1b[2J\x9b'",
+           reason="ex\xe9\r\tb")
+    row = run(command("fjd", "results")).stdout.split("\n")[1]
+    assert "\ta\x1b]0;x\x07\t" in row and "'\x1b[2J\x9b'" in row
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(command("fjd", "results"), stdout=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while True:
+            shown += os.read(ours, 4096)
+    except OSError:
+        pass  # It has ended.
+    assert process.wait(LONG) == 0
+    os.close(ours)
+    row = shown.decode().splitlines()[1]
+    assert "a\\x1b]0;x\\x07" in row and "\\x1b[2J\\x9b" in row
+    assert all(c.isprintable() or c == "\t" for c in row)
+    assert row.count("\t") == HEADER.count("\t")
 
 
 def test_an_end_that_did_not_come_about_is_no_result(project, record):

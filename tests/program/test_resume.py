@@ -160,7 +160,7 @@ def new_runs(home, *names):
 def test_the_newest_are_looked_at(home):
     def begin_run(*names):
         some = new_runs(home, *names)
-        some.look()
+        some.find()
         return some.begin("token")
 
     names = [begin_run("a")] + [
@@ -359,7 +359,7 @@ def done_run(home, number):
     (home / ".fjd").mkdir(mode=0o700)
     jobs = list(listed([f"true {n}" for n in range(number)], place))
     made = Runs(str(home / ".fjd"), "true", place, jobs)
-    made.look()
+    made.find()
     project = Project(str(home / ".fjd" / made.begin("token")))
     project.make_directories()
     ledger = Ledger(project, "w")

@@ -10,7 +10,7 @@ from fjd.ledger import (
     CLEANED, DONE, Entry, FAILED, GIVEN_BACK, HEADER, LOST, RETRIED,
     SUPERSEDED, unescape,
 )
-from fjd.members import BEAT, MISSED
+from fjd.members import BEAT, MISSED, QUIET
 from fjd.names import Attempt, is_member, Order, Running, why_bad
 from fjd.options import MOST_LOSSES
 from fjd.project import NOW
@@ -18,7 +18,8 @@ from fjd.project import NOW
 from simulation.server import DIRECTORY, USER
 from simulation.world import ROOT, Violation
 
-SILENCE = (MISSED - 1) * BEAT  # seconds that a worker suspected has not beaten
+# Seconds that a worker has not beaten which counts as dead, or may be.
+SILENCE, HUSH = (MISSED - 1) * BEAT, (QUIET - 1) * BEAT
 MOST_SEEN = 3  # files that dispatchers have left to the next one
 ENDS = (DONE, FAILED)
 EXCUSES = {SUPERSEDED, LOST, GIVEN_BACK, RETRIED, CLEANED}
@@ -101,9 +102,15 @@ class Checks:
             node.job.is_accepted = False
         if here in ENDS:
             self.accepted(by, there, old, here, new, node.job)
-        elif there in ("running", "jobpods") and here == "jobqueue":
+        elif here == "jobqueue":
+            self.waits_again(by, source, there, old, new)
+
+    def waits_again(self, by, source, there, old, new):
+        if there == "jobpods":
+            self.relieved(by, worker_in(source))
+        elif there == "running":
             self.taken(by, worker_in(source))
-            if there == "running" and not is_person(by):
+            if not is_person(by):
                 self.reclaimed(by, Running.parse(old), Attempt.parse(new))
 
     def departed(self, by, place, name):
@@ -156,18 +163,29 @@ class Checks:
         """The process that has that id; None if nobody got to know it."""
         return self.world.members.get(member)
 
+    def relieved(self, by, worker):
+        """Its unbegun jobs only after a short silence."""
+        if by is not self.owner(worker) and not self.is_dead(worker):
+            self.demand(self.silence(worker) >= HUSH,
+                        "a live worker was relieved", worker, by.name)
+
     def taken(self, by, worker):
         """Only from the dead, or from who was silent for long."""
-        owner = self.owner(worker)
-        if by is owner or owner is None or owner.is_dead \
-                or worker in self.declared:
+        if by is self.owner(worker) or self.is_dead(worker):
             return
-        record = self.world.server.find(f"{ROOT}/workers/{worker}")
-        is_silent = self.world.faults.are_unsettling and (
-            record is None
-            or self.world.faults.silence(record.written) >= SILENCE)
+        is_silent = self.world.faults.are_unsettling \
+            and self.silence(worker) >= SILENCE
         self.demand(is_silent, "a live worker was robbed", worker, by.name)
         self.declared.add(worker)
+
+    def is_dead(self, worker):
+        owner = self.owner(worker)
+        return owner is None or owner.is_dead or worker in self.declared
+
+    def silence(self, worker):
+        """For how many seconds it has not beaten."""
+        record = self.world.server.find(f"{ROOT}/workers/{worker}")
+        return self.world.faults.silence(record.written) if record else inf
 
     def reclaimed(self, by, source, after):
         """What a worker began waits again, as what its death makes of it."""

@@ -18,11 +18,11 @@ The end of its run
     A worker writes its line first and then renames the job.  So the attempt of
     each line that counts
       - lies in done/ (or failed/), or once lay there: its user may retry it,
-        and if the line that says so has been read, the end does not count,
       - or still lies in running/, or has left it after the dispatcher looked,
       - or was taken from there by a person, when the line says how it ended,
       - or another line takes this one back, and that was lost.
-    Each attempt counts once.  An end without a line (its ledger was lost) may
+    Each attempt counts once, if its user has not undone the end (fjd retry):
+    then it may count or not.  An end without a line (its ledger was lost) may
     count if the dispatcher has seen that job.  If a ledger was removed after
     it had been read, its attempts may count again as ends without a line.
     No later dispatcher counts an attempt again, unless it began before the
@@ -46,7 +46,7 @@ import json
 import os
 
 from fjd.account import key_of, VANISHED
-from fjd.ledger import DONE, FAILED, LOST, RETRIED
+from fjd.ledger import DONE, FAILED, LOST
 from fjd.names import Attempt, why_bad
 from fjd.project import SEEN
 
@@ -86,7 +86,9 @@ class Claims:
     def sums_up(self, outcome, is_pass):
         """Compare the summary, as it is told."""
         entries = self.entries_read(outcome)
-        if entries is not None:
+        if entries is None:
+            self.checks.told.update(self.checks.ends)  # One cannot tell.
+        else:
             self.counts_done(outcome, entries)
             self.counts_failed(outcome, entries)
             self.counts_once()
@@ -136,8 +138,8 @@ class Claims:
 
     def counts_done(self, outcome, entries):
         lines, ended = named(entries, DONE), self.ended(DONE)
-        went_back = named(entries, LOST) | named(entries, RETRIED)
-        certain = lines & ended - went_back
+        lie = {self.attempt_at(path) for path in self.files([DONE])}
+        certain = lines & lie - named(entries, LOST)
         possible = {
             name for name in lines if self.may_have_ended(name, DONE)}
         self.demand(outcome.done >= len(certain), "too few counted as done",
@@ -154,7 +156,7 @@ class Claims:
         for name in outcome.failed:
             self.demand(self.may_have_ended(name, FAILED),
                         "said to have failed", name)
-        lie = {path.rpartition("/")[2] for path in self.stayed([FAILED])}
+        lie = {self.attempt_at(path) for path in self.stayed([FAILED])}
         silent = (named(entries, FAILED) & lie).difference(outcome.failed)
         self.demand(not silent, "silent about failures", *sorted(silent))
         lines = named(entries, FAILED) & self.ended(FAILED)

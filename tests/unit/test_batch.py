@@ -3,7 +3,7 @@ from math import inf
 
 import pytest
 
-from fjd.verbs.batch import Batch
+from fjd.verbs.batch import ListRun
 from fjd.wakeup import LEAVE
 
 
@@ -15,10 +15,10 @@ def test_workers_that_are_told_to_leave_are_not_waited_for_for_ever(
     deadline, signals, ends,
 ):
     """As where the disk has no room for the order."""
-    batch = Batch.__new__(Batch)
-    batch.deadline, batch.is_stopping = deadline, True
+    run = ListRun.__new__(ListRun)
+    run.deadline, run.is_stopping = deadline, True
     if ends:
         with pytest.raises(KeyboardInterrupt):
-            batch.heed(signals)
+            run.heed(signals)
     else:
-        batch.heed(signals)
+        run.heed(signals)

@@ -13,7 +13,7 @@ from test_roles import work
 from fjd.verbs.find import find
 from fjd.ledger import DONE, FAILED, RETRIED
 from fjd.members import BEAT, enrol, myself
-from fjd.names import Attempt, Stamps, new_token
+from fjd.names import Attempt, new_id, new_token, Running, Stamps
 from fjd.process import Processes
 from fjd.reclaim import new_reclaimer
 from fjd.roles.neighbours import Neighbours
@@ -135,9 +135,9 @@ def test_all_that_wait_are_held_and_all_that_are_held_released(project, lay):
     lay("jobpods", "job2")
     lay("running", "job3")
     lay("failed", "job4")
-    assert ok("fjd", "hold", "--all") == ["Held: 2 jobs (job1 to job2)"]
+    assert ok("fjd", "hold", "--all") == ["Held: job1, job2"]
     assert ok("fjd", "hold", "--all") == ["Held: 0 jobs"]
-    assert ok("fjd", "release", "--all") == ["Released: 2 jobs (job1 to job2)"]
+    assert ok("fjd", "release", "--all") == ["Released: job1, job2"]
     assert len(project.waiting()) == 2 and len(project.running()) == 1
 
 
@@ -148,13 +148,27 @@ def test_what_is_cancelled_is_gone_and_the_ledger_says_so(
     name = lay(place)
     lines = ok("fjd", "cancel", name)
     assert lines[0] == "Cancelled: job1"
-    assert lines[1:] == ["Still running: job1, for 10 seconds at most"] * (
+    assert lines[1:] == ["Still running for a moment: job1"] * (
         place == "running")
     assert find(project, "job1") == []
     assert events(project) == [("cleaned", "job1", "cancelled")]
     # Its worker may have died just after it had said that it was done.
     record(DONE, name)
     assert audit(project, myself())[1] == []
+
+
+def test_a_job_of_this_host_runs_on_for_a_moment_only(project, lay):
+    """A worker of another one beats every ten seconds."""
+    here = new_id(myself().host, 1.0, 2)
+    for name, worker in [("b", here), ("c", "lab7_1.000000-1"), ("d", here)]:
+        run = Running(Attempt(name, 1, f"{'0' * 17}-1").name, worker)
+        project.files.create(project.job_file(run))
+    lay("held", "e")
+    assert ok("fjd", "cancel", "b", "c", "d", "e") == [
+        "Cancelled: 4 jobs (b, c, ... e)",
+        "Still running for a moment: b, d",
+        "Still running for 10 seconds at most: c",
+    ]
 
 
 def test_only_the_attempt_that_is_named_is_cancelled(project, lay):
@@ -220,7 +234,7 @@ def test_what_failed_is_retried_as_if_it_had_never_run(
     done = lay("done", "job3")
     record(DONE, done)
     assert ok("fjd", "retry", "--failed") == [
-        "Waiting again: 2 jobs (job1 to job2)"]
+        "Waiting again: job1, job2"]
     again = [Attempt.parse(name) for name in project.waiting()]
     assert sorted(attempt[:2] for attempt in again) == [
         ("job1", 1), ("job2", 1)]

@@ -6,7 +6,7 @@ import pytest
 
 from helpers import fjd, ledger, ok
 
-from fjd.ledger import DONE
+from fjd.ledger import DONE, FAILED
 from fjd.members import myself
 from fjd.names import Attempt, Stamps, new_token
 from fjd.verbs.audit import audit
@@ -85,11 +85,28 @@ def test_only_what_ended_long_ago_is_old(project, lay, record):
         "Removed: 0 done"]
 
 
-@pytest.mark.parametrize("days", ["-1", "0", "nan", "", "x"])
-def test_days_are_a_number(project, days):
-    result = fjd("fjd", "clean", "--done", f"--older={days}")
-    assert result.returncode == 2
-    assert f"{days!r} is no number above 0" in result.stderr
+@pytest.mark.parametrize("older, seconds", [
+    ("2", 2 * DAY), ("1.5d", 1.5 * DAY), ("36h", 1.5 * DAY),
+    ("0.5h", 1800), ("90m", 5400),
+])
+def test_an_age_has_a_unit(project, lay, record, older, seconds):
+    now = time.time()
+    old, new = lay("failed"), lay("failed")
+    record(FAILED, old, now - seconds - 60)
+    record(FAILED, new, now - seconds + 60)
+    assert ok("fjd", "clean", "--failed", "--older", older) == [
+        "Removed: 1 failed"]
+    assert project.names("failed") == [new]
+
+
+@pytest.mark.parametrize("older", [
+    "-1", "0", "0h", "nan", "", "x", "d", "5w", "1h30m", "7 d",
+])
+def test_what_is_no_age_is_one_line(project, older):
+    result = fjd("fjd", "clean", "--done", f"--older={older}")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1
+    assert f"{older!r} is no time such as 30d, 12h or 45m" in result.stderr
 
 
 def test_a_full_disk_can_be_cleaned(project, lay, monkeypatch):

@@ -69,7 +69,7 @@ def test_a_dispatcher_sees_it_between_two_listings(project, queue, clock):
 def test_the_command_reads_the_present_order(project, queue):
     reorder(project, "sort -r", STAMPS.new())
     assert ok("fjd", "reorder", "--by", "cat > seen; cat seen") == [
-        "First: 5 jobs (job3 to again)"]
+        "First: 5 jobs (job3, job2, ... again)"]
     with open("seen") as file:
         assert file.read().split() == ["job3", "job2", "job10", "job1",
                                        "again"]
