@@ -242,7 +242,7 @@ def is_taken_for_dead(stage):
     """It finds out by a heartbeat, and enrols anew."""
     stage.put("job1")
     stage.test("fjd-dispatcher", *OFTEN, beat=0.05)
-    stage.wait(lambda: stage.is_beyond("change strike remove"))
+    stage.wait(lambda: stage.is_beyond("change_role strike remove"))
     before = stage.project.names("dispatchers")
     stage.project.strike("dispatchers", before[0])
     stage.wait(lambda: stage.project.names("dispatchers") not in ([], before))
@@ -250,7 +250,7 @@ def is_taken_for_dead(stage):
 
 def misses_a_directory(stage):
     stage.test("fjd-dispatcher", "--keep-running", *OFTEN)
-    stage.wait(lambda: stage.is_beyond("change strike remove"))
+    stage.wait(lambda: stage.is_beyond("change_role strike remove"))
     os.rmdir(stage.project.path("jobqueue"))
     stage.wait(lambda: stage.is_beyond(
         "turn make_directories make_directory"))
