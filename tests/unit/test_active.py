@@ -54,6 +54,18 @@ def test_a_process_of_this_host_that_is_gone_is_no_rival(join):
     assert join().rival() == ""
 
 
+@pytest.mark.parametrize("changed, is_rival", [
+    ({"boot": "0-1-2"}, False), ({"boot": "0-1-2", "host": "lab7"}, True),
+    ({"boot": ""}, True), ({"boot": "?"}, True), ({"pidns": "7"}, True),
+])
+def test_a_dispatcher_of_this_host_from_before_its_reboot_is_no_rival(
+    join, changed, is_rival,
+):
+    """Although its heartbeat is recent: the host was quick."""
+    first = active(join(myself()._replace(**changed)))
+    assert join().rival() == (first.id if is_rival else "")
+
+
 @pytest.mark.parametrize("identity", [ELSEWHERE, None])
 def test_who_was_silent_for_long_is_no_rival(join, identity):
     first = active(join(identity))

@@ -3,6 +3,7 @@ import errno
 import os
 import shlex
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -11,7 +12,7 @@ from helpers import Clock, jobs_in, ledger, log_of, repeat, wait_until
 
 from fjd.command import patiently
 from fjd.census import left
-from fjd.members import BEAT, MISSED, STANDBY, enrol, myself
+from fjd.members import BEAT, MISSED, QUIET, STANDBY, enrol, myself
 from fjd.names import (
     Announcement, Attempt, Order, Running, Stamps, given_order, new_token,
 )
@@ -390,6 +391,78 @@ def test_silent_worker_of_another_host_loses_its_job_after_some_beats(
     assert project.running() == project.pods() == []
     assert [Attempt.parse(n).n for n in project.waiting()] == [2]
     worker.processes.end_trees({worker.task.run.attempt})
+
+
+def test_unbegun_jobs_of_a_silent_worker_go_to_others_soon(
+    project, put, new_worker, new_dispatcher, clock,
+):
+    """It is not dead yet, and what it begins later is nobody's job."""
+    put("job1", TRUE)
+    silent, dispatcher = new_worker(), new_dispatcher(keep_running=True)
+    silence(silent)
+    dispatcher.step()
+    silent.look_in_pod()
+    other = new_worker()
+    for beats in range(QUIET + 1):
+        assert project.given(other.id) == [] and not project.waiting()
+        dispatcher.step()
+        clock.now += BEAT
+        other.project.touch("workers", other.id)
+    dispatcher.step()
+    assert project.given(silent.id) == []
+    silent.request.announce()
+    put("job2", TRUE)
+    repeat(lambda: (dispatcher.step(), other.step()),
+           lambda: jobs_in(project, "done") == ["job1", "job2"])
+    silent.begin(silent.given.pop())
+    assert not silent.task and project.running() == []
+    rows = [row["attempt"] for row in ledger(project)]
+    assert len(set(rows)) == len(rows) == 2
+
+
+def test_worker_that_beats_again_is_asked_again(
+    project, put, new_worker, new_dispatcher, clock,
+):
+    worker, dispatcher = new_worker(), new_dispatcher(keep_running=True)
+    silence(worker)
+    for _ in range(QUIET + 2):
+        dispatcher.step()
+        clock.now += BEAT
+    assert dispatcher.reclaimer.quiet == {worker.id}
+    path = project.path("workers", worker.id)
+    os.utime(path, (1, 1))  # As any heartbeat.
+    put("job1", TRUE)
+    dispatcher.step()
+    clock.now += BEAT
+    dispatcher.step()
+    assert [name[:7] for name in project.given(worker.id)] == ["job1~1."]
+
+
+@pytest.mark.parametrize("is_stopped", [True, False])
+def test_job_of_a_stopped_worker_is_ended_before_others_run_it(
+    project, new_dispatcher, is_stopped,
+):
+    """One that goes on learns that its job was taken away, and ends it."""
+    worker = subprocess.Popen(["sleep", "1234"])
+    identity = myself()._replace(
+        pid=worker.pid, start=start_time(worker.pid))
+    name = enrol(project, "workers", identity)
+    run = Running("job1~1." + "0" * 17 + "-1", name)
+    project.make_pod(name)
+    project.files.create(project.job_file(run), TRUE)
+    job = subprocess.Popen(["sleep", "1234"], start_new_session=True, env={
+        **os.environ, "FJD_ATTEMPT": run.attempt})
+    try:
+        if is_stopped:
+            worker.send_signal(signal.SIGSTOP)
+            wait_until(lambda: stat_of(worker.pid)[0] == "T")
+        new_dispatcher().reclaimer.bury([name])
+        assert [n[:7] for n in project.waiting()] == ["job1~2."]
+        assert job.poll() == (-signal.SIGTERM if is_stopped else None)
+    finally:
+        for process in (worker, job):
+            process.kill()
+            process.wait()
 
 
 def test_observer_that_was_late_itself_buries_nobody(
