@@ -21,6 +21,7 @@ from fjd.names import Attempt
 from fjd.options import flag, option, PROJECT
 from fjd.project import ENDED
 from fjd.verbs.change import Changes
+from fjd.verbs.overview import server_time
 
 UNITS = {"m": 60, "h": 3600, "d": 86400}  # seconds
 
@@ -69,7 +70,8 @@ class Cleaning(Changes):
             for place in places for found in files_in(self.project, place)
         }
         if age:
-            limit, ends = self.clock.time() - age, self.ends()
+            limit = server_time(self.project, myself()) - age
+            ends = self.ends()
             ended = {name: job for name, job in ended.items()
                      if ends.get(name, limit) < limit}
         # Logs go first: on a full disk they make room for ledger entries.
@@ -89,7 +91,19 @@ class Cleaning(Changes):
         )
 
     def ends(self) -> Dict[str, float]:
-        """Return when attempts ended, by the clocks of their hosts."""
-        entries = read_entries(self.project, self.project.ledger_files())
-        return {entry.attempt: entry.end for entry in entries
-                if entry.event in ENDED}
+        """Return when attempts ended, in the server's seconds.
+
+        The clock of a host may be wrong.  A ledger was written to when its
+        last entry came, so its mtime is the time of that entry.
+        """
+        ends: Dict[str, float] = {}
+        for path in self.project.ledger_files():
+            last, here = 0.0, {}
+            for entry in read_entries(self.project, [path]):
+                last = entry.end
+                if entry.event in ENDED:
+                    here[entry.attempt] = entry.end
+            if here:
+                ahead = last - self.project.files.status(path).st_mtime
+                ends.update((name, end - ahead) for name, end in here.items())
+        return ends

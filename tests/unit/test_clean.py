@@ -21,6 +21,12 @@ def events(project):
             for row in ledger(project)]
 
 
+def written(project, end):
+    """The last line of each ledger came then, by the server's clock."""
+    for path in project.ledger_files():
+        os.utime(path, (end, end))
+
+
 def log(project, name):
     project.write_log(Attempt.parse(name), "text")
 
@@ -75,6 +81,7 @@ def test_only_what_ended_long_ago_is_old(project, lay, record):
     old, new, lost = lay("done"), lay("done"), lay("done")
     record(DONE, old, now - 3 * DAY)
     record(DONE, new, now - DAY / 2)
+    written(project, now - DAY / 2)
     for name in (old, new, lost):
         log(project, name)
         os.utime(project.path("done", name), (1, 1))
@@ -83,6 +90,18 @@ def test_only_what_ended_long_ago_is_old(project, lay, record):
     assert project.names("joblogs") == sorted([f"{new}.log", f"{lost}.log"])
     assert ok("fjd", "clean", "--done", "--older", "1") == [
         "Removed: 0 done"]
+
+
+@pytest.mark.parametrize("ahead", [-3 * DAY, 3 * DAY, 0])
+def test_clock_of_a_host_does_not_matter(project, lay, record, ahead):
+    """But that of the file server, when it wrote the last line."""
+    now = time.time()
+    old, new = lay("done"), lay("done")
+    record(DONE, old, now - 2 * DAY + ahead)
+    record(DONE, new, now - DAY / 2 + ahead)
+    written(project, now - DAY / 2)
+    assert ok("fjd", "clean", "--done", "--older", "1") == ["Removed: 1 done"]
+    assert project.names("done") == [new]
 
 
 @pytest.mark.parametrize("older, seconds", [
@@ -94,6 +113,7 @@ def test_an_age_has_a_unit(project, lay, record, older, seconds):
     old, new = lay("failed"), lay("failed")
     record(FAILED, old, now - seconds - 60)
     record(FAILED, new, now - seconds + 60)
+    written(project, now - seconds + 60)
     assert ok("fjd", "clean", "--failed", "--older", older) == [
         "Removed: 1 failed"]
     assert project.names("failed") == [new]
@@ -131,6 +151,7 @@ def test_a_hundred_thousand_jobs_are_cleaned_in_seconds(project, record):
         name = Attempt(f"job{number}", 1, STAMPS.new()).name
         os.symlink("job", project.path("done", name))
         record(DONE, name, 1.0)
+    written(project, 1.0)
     begun = time.monotonic()
     assert ok("fjd", "clean", "--done", "--older", "1") == [
         "Removed: 100000 done"]
