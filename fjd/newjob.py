@@ -93,12 +93,12 @@ def of_file(path: str, directory: str) -> JobFile:
     is_program = data.startswith(PROGRAM) or job.argv == [SHELL, path]
     wanted = job._replace(directory=job.directory or directory)
     for text in (data, with_directory(data, os.fsencode(directory))):
-        if parsed(status.st_mode, text, path) == wanted:
+        if job_in(status.st_mode, text, path) == wanted:
             return JobFile(text, is_program)
     return JobFile(data, is_program, has_directory=False)
 
 
-def parsed(mode: int, data: bytes, path: str) -> Optional[Job]:
+def job_in(mode: int, data: bytes, path: str) -> Optional[Job]:
     """Return the job that a worker would read; None if it is bad."""
     if data.startswith(PROGRAM) and len(data) > WRITE_BUFFER:
         data = whole_lines(data[:WRITE_BUFFER])

@@ -152,7 +152,7 @@ def add_options(parser: Parser, options: Iterable[Option]) -> None:
         parser.known += [word for word in words if word.startswith("--")]
 
 
-def parsed(
+def parse(
     parser: Parser, words: Optional[List[str]] = None, **defaults: Any,
 ) -> argparse.Namespace:
     """Return the command line; defaults are for options not given there."""

@@ -140,7 +140,7 @@ class Project:
     def names(self, *directory: str) -> List[str]:
         return sorted(self.files.names(self.path(*directory)))
 
-    def parsed(self, directory: str, kind: Any) -> List[Any]:
+    def items(self, directory: str, kind: Any) -> List[Any]:
         """Return the names that follow a grammar; others are not ours."""
         found = []
         for name in self.names(directory):
@@ -171,7 +171,7 @@ class Project:
 
     def announcements(self) -> List[Announcement]:
         """Return the latest announcement of each free worker."""
-        found = self.parsed("workerqueue", Announcement)
+        found = self.items("workerqueue", Announcement)
         return list({latest.worker: latest for latest in found}.values())
 
     def pods(self) -> List[str]:
@@ -188,13 +188,13 @@ class Project:
 
     def running(self) -> List[Running]:
         """Return all attempts that have begun and not ended."""
-        return self.parsed("running", Running)
+        return self.items("running", Running)
 
     def runs_of(self, worker: str) -> List[Running]:
         return [run for run in self.running() if run.worker == worker]
 
     def orders(self) -> List[Order]:
-        return self.parsed("orders", Order)
+        return self.items("orders", Order)
 
     # Members: kind is "workers" or "dispatchers"
 
@@ -449,7 +449,7 @@ class Project:
 
     # Orders, logs, ledgers
 
-    def order(self, order: Order) -> None:
+    def send_order(self, order: Order) -> None:
         self.files.create(self.path("orders", order.name))
 
     def drop_orders(self, worker: str) -> None:

@@ -7,7 +7,7 @@ import os
 import select
 import sys
 
-PATIENCE = 0.05  # seconds for the terminal to accept more
+SECONDS_TO_WRITE = 0.05  # seconds for the terminal to accept more
 
 
 class Terminal:
@@ -42,4 +42,6 @@ class Terminal:
         return sent
 
     def is_ready(self) -> bool:
-        return bool(select.select([], [self.descriptor], [], PATIENCE)[1])
+        writable = select.select(
+            [], [self.descriptor], [], SECONDS_TO_WRITE)[1]
+        return bool(writable)

@@ -25,11 +25,11 @@ class Dismissal:
         workers = [w for w in self.project.pods() if self.is_meant(w)]
         for worker in workers:
             if worker not in self.ordered:
-                self.order(worker)
+                self.send_order(worker)
         return workers
 
-    def order(self, worker: str) -> None:
-        self.project.order(Order(worker, self.stamps.new(), self.word))
+    def send_order(self, worker: str) -> None:
+        self.project.send_order(Order(worker, self.stamps.new(), self.word))
         self.ordered.add(worker)
 
     def summary(self, here: str) -> List[str]:

@@ -9,7 +9,7 @@ from fjd.project import NOW
 from fjd.roles.worker import Worker
 from fjd.wakeup import Alarm, LEAVE
 
-PATIENCE = 20.0  # seconds to leave, also when the home does not answer
+SECONDS_TO_LEAVE = 20.0  # seconds to leave, also when the home does not answer
 
 
 def work(worker: Worker, alarm: Alarm) -> None:
@@ -40,7 +40,7 @@ def take_steps(worker: Worker, alarm: Alarm) -> None:
     while not worker.has_left:
         listen(turn())
         if worker.order == NOW:
-            deadline = min(deadline, time.monotonic() + PATIENCE)
+            deadline = min(deadline, time.monotonic() + SECONDS_TO_LEAVE)
         if time.monotonic() > deadline:
             raise FjdError("its jobs could not be given back, and are taken"
                            " for lost")

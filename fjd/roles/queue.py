@@ -14,7 +14,7 @@ class Queue:
     def __init__(self, project: Project, stamps: Stamps, clock: Any) -> None:
         self.project = project
         self.clock = clock
-        self.order = QueueOrder(project, stamps, clock)
+        self.ranking = QueueOrder(project, stamps, clock)
         self.names: List[str] = []  # the first one last
         self.next_listing = 0.0
         self.stuck: Set[str] = set()  # names that cannot be moved
@@ -23,15 +23,15 @@ class Queue:
     def look(self) -> None:
         began = self.clock.monotonic()
         is_due = began >= self.next_listing
-        if self.names and not (is_due or self.order.look()):
+        if self.names and not (is_due or self.ranking.look()):
             return
         names = self.waiting()
         if names:
-            self.order.look()
+            self.ranking.look()
         there = set(names) if self.names else ()
         gone = (name for name in self.names if name not in there)
         self.owed.update(dict.fromkeys(gone, ""))
-        self.names = sorted(names, key=self.order.key, reverse=True)
+        self.names = sorted(names, key=self.ranking.key, reverse=True)
         now = self.clock.monotonic()
         self.next_listing = now + LISTING_SHARE * (now - began)
 

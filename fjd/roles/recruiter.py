@@ -106,7 +106,7 @@ class Recruiter:
     def drain(self, workers: List[str]) -> None:
         dismissal = Dismissal(self.project, self.stamps, DRAIN)
         for worker in workers:
-            dismissal.order(worker)
+            dismissal.send_order(worker)
 
     def free_names(self, number: int) -> List[str]:
         """Return unused session names, <project>.<host>.<number>."""

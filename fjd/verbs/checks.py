@@ -25,7 +25,7 @@ from fjd.wakeup import Alarm
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 LATE = 10.0       # seconds that a file may take there and back
 CLOCK_OFF = 2.0   # seconds; some servers have whole seconds only
-PATIENCE = 10.0   # seconds that a session may take to run something
+SECONDS_TO_RUN = 10.0   # seconds that a session may take to run something
 FEW_OPEN = 256    # files; a dispatcher keeps one for each worker
 NOTICED = 1.0     # seconds for the kernel to report a file
 LITTLE, FEW = 10**8, 10**4  # bytes and files; less free space is a warning
@@ -180,7 +180,7 @@ def has_run(sessions: Sessions, top: str) -> bool:
             os.path.basename(place).lstrip("."),
             ["mkdir", os.path.join(place, "mark")], os.devnull,
             dict(os.environ), "/")
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + SECONDS_TO_RUN
         while not files.names(place) and time.monotonic() < deadline:
             time.sleep(0.05)
         return bool(files.names(place))

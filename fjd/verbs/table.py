@@ -71,7 +71,7 @@ def closing() -> str:
         " fjd-recruiter hire starts workers, fjd-dispatcher gives them jobs."
 
 
-def parsed(parser: Parser, words: List[str]) -> Any:
+def parse(parser: Parser, words: List[str]) -> Any:
     """Return the command line; fjd --exe has no verb, but means exe."""
     before = words_before_verb(words)
     of_exe = sorted(OF_EXE.intersection(before))
@@ -79,7 +79,7 @@ def parsed(parser: Parser, words: List[str]) -> Any:
         words = ["exe"] + words
     elif of_exe:
         raise BadUsage(f"{of_exe[0]}: only with --exe; see fjd help exe")
-    return options.parsed(parser, words, project=None)
+    return options.parse(parser, words, project=None)
 
 
 def words_before_verb(words: List[str]) -> List[str]:

@@ -201,7 +201,7 @@ class Stage:
             self.project.assign(job, worker, attempt)
 
     def order(self, worker, word):
-        self.project.order(Order(worker, self.stamps.new(), word))
+        self.project.send_order(Order(worker, self.stamps.new(), word))
 
     def puppet(self):
         """A worker that lives as long as a process which does nothing."""

@@ -300,7 +300,7 @@ def test_tmux_does_as_well(programs):
 @pytest.mark.needs("a terminal")
 def test_session_that_does_nothing_is_found_out(home, programs, monkeypatch):
     programs(screen="exit 0")
-    monkeypatch.setattr(checks, "PATIENCE", 0.1)
+    monkeypatch.setattr(checks, "SECONDS_TO_RUN", 0.1)
     line, = said(checks.look_at_sessions(str(home)))
     assert "(screen: nothing is run in its session; tmux is not" in line
 

@@ -65,5 +65,5 @@ def test_summary_has_a_line_for_each_host_and_this_one_first(
 ):
     dismissal = dismissal_of(project)
     for host in hosts:
-        dismissal.order(new_worker(host))
+        dismissal.send_order(new_worker(host))
     assert dismissal.summary(HERE) == lines

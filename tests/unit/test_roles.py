@@ -578,7 +578,7 @@ def test_fired_worker_leaves_a_job_whose_end_finds_no_room(
     monkeypatch.setattr(worker.ledger, "write", full)
     with pytest.raises(OSError):
         work(worker, lambda: False)
-    project.order(Order(worker.id, dispatcher.stamps.new(), "now"))
+    project.send_order(Order(worker.id, dispatcher.stamps.new(), "now"))
     worker.next_orders = 0.0
     worker.step()
     assert worker.has_left and not worker.was_buried
@@ -858,7 +858,7 @@ def lose_worker(project, dispatcher, number, order=""):
     project.assign(name, worker, attempt)
     project.begin(Running(attempt.name, worker))
     if order:
-        project.order(Order(worker, dispatcher.stamps.new(), order))
+        project.send_order(Order(worker, dispatcher.stamps.new(), order))
     dispatcher.reclaimer.sweep()
 
 
@@ -1275,7 +1275,7 @@ def test_order_to_leave_now_undoes_no_end(
 ):
     worker, dispatcher = begun(f"[control]\nexecutable: {command} #\n")
     wait_until(lambda: stat_of(worker.processes.child)[0] == "Z")
-    project.order(Order(worker.id, dispatcher_stamp, "now"))
+    project.send_order(Order(worker.id, dispatcher_stamp, "now"))
     worker.next_orders = 0.0
     work(worker, lambda: worker.has_left)
     assert worker.order == "now"
@@ -1355,7 +1355,7 @@ def interrupt(project, new_worker, clock):
         if signals:
             worker.heed_signal()
         else:
-            project.order(Order(worker.id, stamps.new(), "now"))
+            project.send_order(Order(worker.id, stamps.new(), "now"))
             worker.next_orders = 0.0
         work(worker, lambda: worker.has_left)
     return interrupt
