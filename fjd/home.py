@@ -45,13 +45,15 @@ def awaiting_home() -> Iterator[None]:
     Ctrl-C then ends this process at once: a handler of Python's does not run
     while a system call waits for the server (nfs(5), "hard").
     """
-    place, answer = directory(), _thread.allocate_lock()
+    place = directory()
+    answer, end = _thread.allocate_lock(), _thread.allocate_lock()
 
     def watch() -> None:
         if not answer.acquire(timeout=AWAITED):
             me = os.path.basename(sys.argv[0])
             text = "no answer yet; still waiting (Ctrl-C ends this)"
             write_line(f"{me}: {place}: {text}", "stderr")
+        end.release()
 
     answer.acquire()
     handler = signal.getsignal(signal.SIGINT)
@@ -59,12 +61,14 @@ def awaiting_home() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         try:
+            end.acquire()
             _thread.start_new_thread(watch, ())
         except RuntimeError:
-            pass  # No thread can be started now (ulimit -u).
+            end.release()  # No thread can be started now (ulimit -u).
         yield
     finally:
         answer.release()
+        end.acquire()  # Later forks shall meet no second thread.
         signal.signal(signal.SIGINT, handler)
 
 
