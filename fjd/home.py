@@ -51,7 +51,7 @@ def awaiting_home() -> Iterator[None]:
     def watch() -> None:
         if not answer.acquire(timeout=AWAITED):
             me = os.path.basename(sys.argv[0])
-            text = "no answer yet; still waiting (Ctrl-C ends this)"
+            text = "no answer yet; still waiting"
             write_line(f"{me}: {place}: {text}", "stderr")
         end.release()
 

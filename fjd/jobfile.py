@@ -122,11 +122,12 @@ def parse(mode: int, data: bytes, path: str) -> Job:
         return with_keys(Job([path], shown), keys)
     if data.startswith(b"#!"):
         raise BadJob("it begins with #! but may not be executed (chmod +x)")
-    if mode & 0o111 and NO_SECTION.match(data) and b"\0" not in data:
-        # As a shell does when execve(2) reports ENOEXEC.
-        keys = keys_in(data)
-        shown = keys.get("command") or "(shell script)"
-        return with_keys(Job([SHELL, path], shown), keys)
+    if mode & 0o111 and NO_SECTION.match(data):
+        # A shell would run it, but on some file systems all files are
+        # executable (vfat, CIFS), also those of data.
+        raise BadJob("it is executable, but neither does it begin with #! nor"
+                     " is it an INI file; a script needs its first line, such"
+                     " as #!/bin/sh")
     return parse_job(data, path)
 
 
@@ -174,7 +175,7 @@ def arguments(command: str, own: List[str]) -> List[str]:
 
 def keys_in(script: bytes) -> Dict[str, str]:
     """Return the keys in a script's lines `# fjd: key=value`."""
-    lines = [] if script.startswith(ELF) else COMMENT.findall(script)
+    lines = COMMENT.findall(script) if script.startswith(b"#!") else []
     return {os.fsdecode(key): os.fsdecode(value) for key, value in lines}
 
 
@@ -223,8 +224,9 @@ def why_not_started(error: OSError, job: Job) -> str:
     program = job.argv[0]
     if error.errno not in (errno.ENOENT, errno.ENOTDIR):
         return f"cannot run {program}: {error.strerror}"
-    place = os.path.join(os.getcwd(), job.directory)
+    place = job.directory
     try:
+        place = os.path.join(os.getcwd(), place)
         with open(os.path.join(place, program), "rb") as script:
             return f"interpreter not found: {first_line(script.read(200))!r}"
     except OSError:

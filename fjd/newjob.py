@@ -11,8 +11,7 @@ from fjd import files
 from fjd.errors import BadJob, BadUsage
 from fjd.ini import BLANKS
 from fjd.jobfile import (
-    Job, NO_SECTION, parse, PROGRAM, read_job, SECTIONS, SHELL,
-    whole_lines, WRITE_BUFFER,
+    Job, parse, PROGRAM, read_job, SECTIONS, SHELL, whole_lines, WRITE_BUFFER,
 )
 from fjd.names import Attempt, CONTROL, is_editor_copy, printable, why_bad
 from fjd.project import Project
@@ -62,9 +61,10 @@ def of_command(
         raise BadJob("the command is empty")
     if "\0" in command:
         raise BadJob("it holds a NUL byte")
-    if CONTROL.search(directory):
+    if CONTROL.search(directory) or directory != directory.rstrip():
         raise BadUsage(f"{printable(directory)}: a directory whose name has a"
-                       " control character cannot be recorded")
+                       " control character, or ends with a blank, cannot be"
+                       " recorded")
     line = OUTER_BLANKS.sub("", command)
     is_plain = line == line.strip() and not CONTROL.search(line) \
         and len(os.fsencode(line)) < LONGEST_WORD
@@ -90,7 +90,7 @@ def of_file(path: str, directory: str) -> JobFile:
     except FileNotFoundError:
         raise BadJob("there is no such file")
     status, data = files.read(path)
-    is_program = data.startswith(PROGRAM) or job.argv == [SHELL, path]
+    is_program = data.startswith(PROGRAM)
     wanted = job._replace(directory=job.directory or directory)
     for text in (data, with_directory(data, os.fsencode(directory))):
         if job_in(status.st_mode, text, path) == wanted:
@@ -114,8 +114,6 @@ def with_directory(data: bytes, directory: bytes) -> bytes:
     script = b"\0" not in data and SCRIPT.match(data)
     if script:
         return data[:script.end()] + line + data[script.end():]
-    if NO_SECTION.match(data):
-        return line + data
     for name in SECTIONS:
         header = re.search(SECTION % name.encode(), data, re.M)
         if header:

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from fjd.home import default_project
 from fjd.members import BEAT
+from fjd.names import printable
 
 NEAR = 0.7  # least likeness of a suggested word, as difflib counts it
 MOST_LOSSES = 3  # workers that may die while they run one job
@@ -37,7 +38,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Any:
         hint = "" if message.endswith("?)") else " (see --help)"
-        self.exit(2, f"{self.prog}: error: {message}{hint}\n")
+        text = printable(f"{self.prog}: error: {message}{hint}")
+        self.exit(2, f"{text}\n")
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         self.words = sys.argv[1:] if args is None else list(args)

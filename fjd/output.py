@@ -40,7 +40,7 @@ def worker_teller(
     log = files.open_own(project.worker_log(worker))
 
     def say(text: str) -> None:
-        line = f"[fjd-worker] {text}"
+        line = plain(f"[fjd-worker] {text}")
         if terminal.is_open:
             terminal.write(os.fsencode(line + "\r\n"))
         elif not is_hired:
@@ -57,13 +57,18 @@ def show(line: str, stream: str = "stdout") -> None:
 
     CRON: with LANG=C Python 3.6 cannot print what is not ASCII.
     """
-    file = getattr(sys, stream)
+    file, line = getattr(sys, stream), plain(line)
     if not file:
         return  # It was closed before we began.
     try:
         file.write(line + "\n")
     except UnicodeEncodeError:
         file.write(line.encode("ascii", "backslashreplace").decode() + "\n")
+
+
+def plain(text: str) -> str:
+    """Return a text that cannot control a terminal."""
+    return text if text.isprintable() else printable(text)
 
 
 def show_bytes(data: bytes, is_more: bool = False) -> None:

@@ -15,7 +15,7 @@ from typing import (
     Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set,
 )
 
-from fjd.files import is_ours
+from fjd.files import is_ours, named
 from fjd.jobfile import Job, NICENESS
 from fjd.proc import start_time, stat_of
 
@@ -98,6 +98,8 @@ def directory_of(job: Job, here: str) -> str:
     """
     place = os.path.join(here, job.directory) if job.directory else here
     has_dots = {os.curdir, os.pardir}.intersection(place.split(os.sep))
+    if not os.path.isabs(place):
+        return ""  # The worker's own directory is gone.
     return os.path.realpath(place) if has_dots else place
 
 
@@ -131,7 +133,7 @@ class Processes:
         # It may be on its way, and would kill the new process.
         signal.signal(signal.SIGIO, signal.SIG_IGN)
         argv = [sys.executable] + sys.argv
-        self.keeper.submit(os.execv, sys.executable, argv).result()
+        named(argv[0], self.keeper.submit(os.execv, argv[0], argv).result)
 
     def start(self, job: Job, environ: Dict[str, str], log: int) -> None:
         """Start a job; OSError if execve(2) fails."""

@@ -18,7 +18,7 @@ from fjd.reclaim import Reclaimer
 from fjd.roles.firing import Dismissal
 from fjd.wakeup import Backoff
 
-SILENT = "no answer; try another --session"
+SILENT = "no answer; does setup.sh go on for ever? else try another --session"
 SECONDS_TO_START = 30.0
 SECONDS_MORE = 1.0  # for a worker that printed an error, or only a warning
 SECONDS_TO_LEAVE = 30.0
@@ -88,12 +88,12 @@ class Recruiter:
         try:
             for name in names:
                 log = self.project.session_log(name)
-                sessions.start(name, argv, log, environ, directory)
                 self.started.append(name)
+                sessions.start(name, argv, log, environ, directory)
             self.wait_until_started(names)
         except OSError:
             # This host has no room for more.
-            self.wait_until_started(self.started)
+            self.wait_until_started(self.started[:-1])
             raise
         finally:
             for name in names:
@@ -137,8 +137,8 @@ class Recruiter:
                 deadline = min(deadline, now + SECONDS_MORE)
             if names and now > deadline:
                 raise NotHired("; ".join(
-                    f"{name} did not come up: " + (why[name] or SILENT)
-                    for name in names
+                    f"{name} did not come up: "
+                    + printable(why[name] or SILENT) for name in names
                 ))
             self.wait(backoff.longer() if names else 0)
 

@@ -319,6 +319,24 @@ def test_setup_sh_that_ends_without_a_word_is_told_at_once(
         f"/setup.sh ended with status {status}\n")
 
 
+def test_worker_that_nobody_waits_for_any_more_leaves(project, home):
+    """setup.sh goes on when hire has been interrupted."""
+    with open(project.path("setup.sh"), "w") as file:
+        file.write("touch begun; while test -e hold; do sleep 0.02; done\n"
+                   "touch ended\n")
+    (home / "hold").touch()
+    hire = start("fjd-recruiter", "--session", "process", "hire", "1")
+    wait_until((home / "begun").exists)
+    hire.send_signal(signal.SIGINT)
+    finish(hire)
+    assert ok("fjd-recruiter", "fire")
+    (home / "hold").unlink()
+    wait_until((home / "ended").exists)
+    assert ok("fjd-recruiter", "--session", "process", "hire", "1") \
+        == ['[fjd-recruiter] Hired 1 worker in project "default".']
+    assert len(project.pods()) == 1
+
+
 def test_interrupted_hire_says_what_it_has_started(project, home):
     """Its setup.sh takes a while, for one of the two."""
     with open(project.path("setup.sh"), "w") as file:
@@ -333,7 +351,7 @@ def test_interrupted_hire_says_what_it_has_started(project, home):
     assert said == "[fjd-recruiter] Stopped. Started here: 2 workers. To" \
         " end them: fjd-recruiter --project default fire\n"
     assert hire.returncode == 128 + signal.SIGINT
-    wait_until(lambda: len(project.pods()) == 2)
+    assert len(project.pods()) == 1
 
 
 def test_workers_of_a_dispatcher_that_was_killed_are_fired(

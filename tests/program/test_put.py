@@ -165,16 +165,6 @@ def test_directory_is_a_line_and_all_else_stays(make, text, line):
     assert file.is_program == text.startswith("#!")
 
 
-@pytest.mark.slow
-def test_executable_script_without_an_interpreter_runs_here(project, make):
-    """With its keys, and in this directory."""
-    make("plain", "# fjd: retries=1\npwd >>said\nexit 3\n", 0o700)
-    ok("fjd", "put", "plain")
-    fjd("fjd-dispatcher", "--hire")
-    with open("said") as file:
-        assert file.read() == (os.getcwd() + "\n") * 2
-
-
 @pytest.mark.parametrize("text", [
     "[control]\nexecutable: x\ndirectory: sub\n",
     "#!/bin/sh\n# fjd: directory=/tmp\n",

@@ -6,7 +6,7 @@ import pytest
 
 from fjd.errors import BadUsage
 from fjd.jobfile import read_job
-from fjd.names import Attempt
+from fjd.names import Attempt, printable
 from fjd.newjob import JobFile, of_command
 
 
@@ -63,7 +63,8 @@ def test_a_put_job_has_a_name_that_nobody_used_before(project):
     assert os.listdir(project.path("jobqueue")) != []
 
 
-def test_directory_that_cannot_be_recorded_is_named():
+@pytest.mark.parametrize("directory", ["/a\nb", "/a ", "/a\u2003", "/\x1b[1m"])
+def test_directory_that_cannot_be_recorded_is_named(directory):
     with pytest.raises(BadUsage) as error:
-        of_command("true", "/a\nb")
-    assert "/a\\nb" in str(error.value)
+        of_command("true", directory)
+    assert str(error.value).startswith(f"{printable(directory)}: a directory")

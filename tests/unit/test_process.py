@@ -247,6 +247,9 @@ def test_a_directory_that_is_gone_has_no_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     assert environ_of(RUN, {"PWD": "/"})["PWD"] == ""
+    for directory in ("", "../x", "y"):
+        assert directory_of(Job(["true"], "true", directory=directory), "") \
+            == ""
 
 
 STRAY = 77

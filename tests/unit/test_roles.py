@@ -809,6 +809,23 @@ def test_job_fails_with_the_reason_if_it_is_to_blame(
     assert [row["reason"] for row in ledger(project)] == [reason]
 
 
+@pytest.mark.parametrize("keys", [
+    "executable: nosuchcommand", "executable: true\ndirectory: ../x",
+    "executable: ./relative #",
+])
+def test_job_fails_also_where_the_directory_of_its_worker_is_gone(
+    project, put, new_worker, new_dispatcher, tmp_path, monkeypatch, keys,
+):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    put("job1", f"[control]\n{keys}\n")
+    worker, dispatcher = new_worker(), new_dispatcher()
+    (tmp_path / "gone").rmdir()
+    dispatcher.step()
+    work(worker, lambda: jobs_in(project, "failed"))
+    assert len(os.listdir(project.path("joblogs"))) == 1
+
+
 def test_job_that_takes_too_long_is_ended_and_failed(
     project, begun, clock,
 ):
