@@ -54,6 +54,7 @@ def test_drafts_are_not_listed_among_names():
     for name in "b", "a", ".draft", ".nfs01":
         write(name)
     assert sorted(files.names(".")) == ["a", "b"]
+    assert sorted(files.each_name(".")) == ["a", "b"]
     assert files.drafts(".", ".dr") == [".draft"]
 
 
