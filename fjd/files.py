@@ -77,7 +77,10 @@ def drafts(directory: str, start: str) -> List[str]:
 
 
 def each_name(directory: str) -> Iterator[str]:
-    """Yield the same as names(), which needs 100 MB for a million."""
+    """Yield the same as names(), which needs 100 MB for a million.
+
+    NFS: if the directory becomes stale halfway, ESTALE is raised.
+    """
     refresh(directory)
     with by_path(os.scandir, directory) as entries:
         for entry in entries:

@@ -213,6 +213,7 @@ def test_a_directory_on_fuse_is_touched_before_it_is_listed(
     (place / "a").touch()
     for is_fuse in (False, True):
         monkeypatch.setattr(files, "is_fuse", lambda directory: is_fuse)
-        os.utime(str(place), (1, 1))
-        assert files.names(str(place)) == ["a"]
-        assert (os.stat(str(place)).st_mtime > 1) is is_fuse
+        for names in (files.names, files.each_name):
+            os.utime(str(place), (1, 1))
+            assert list(names(str(place))) == ["a"]
+            assert (os.stat(str(place)).st_mtime > 1) is is_fuse
