@@ -1,7 +1,7 @@
 """Where job files lie: each one, all of them, and how many."""
 from typing import Iterator, List, NamedTuple, Tuple
 
-from fjd.names import Attempt
+from fjd.names import Attempt, is_editor_copy
 from fjd.project import ENDED, Project, RUNNING, STATES
 
 GIVEN_OUT = ("jobpods", RUNNING)
@@ -35,6 +35,16 @@ def files_in(project: Project, place: str, start: str = "") \
     for name, attempt, worker in names_in(project, place):
         if attempt.startswith(start):
             yield Found(place, name, Attempt.parse(attempt), worker)
+
+
+def each_in(project: Project, place: str) -> Iterator[Found]:
+    """Yield the same as files_in(), unordered, in little memory."""
+    if place in GIVEN_OUT:
+        yield from files_in(project, place)
+        return
+    for name in project.each_name(place):
+        if place in ENDED or not is_editor_copy(name):
+            yield Found(place, name, Attempt.parse(name))
 
 
 def names_in(project: Project, place: str) -> List[Tuple[str, str, str]]:

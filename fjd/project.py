@@ -50,7 +50,7 @@ its own rename: begin and end ask again by open().
 """
 import errno
 import os
-from typing import Any, List, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 from fjd import files
 from fjd.names import (
@@ -157,6 +157,10 @@ class Project:
             name for name in names
             if name[-1] not in "~#" or not is_editor_copy(name)
         ]
+
+    def each_name(self, place: str) -> Iterator[str]:
+        """Yield the names in a directory, unordered, in little memory."""
+        yield from self.files.each_name(self.path(place))
 
     def count(self, place: str) -> int:
         return len(self.files.names(self.path(place)))

@@ -10,13 +10,20 @@ An attempt without a ledger entry is reported, too, but is no error.
 # which jobs move (ended, ledgers, waiting, held, running, given), a file that
 # seems to be missing is opened, and only what a second inventory finds again
 # is reported.
+#
+# A million jobs must fit into 150 MB.  So a glance comes first, which keeps a
+# few bits of each attempt, and the inventories are of those that are not
+# plainly in order.
 from collections import defaultdict
-from typing import Any, Dict, Iterator, List, Set, Tuple
+from typing import (
+    Any, Callable, Container, Dict, Iterator, List, NamedTuple, Set, Tuple,
+)
 
 from fjd import home, output
-from fjd.census import files_in, Found
+from fjd.census import each_in, Found
 from fjd.ledger import (
-    CLEANED, GIVEN_BACK, LOST, read_entries, RETRIED, SUPERSEDED,
+    CLEANED, DONE, Entry, FAILED, GIVEN_BACK, LOST, read_entries, RETRIED,
+    SUPERSEDED,
 )
 from fjd.members import Here, MISSED, MISSING, myself, read_member
 from fjd.names import Attempt, printable
@@ -25,63 +32,124 @@ from fjd.project import ENDED, Project, STATES
 from fjd.verbs.overview import COUNTS
 
 EXCUSES = (LOST, RETRIED, GIVEN_BACK, CLEANED)
+# What a glance keeps of an attempt: where its file lies, which lines it has,
+# and whether one of these comes again.
+IN_DONE, IN_FAILED, ELSEWHERE = 1, 2, 4
+DONE_LINE, FAILED_LINE, SUPERSEDED_LINE, EXCUSED = 8, 16, 32, 64
+AGAIN = 128
+FILES = {DONE: IN_DONE, FAILED: IN_FAILED}
+LINES = {DONE: DONE_LINE, FAILED: FAILED_LINE, SUPERSEDED: SUPERSEDED_LINE,
+         **dict.fromkeys(EXCUSES, EXCUSED)}
+IN_ORDER = {
+    ELSEWHERE, IN_DONE | DONE_LINE, IN_FAILED | FAILED_LINE,
+    EXCUSED, EXCUSED | ELSEWHERE, EXCUSED | DONE_LINE, EXCUSED | FAILED_LINE,
+    EXCUSED | IN_DONE | DONE_LINE, EXCUSED | IN_FAILED | FAILED_LINE,
+}
 OPTIONS = (PROJECT,)
+
+
+class Report(NamedTuple):
+    """The number of files in each place, a line for each broken rule, and
+    the paths of ended attempts without a ledger entry.
+    """
+
+    counts: Dict[str, int]
+    findings: List[str]
+    lost_records: List[str]
 
 
 def act(options: Any) -> int:
     project = home.visit_project(options.project, output.teller("fjd"))
-    inventory, findings = audit(project, myself())
-    for finding in findings:
+    report = audit(project, myself())
+    for finding in report.findings:
         output.show(finding)
-    for path in inventory.lost_records():
+    for path in report.lost_records:
         output.show(f"{printable(path)}: record lost: no ledger entry for this"
                     " attempt")
     counts = COUNTS.format(
-        **{state: inventory.counts[place] for place, state in STATES.items()})
-    output.show(f"{counts}: {len(findings)} not accounted for")
-    return 1 if findings else 0
+        **{state: report.counts[place] for place, state in STATES.items()})
+    number = len(report.findings)
+    output.show(f"{counts}: {number} not accounted for")
+    return 1 if number else 0
+
+
+class Glance:
+    """A few bits of each attempt, by a hash of its name."""
+
+    def __init__(self, project: Project) -> None:
+        self.bits: Dict[int, int] = defaultdict(int)
+        self.pods: Dict[str, Set[int]] = defaultdict(set)  # by worker
+        self.jobs: Set[str] = set()  # of superseded attempts
+        self.counts = look(project, self.see, self.note)
+
+    def see(self, found: Found) -> None:
+        attempt = found.attempt
+        if attempt.stamp:
+            self.mark(attempt.name, FILES.get(found.place, ELSEWHERE))
+        if found.place == "jobpods":
+            self.pods[found.worker].add(key_of(attempt.name))
+
+    def note(self, entry: Entry) -> None:
+        if entry.event in LINES:
+            self.mark(entry.attempt, LINES[entry.event])
+        if entry.event == SUPERSEDED:
+            self.jobs.add(Attempt.parse(entry.attempt).job)
+
+    def mark(self, name: str, bit: int) -> None:
+        key = key_of(name)
+        self.bits[key] |= AGAIN if self.bits[key] & bit else bit
+
+    def odd(self, dead: Set[str]) -> Set[int]:
+        """Return the keys of the attempts that may break a rule, or have no
+        ledger entry.
+        """
+        keys = {key for key, bits in self.bits.items() if bits not in IN_ORDER}
+        return keys.union(*[self.pods[worker] for worker in dead])
 
 
 class Inventory:
-    """The job files in each place, and what the ledgers say about them."""
+    """The job files in each place, and what the ledgers say about them.
 
-    def __init__(self, project: Project) -> None:
+    keys: those of the attempts to look at.  asked: the jobs that may explain
+    a superseded attempt, if they have a file.
+    """
+
+    def __init__(
+        self, project: Project, keys: Container[int], asked: Container[str],
+    ) -> None:
         self.project = project
-        self.counts: Dict[str, int] = defaultdict(int)
+        self.keys = keys
+        self.asked = asked
         self.found: Dict[str, List[Found]] = defaultdict(list)  # attempts
         self.lines: Dict[str, List[str]] = defaultdict(list)
-        self.jobs: Set[str] = set()  # of all these files
+        self.jobs: Set[str] = set()  # of all these files, if asked for
         self.excused: Set[str] = set()
         self.superseded: Set[str] = set()
-        for place in ENDED:
-            self.add(place)
-        self.read_ledgers()
-        for place in ("jobqueue", "held", "running", "jobpods"):
-            self.add(place)
+        self.counts = look(project, self.see, self.note)
 
-    def add(self, place: str) -> None:
-        for found in files_in(self.project, place):
-            self.counts[place] += 1
-            self.jobs.add(found.attempt.job)
-            if found.attempt.stamp:
-                self.found[found.attempt.name].append(found)
+    def see(self, found: Found) -> None:
+        attempt = found.attempt
+        if attempt.job in self.asked:
+            self.jobs.add(attempt.job)
+        if attempt.stamp and key_of(attempt.name) in self.keys:
+            self.found[attempt.name].append(found)
 
-    def read_ledgers(self) -> None:
-        ledgers = self.project.ledger_files()
-        for entry in read_entries(self.project, ledgers):
-            if entry.event in ENDED:
-                self.lines[entry.attempt].append(entry.event)
-            elif entry.event in EXCUSES:
-                self.excused.add(entry.attempt)
-            elif entry.event == SUPERSEDED:
-                self.superseded.add(entry.attempt)
+    def note(self, entry: Entry) -> None:
+        if key_of(entry.attempt) not in self.keys:
+            return
+        if entry.event in ENDED:
+            self.lines[entry.attempt].append(entry.event)
+        elif entry.event in EXCUSES:
+            self.excused.add(entry.attempt)
+        elif entry.event == SUPERSEDED:
+            self.superseded.add(entry.attempt)
 
     def lost_records(self) -> List[str]:
         """Return the paths of ended attempts without a ledger entry."""
-        return [
+        return sorted(
             f"{found[0].place}/{name}" for name, found in self.found.items()
             if found[0].place in ENDED and name not in self.lines
-        ]
+        )
 
     def findings(self, dead: Set[str]) -> Iterator[Tuple[str, str]]:
         """Yield each attempt that breaks a rule, with what is wrong.
@@ -126,21 +194,55 @@ class Inventory:
             yield name, f"{events[0]}, the ledger says, but it {where}"
 
 
+def look(
+    project: Project, see: Callable[[Found], None],
+    note: Callable[[Entry], None],
+) -> Dict[str, int]:
+    """Show all job files and ledger entries to see() and note(), in the order
+    given above; return the number of files in each place.
+    """
+    counts: Dict[str, int] = defaultdict(int)
+
+    def look_in(place: str) -> None:
+        for found in each_in(project, place):
+            counts[place] += 1
+            see(found)
+
+    for place in ENDED:
+        look_in(place)
+    for entry in read_entries(project, project.ledger_files()):
+        note(entry)
+    for place in ("jobqueue", "held", "running", "jobpods"):
+        look_in(place)
+    return counts
+
+
+def key_of(name: str) -> int:
+    """Return a hash of an attempt's name: 60 bits, which need 32 bytes."""
+    return hash(name) >> 4
+
+
 def places_of(found: List[Found]) -> List[str]:
     return [each.place for each in found]
 
 
-def audit(project: Project, here: Here) \
-        -> Tuple[Inventory, List[str]]:
-    """Return the inventory, and a line for each broken rule."""
-    inventory = Inventory(project)
-    dead = dead_workers(project, here)
+def audit(project: Project, here: Here) -> Report:
+    glance = Glance(project)
+    # RACE: a worker that enrols while the dead are sought would be one of
+    # them, so its pod must have been seen before.
+    dead = dead_workers(project, here).intersection(glance.pods)
+    keys = glance.odd(dead)
+    if not keys:
+        return Report(glance.counts, [], [])
+    inventory = Inventory(project, keys, glance.jobs)
     found = set(inventory.findings(dead))
     if found:
-        inventory = Inventory(project)
+        # RACE: some may have been superseded since the glance.
+        jobs = {Attempt.parse(name).job for name, _ in found}
+        inventory = Inventory(project, keys, jobs)
         found &= set(inventory.findings(dead))
     lines = sorted(f"{printable(name)}: {why}" for name, why in found)
-    return inventory, lines
+    return Report(inventory.counts, lines, inventory.lost_records())
 
 
 def dead_workers(project: Project, here: Here) -> Set[str]:

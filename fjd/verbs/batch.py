@@ -47,7 +47,7 @@ class ListRun:
     """
 
     def __init__(
-        self, project: Project, jobs: List[Listed], directory: str,
+        self, project: Project, jobs: Dict[str, Listed], directory: str,
         options: Any,
     ) -> None:
         self.project = project
@@ -107,20 +107,19 @@ class ListRun:
         is_own = options.project is None or project.whole(LIST)
         if is_own and self.jobs:
             runs.record(project, self.stamps.new())
-        todo = self.jobs
+        todo = list(self.jobs.values())
         done: Set[str] = set()
         earlier: Set[str] = set()
         if options.resume:
-            todo, self.failed, done = not_done(project, todo)
+            todo, self.failed, done = not_done(project, self.jobs)
         else:
             # The project may have run the same list before.
             earlier.update(*map(project.names, ENDED))
         self.todo.extend(todo)
-        listed = {job.mark: job for job in self.jobs}
-        self.asked = AskedList(listed, done, earlier)
+        self.asked = AskedList(self.jobs, done, earlier)
         self.outcome.asked = self.asked
         self.printer = InOrder(
-            project, listed if options.in_order else [],
+            project, self.jobs if options.in_order else [],
             self.dispatcher.progress, earlier)
 
     def work(self) -> int:
@@ -181,9 +180,10 @@ class ListRun:
             return False
         until = time.monotonic() + SLICE
         while self.todo and time.monotonic() < until:
-            job, command = self.todo[0]
-            file = of_command(command, self.directory, self.options.shell)
-            file.put(self.project, job, self.stamps.new())
+            job = self.todo[0]
+            file = of_command(
+                job.command, self.directory, self.options.shell)
+            file.put(self.project, job.job, self.stamps.new())
             self.todo.popleft()
         return bool(self.todo)
 

@@ -20,14 +20,15 @@ from fjd.summary import Asked, Outcome
 
 
 class Listed(NamedTuple):
-    """A job of the list."""
+    """A job of the list; a million of them should fit into 300 MB."""
 
-    job: str
+    number: int
+    mark: str
     command: str
 
     @property
-    def mark(self) -> str:
-        return mark_of(self.job)
+    def job(self) -> str:
+        return f"{self.number}-{self.mark}"
 
 
 def listed(commands: Iterable[str], directory: str) -> Iterator[Listed]:
@@ -35,7 +36,7 @@ def listed(commands: Iterable[str], directory: str) -> Iterator[Listed]:
     for number, command in enumerate(commands, 1):
         before[command] += 1
         mark = hashed(16, directory, command, str(before[command]))
-        yield Listed(f"{number}-{mark}", command)
+        yield Listed(number, mark, command)
 
 
 def hashed(digits: int, *texts: str) -> str:
@@ -43,13 +44,13 @@ def hashed(digits: int, *texts: str) -> str:
     return hashlib.sha256(data).hexdigest()[:digits]
 
 
-def not_done(project: Project, jobs: List[Listed]) \
+def not_done(project: Project, jobs: Dict[str, Listed]) \
         -> Tuple[List[Listed], Dict[str, str], Set[str]]:
     """Return the jobs to submit, failed attempts by mark, and marks done.
 
-    For an empty list, all failed attempts are returned.
+    jobs are by their marks.  If there are none, all failed attempts are
+    returned.
     """
-    wanted = {job.mark for job in jobs}
     known: Set[str] = set()
     done: Set[str] = set()
     failed = {}
@@ -59,13 +60,14 @@ def not_done(project: Project, jobs: List[Listed]) \
             done.add(mark)
         elif found.place != "failed":
             known.add(mark)
-        elif mark in wanted or not wanted:
+        elif mark in jobs or not jobs:
             failed[mark] = found.name
     known |= done
     for mark in known.intersection(failed):
         del failed[mark]
     known.update(failed)
-    return [job for job in jobs if job.mark not in known], failed, done
+    todo = [job for mark, job in jobs.items() if mark not in known]
+    return todo, failed, done
 
 
 class AskedList(Asked):
@@ -106,7 +108,8 @@ class AskedList(Asked):
                         if not self.has(Attempt.parse(name).job)}
         places = self.places(outcome.project)
         nowhere = {}
-        for mark, (job, _) in self.jobs.items():
+        for mark, listed in self.jobs.items():
+            job = listed.job
             place, name = places.get(mark, ("", job))
             if place in ENDED:
                 entry = Entry(place, job, name, reason=NO_RECORD)

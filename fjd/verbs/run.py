@@ -21,7 +21,7 @@ import sys
 import time
 from contextlib import contextmanager
 from threading import Timer
-from typing import Any, Callable, Iterable, Iterator, List, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, Sequence
 
 from fjd import home, newjob, output
 from fjd.errors import BadUsage
@@ -83,7 +83,7 @@ def read_rows(options: Any) -> Iterable[Sequence[str]]:
             return []
         output.teller("fjd", stream="stderr")(
             "Reading from the terminal, a job a line, until Ctrl-D.")
-    return [(line,) for line in output.typed_lines()]
+    return ((line,) for line in output.typed_lines())
 
 
 def run_list(
@@ -95,11 +95,15 @@ def run_list(
     """
     place = os.path.realpath(directory)
     say = output.teller("fjd", stream="stderr")
+    commands = list(filter(str.strip, commands))
+    if options.dry_run and not options.resume:
+        return print_commands(commands)
     with patience(options) as ready:
-        jobs = list(listed(filter(str.strip, commands), place))
+        jobs = {job.mark: job for job in listed(commands, place)}
         runs = Runs(home.directory(), text, place, jobs)
         if options.dry_run:
-            return print_commands(jobs, project_to_resume(runs, options))
+            name = project_to_resume(runs, options)
+            return print_commands(left_to_do(jobs, name))
         if not (jobs or options.resume):
             say("Nothing to do.")
             return 0
@@ -173,12 +177,17 @@ def project_to_resume(runs: Runs, options: Any) -> str:
     return name
 
 
-def print_commands(jobs: List[Listed], name: str) -> int:
-    """Print the commands that would run if that project is continued."""
+def left_to_do(jobs: Dict[str, Listed], name: str) -> Iterable[str]:
+    """Return the commands that would run if that project is continued."""
+    left = jobs.keys()
     if name and os.path.isdir(home.named_project(name).root):
         new, failed, _ = not_done(home.named_project(name), jobs)
-        marks = failed.keys() | {job.mark for job in new}
-        jobs = [job for job in jobs if job.mark in marks]
-    lines = [os.fsencode(job.command) + b"\n" for job in jobs]
-    output.show_bytes(b"".join(lines))
+        left = failed.keys() | {job.mark for job in new}
+    return [job.command for mark, job in jobs.items() if mark in left]
+
+
+def print_commands(commands: Iterable[str]) -> int:
+    for command in commands:
+        output.show_bytes(os.fsencode(command) + b"\n", is_more=True)
+    output.show_bytes(b"")
     return 0

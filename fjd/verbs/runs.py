@@ -12,7 +12,7 @@ the job files are the list.
 import errno
 import os
 import re
-from typing import Iterable, List, NamedTuple, Set, Tuple
+from typing import AbstractSet, Dict, Iterable, List, NamedTuple, Set, Tuple
 
 from fjd import files
 from fjd.census import everything, left
@@ -30,7 +30,7 @@ class Record(NamedTuple):
 
     directory: str
     command: str
-    marks: Set[str]
+    marks: AbstractSet[str]
 
     @property
     def text(self) -> str:
@@ -42,14 +42,16 @@ class Record(NamedTuple):
 class Runs:
     """The runs of a directory, compared with a new request.
 
-    home holds their projects.  The request is a command (text) and its jobs.
+    home holds their projects.  The request is a command (text) and its jobs,
+    by their marks.
     """
 
     def __init__(
-        self, home: str, text: str, directory: str, jobs: Iterable[Listed],
+        self, home: str, text: str, directory: str,
+        jobs: Dict[str, Listed],
     ) -> None:
         self.home = home
-        self.asked = Record(directory, text, {job.mark for job in jobs})
+        self.asked = Record(directory, text, jobs.keys())
         self.names: List[str] = []
 
     def find(self) -> List[str]:

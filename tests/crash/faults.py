@@ -32,8 +32,8 @@ LAYERS = ("project.py", "joblog.py", "ledger.py")  # their functions are steps
 # What changes nothing; whatever else of the module os is used, does.
 HARMLESS = {
     "O_NOCTTY", "O_NONBLOCK", "O_RDONLY", "close", "fsencode", "fstat",
-    "listdir", "lstat", "major", "minor", "open", "path", "pread", "stat",
-    "stat_result", "statvfs", "strerror",
+    "listdir", "lstat", "major", "minor", "open", "path", "pread", "scandir",
+    "stat", "stat_result", "statvfs", "strerror",
     "utime",  # of a directory, for its listing
 }
 

@@ -153,8 +153,9 @@ def test_without_a_list_the_latest_of_the_command_goes_on(home):
 
 
 def new_runs(home, *names):
-    jobs = list(listed([f"echo {name}" for name in names], str(home)))
-    return Runs(str(home), "echo", str(home), jobs)
+    jobs = listed([f"echo {name}" for name in names], str(home))
+    marks = {job.mark: job for job in jobs}
+    return Runs(str(home), "echo", str(home), marks)
 
 
 def test_the_newest_are_looked_at(home):
@@ -358,7 +359,8 @@ def done_run(home, number):
     place = os.path.realpath(os.getcwd())
     (home / ".fjd").mkdir(mode=0o700)
     jobs = list(listed([f"true {n}" for n in range(number)], place))
-    made = Runs(str(home / ".fjd"), "true", place, jobs)
+    marks = {job.mark: job for job in jobs}
+    made = Runs(str(home / ".fjd"), "true", place, marks)
     made.find()
     project = Project(str(home / ".fjd" / made.begin("token")))
     project.make_directories()

@@ -10,6 +10,7 @@ reported, or twice.
 import errno
 import os
 import stat
+from contextlib import closing
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -214,6 +215,10 @@ class SimOS:
         if mishap and mishap not in STALE:
             raise failure(mishap, path)
         return self.server.listing(path)
+
+    def scandir(self, path):
+        names = self.listdir(path)
+        return closing(SimpleNamespace(name=name) for name in names)
 
     def utime(self, path):
         """Of a directory that was just changed from here nothing is old."""

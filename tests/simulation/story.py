@@ -310,7 +310,7 @@ class Story:
         """A last pass, what bin/fjd audit finds, and then all is over."""
         process.clock.sleep(self.world.home.listing)
         roles.once(process, self.interval)
-        look, findings = audit(process.project, process.here)
+        findings = audit(process.project, process.here).findings
         # Nobody can account for what stood in a ledger that was lost.
         findings = [finding for finding in findings if os.fsencode(
             finding.partition(":")[0]) not in self.checks.unsaved]

@@ -54,6 +54,7 @@ def test_drafts_are_not_listed_among_names():
     for name in "b", "a", ".draft", ".nfs01":
         write(name)
     assert sorted(files.names(".")) == ["a", "b"]
+    assert sorted(files.each_name(".")) == ["a", "b"]
     assert files.drafts(".", ".dr") == [".draft"]
 
 
@@ -212,6 +213,7 @@ def test_a_directory_on_fuse_is_touched_before_it_is_listed(
     (place / "a").touch()
     for is_fuse in (False, True):
         monkeypatch.setattr(files, "is_fuse", lambda directory: is_fuse)
-        os.utime(str(place), (1, 1))
-        assert files.names(str(place)) == ["a"]
-        assert (os.stat(str(place)).st_mtime > 1) is is_fuse
+        for names in (files.names, files.each_name):
+            os.utime(str(place), (1, 1))
+            assert list(names(str(place))) == ["a"]
+            assert (os.stat(str(place)).st_mtime > 1) is is_fuse
