@@ -43,9 +43,8 @@ FIRE = """\
 Tell workers to leave at once.
 
 Without HOST, all workers of the project leave. Jobs that run are ended
-with all processes they started. They wait in the queue again, each under
-the name of its attempt. Workers on this machine that have not left after
-30 seconds are ended.
+with all processes they started, and wait in the queue again. Workers on
+this machine that have not left after 30 seconds are ended.
 """
 
 
