@@ -29,8 +29,8 @@ HIRE = """\
 Make sure that exactly N workers run on each host.
 
 Workers that were started by hand count. Missing workers are started, and
-surplus ones leave after their job. This ends when all workers are up. The
-exit code is 3 if a host is unavailable.
+surplus ones leave after their job. The command ends when all workers run.
+The exit code is 3 if a host is unreachable or workers did not start.
 
 Without arguments, hire on all hosts of the project's remote.conf or, if
 there is no such file, on this machine.

@@ -18,7 +18,7 @@ Each line is one end, the first end first. The columns are separated by tabs:
 --all adds these events:
 
     lost        its worker died
-    given-back  its worker had to leave, or the file was half written
+    given-back  its worker had to leave, or its job file was incomplete
     retried     it is tried again
     superseded  it ended after it had been taken from its worker: given to
                 another one, or cancelled

@@ -1,7 +1,7 @@
 """Explain where a job is, and why.
 
-Say also what it waits for, when and where each attempt ended and how, and
-print the last lines of its output.
+Say also what it waits for, and how, when and where each attempt to run it
+ended, and print the last lines of its output.
 
 Example:
     fjd why job7
