@@ -130,7 +130,8 @@ def checked_name(name: str) -> str:
         raise BadJob("a job has to have a name")
     why = why_bad(job)
     if job[0] == "." or "/" in job or is_editor_copy(job):
-        why = "only a path, a draft or an editor's copy is called so"
+        why = "a job's name may not contain /, begin with a dot, end with ~" \
+            " or be like #x#"
     if why:
         raise BadJob(why)
     return job

@@ -119,6 +119,12 @@ def shared(*words: str, **how: Any) -> Option:
     return option(*words, default=argparse.SUPPRESS, **how)
 
 
+def hidden(option: Option) -> Option:
+    """Return an option that is accepted but is not in --help."""
+    words, how = option
+    return words, {**how, "help": argparse.SUPPRESS}
+
+
 PROJECT = shared(
     "--project", metavar="P",
     help="the project's name (default: $FJD_PROJECT, else default)")

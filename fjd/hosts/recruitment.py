@@ -29,8 +29,8 @@ HIRE = """\
 Make sure that exactly N workers run on each host.
 
 Workers that were started by hand count. Missing workers are started, and
-surplus ones leave after their job. This ends when all workers are up. The
-exit code is 3 if a host is unavailable.
+surplus ones leave after their job. The command ends when all workers run.
+The exit code is 3 if a host is unreachable or workers did not start.
 
 Without arguments, hire on all hosts of the project's remote.conf or, if
 there is no such file, on this machine.
@@ -43,9 +43,8 @@ FIRE = """\
 Tell workers to leave at once.
 
 Without HOST, all workers of the project leave. Jobs that run are ended
-with all processes they started. They wait in the queue again, each under
-the name of its attempt. Workers on this machine that have not left after
-30 seconds are ended.
+with all processes they started, and wait in the queue again. Workers on
+this machine that have not left after 30 seconds are ended.
 """
 
 

@@ -1,10 +1,11 @@
 """Check that no job was lost.
 
-Compare the job directories with the ledgers. Every job must lie in exactly
-one place, and every end must be recorded once. Each job that breaks a rule is
-named with the rule, and the exit code is 1.
+Compare the job directories with the ledger (the record that fjd results
+prints). Every job must lie in exactly one place, and every end must be
+recorded once. Each job that breaks a rule is named with the rule, and the
+exit code is 1.
 
-An attempt without a ledger entry is reported, too, but is no error.
+An ended job without a ledger entry is reported, too, but is no error.
 """
 # Jobs move meanwhile.  So the directories are listed against the direction in
 # which jobs move (ended, ledgers, waiting, held, running, given), a file that

@@ -33,7 +33,8 @@ CHANGES = {
 }
 Jobs = Dict[str, List[Found]]  # by the name that was typed
 JOBS = option("jobs", metavar="JOB", nargs="*", help="the name of a job or of"
-              " one attempt, or its number in the list of fjd run")
+              " one attempt (job7~1.STAMP, as fjd why prints it), or its"
+              " number in the list of fjd run")
 
 
 def every(word: str, text: str) -> Option:

@@ -1,8 +1,9 @@
 """Remove ended jobs and their logs.
 
-The logs of jobs that are no longer there go, too. The ledger keeps how the
-jobs ended, and gets a line for each that was removed. fjd run --resume would
-run them again.
+Give --done, --failed or both. Without --older, logs whose jobs no longer
+exist are removed, too. The ledger (the record that fjd results prints) keeps
+how the jobs ended, and gets a line for each that was removed. fjd run
+--resume would run removed jobs again.
 
 Example, for a crontab:
     fjd clean --done --failed --older 30d

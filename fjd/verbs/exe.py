@@ -1,8 +1,8 @@
 """The 2013 form of run, kept for old scripts.
 
-Old scripts have it without this verb: fjd --exe COMMAND. New ones should use
-fjd run. bash runs COMMAND, or sh where there is no bash. Parameters are
-quoted, so write no quotes around $1.
+There is no verb on the command line: type fjd --exe COMMAND. New scripts
+should use fjd run. bash runs COMMAND, or sh where there is no bash.
+Parameters are quoted, so write no quotes around $1.
 
 With --project, and if that project has a remote.conf, workers are hired on
 the hosts of remote.conf, unless N is given. The exit code is 3 if a job
@@ -25,7 +25,7 @@ OPTIONS = (
     option("--exe", metavar="COMMAND", required=True, help="what to run; $1 is"
            " replaced by the parameter (appended if absent)"),
     option("--parameters", metavar="A,B,C", help="run COMMAND for each of"
-           " these; of A#B, $1 is A and $2 is B"),
+           " these; a parameter A#B sets $1 to A and $2 to B"),
     option("--repeat", metavar="K", type=positive, default=1,
            help="run all of it K times"),
     option("--instances", dest="repeat", type=positive,

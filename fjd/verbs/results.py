@@ -10,16 +10,18 @@ Each line is one end, the first end first. The columns are separated by tabs:
     start, end  seconds since 1970
     status      exit N, or signal N; - if it did not run to its end
     cpu         seconds
-    peak        KiB of memory, at least the 15,000 to 20,000 of a worker itself
+    peak        KiB of memory; at least 15,000 to 20,000 if the job ran, since
+                it begins as a copy of its worker
     command     what was run
     reason      why it failed
 
 --all adds these events:
 
     lost        its worker died
-    given-back  its worker had to leave, or the file was half written
+    given-back  its worker had to leave, or its job file was incomplete
     retried     it is tried again
-    superseded  it ended when another worker had been given the job
+    superseded  it ended after it had been taken from its worker: given to
+                another one, or cancelled
     cleaned     a person removed it
 
 With --joblog, Exitval is -1 for a job that failed without a status.
@@ -48,7 +50,8 @@ OPTIONS = (
            help="print an object in each line"),
     option("--joblog", dest="form", action="store_const", const="joblog",
            help="print the format of GNU parallel's --joblog"),
-    flag("--all", help="print also attempts that did not end for good"),
+    flag("--all", help="also print attempts that were lost, given back,"
+         " retried, superseded or cleaned"),
 )
 
 

@@ -1,9 +1,9 @@
 """Run jobs again that have ended.
 
-They wait in the queue as if for the first time. If attempts of one job have
-failed and others are done, only those that failed run again. Jobs in another
-state are listed with that state, and the exit code is 3. It is 2 if there is
-no such job.
+They wait in the queue as if for the first time. If several jobs have that
+name and some of them failed, only those run again. Jobs in another state are
+listed with that state, and the exit code is 3. It is 2 if there is no such
+job.
 
 Examples:
     fjd retry job7

@@ -2,7 +2,8 @@
 
 {} is replaced by the argument (appended if absent). With several lists of
 arguments, each combination is run once: {1} is the argument from the first
-list, {2} the one from the second. {#} is the number of the job.
+list, {2} the one from the second, and {} is all of them. {#} is the number of
+the job.
 
 Without :::, each input line is an argument or, with no COMMAND, a command.
 All lines are read before the first job starts.

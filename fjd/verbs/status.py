@@ -13,7 +13,7 @@ Keys of the object that --json prints:
     waiting, held, given, running, done, failed
                  numbers of jobs
     counted_by   the dispatcher that counted, or null
-    age          seconds since then
+    age          seconds since that count
     rate         jobs a second
     left         seconds until all have ended
     jobs         all jobs that run

@@ -66,7 +66,7 @@ def closing() -> str:
     """Return what --help says below the verbs."""
     from fjd.verbs.help import topics  # Late: only --help needs it.
     found = ", ".join(topics())
-    more = f", fjd help TOPIC one of: {found}" if found else ""
+    more = f"; fjd help TOPIC prints a page: {found}" if found else ""
     return f"fjd help VERB explains a verb{more}. Two more commands:" \
         " fjd-recruiter hire starts workers, fjd-dispatcher gives them jobs."
 

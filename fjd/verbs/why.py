@@ -1,7 +1,7 @@
 """Explain where a job is, and why.
 
-Say also what it waits for, when and where each attempt ended and how, and
-print the last lines of its output.
+Say also what it waits for, and how, when and where each attempt to run it
+ended, and print the last lines of its output.
 
 Example:
     fjd why job7
@@ -45,7 +45,7 @@ def why(project: Project, here: Here, wanted: str) -> Iterator[str]:
     )
     if entries and entries[-1].event == RETRIED:
         yield "it failed and is tried again, after the jobs that have not run"
-    yield from map(line_of, entries)
+    yield from dict.fromkeys(map(line_of, entries))  # Two may see one loss.
     yield from last_lines(project, matches, entries)
 
 
@@ -82,7 +82,8 @@ def line_of(entry: Entry) -> str:
     """Return when, where and how an attempt ended."""
     how = filter(None, [entry.event, entry.reason, named(entry.status)])
     took = entry.end - entry.start
-    after = f" after {span(took)}" if took > 0 else ""
+    has_run = took > 0 or entry.status != "-"
+    after = f" after {span(took)}" if has_run else ""
     return f"{moment(entry.end)} on {entry.host or 'no host'}{after}:" \
         f" {printable(', '.join(how))} [{printable(entry.attempt)}]"
 

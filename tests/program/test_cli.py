@@ -30,6 +30,12 @@ def test_help_and_version_are_there(name):
     assert ok(name, "--version") == [version()]
 
 
+def test_fire_takes_max_losses_but_does_not_explain_it(home):
+    assert "--max-losses" not in "\n".join(ok("fjd-recruiter", "fire", "-h"))
+    ok("fjd-recruiter", "hire", "0", "--max-losses", "2")
+    ok("fjd-recruiter", "fire", "--max-losses", "2")
+
+
 @pytest.mark.parametrize("arguments, message", [
     (["fjd-worker", "--foo"], "unrecognized arguments: --foo"),
     (["fjd-worker", "--interval", "0"], "argument --interval: '0' is no"

@@ -57,7 +57,7 @@ def test_topic_is_printed_as_it_lies_there(clone):
 
 def test_topics_are_named(clone):
     text = " ".join(fjd_of(clone, "--help").stdout.split())
-    topics, = re.findall("fjd help TOPIC one of: (.*?)[.] ", text)
+    topics, = re.findall("fjd help TOPIC prints a page: (.*?)[.] ", text)
     assert "testing" in topics.split(", ")
     assert not re.search("draft|~", topics)
 

@@ -8,7 +8,7 @@ from helpers import command, finish, fjd, LONG, ok, start
 
 from fjd.errors import FjdError
 from fjd.verbs.find import find
-from fjd.ledger import Entry, FAILED, Ledger, RETRIED
+from fjd.ledger import Entry, FAILED, Ledger, LOST, RETRIED
 from fjd.members import enrol, myself
 from fjd.names import Attempt, Running
 from fjd.verbs import log
@@ -256,12 +256,24 @@ def test_attempts_and_last_lines_are_told(actor, project):
     (Entry(FAILED, "job1", "x", "lab", "w", 5.0, 7.0, "signal 15",
            reason="timeout after 2 s"),
      " on lab after 2 s: failed, timeout after 2 s, signal 15, SIGTERM [x]"),
+    (Entry(FAILED, "job1", "x", "lab", "w", 5.0, 5.0, "exit 5"),
+     " on lab after 0 s: failed, exit 5 [x]"),
 ])
 def test_what_ended_it_is_told_as_its_worker_knew_it(
     actor, project, entry, how,
 ):
     actor.ledger.write(entry)
     assert told(project)[1].endswith(how)
+
+
+def test_a_loss_that_two_have_seen_is_told_once(actor, project):
+    for name in ("job1~1.x-1", "job1~2.x-2"):
+        for writer in ("neighbour", "dispatcher"):
+            Ledger(project, writer).write(Entry(
+                LOST, "job1", name, "lab", "w", 5.0, 5.0, reason="no sign"))
+    _, first, second = told(project)
+    assert first.endswith(" on lab: lost, no sign [job1~1.x-1]")
+    assert second.endswith(" on lab: lost, no sign [job1~2.x-2]")
 
 
 def lay(project, job):

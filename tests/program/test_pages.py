@@ -70,7 +70,7 @@ def test_examples_for_python_are_true(home):
             os.path.join(PLACE, "python.rst"), module_relative=False,
             encoding="utf-8", optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
     finally:
-        ok("fjd-recruiter", "--project", "sweep", "fire")
+        ok("fjd-recruiter", "--project", "seeds", "fire")
         dispatcher.terminate()
         finish(dispatcher)
     assert result.attempted >= 10

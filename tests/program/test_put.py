@@ -89,7 +89,7 @@ def test_what_would_fail_is_refused_and_the_rest_is_put(project, make, home):
     assert len(lines) == len(bad)
     for line, why in zip(lines, [
         "a directory", "no such file", "empty", "no section [control]",
-        "chmod +x", "a draft", "editor's copy", "control character", "longer",
+        "chmod +x", "with a dot", "with ~", "control character", "longer",
     ]):
         assert line.startswith("fjd: error: ") and why in line
     assert list(jobs(project)) == ["good"]
@@ -210,6 +210,13 @@ def test_a_command_gets_the_name_that_is_wanted(project):
 def test_a_job_without_a_name_is_refused(project):
     assert fjd("fjd", "put", "--name", "", "true").stderr == (
         'fjd: error: "": not put: a job has to have a name\n')
+
+
+@pytest.mark.parametrize("name", [".x", "a/b", "a~", "#a#"])
+def test_names_that_no_job_may_have_are_named(project, name):
+    assert fjd("fjd", "put", "--name", name, "true").stderr == (
+        f'fjd: error: "{name}": not put: a job\'s name may not contain /,'
+        " begin with a dot, end with ~ or be like #x#\n")
 
 
 @pytest.mark.parametrize("arguments", [
