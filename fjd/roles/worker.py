@@ -243,7 +243,10 @@ class Worker:
                 self.project.owner)
             task.job, written = job, job.written
         except FileNotFoundError:
-            return 0.0  # RACE: given to another worker, or cancelled.
+            # RACE: given to another worker, or cancelled; but if the home
+            # was away, the heartbeat adopts it before another job begins.
+            self.next_beat = 0.0
+            return 0.0
         except BadJob as error:
             bad, written = str(error), error.written
         if written and self.project.is_unfinished(run, written):

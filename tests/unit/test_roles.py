@@ -968,6 +968,31 @@ def test_job_that_begins_while_the_home_goes_away_runs_before_the_next(
     assert [row["job"] for row in ledger(project)] == ["job1", "job2"]
 
 
+def test_job_whose_home_was_away_for_a_moment_runs_before_the_next(
+    project, put, new_worker, new_dispatcher, monkeypatch,
+):
+    """It seemed to be gone when its file was opened."""
+    put("job1", TRUE)
+    put("job2", TRUE)
+    worker, dispatcher = new_worker(), new_dispatcher()
+    worker.request.withdraw()
+    worker.request.pace = 0.01
+    worker.announce()
+    dispatcher.step()
+    real, opened = project.files.read, []
+
+    def read(path, *how):
+        if "/running/" in path:
+            opened.append(path)
+            if len(opened) == 1:
+                raise FileNotFoundError(2, "No such file or directory", path)
+        return real(path, *how)
+
+    monkeypatch.setattr(project.files, "read", read)
+    work(worker, lambda: jobs_in(project, "done") == ["job1", "job2"])
+    assert [row["job"] for row in ledger(project)] == ["job1", "job2"]
+
+
 def test_namesake_of_a_running_job_is_a_job_of_its_own(
     project, put, new_worker, new_dispatcher,
 ):
