@@ -22,6 +22,7 @@ from fjd.proc import start_time, stat_of
 GRACE = 5.0  # seconds between TERM and KILL
 SESSION = "FJD_SESSION_NAME"  # from a recruiter to a worker
 WITNESS = "FJD_WITNESS"       # from a recruiter to one on another host
+ANEW = "FJD_ANEW"             # from a worker that was taken for dead
 OWN_VARIABLES = (
     "FJD_JOB", "FJD_ATTEMPT", "FJD_WORKER", SESSION, WITNESS,
 )
@@ -133,6 +134,7 @@ class Processes:
         # It may be on its way, and would kill the new process.
         signal.signal(signal.SIGIO, signal.SIG_IGN)
         argv = [sys.executable] + sys.argv
+        os.environ[ANEW] = "yes"
         named(argv[0], self.keeper.submit(os.execv, argv[0], argv).result)
 
     def start(self, job: Job, environ: Dict[str, str], log: int) -> None:

@@ -30,7 +30,7 @@ def disk(tmp_path, monkeypatch):
 @pytest.fixture
 def project(disk):
     from fjd.project import Project
-    ok("fjd-recruiter", "fire")
+    fjd("fjd-recruiter", "fire")
     return Project(str(disk / "default"))
 
 

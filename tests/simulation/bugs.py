@@ -9,7 +9,7 @@ from fjd.members import Identity
 from fjd.names import Attempt
 from fjd.project import NOW, Project, SEEN
 from fjd.reclaim import Reclaimer
-from fjd.roles import dispatcher
+from fjd.roles import dispatcher, duty
 from fjd.roles.dispatcher import Dispatcher
 from fjd.roles.firing import Dismissal
 from fjd.roles.worker import Worker
@@ -171,7 +171,7 @@ def the_note_is_looked_for_once():
     def recall(project):
         notes = [handover.read(project, name) for name in project.notes(SEEN)]
         return max(notes, key=handover.age, default=handover.Memory())
-    return patch.object(dispatcher, "recall", recall)
+    return patch.object(duty, "recall", recall)
 
 
 def a_note_says_what_its_writer_knows():
