@@ -92,11 +92,16 @@ def rests(stage):
 
 def is_hired(stage):
     """What it says on stderr has a file, until it has come up."""
-    stage.project.claim_session("default.lab.1")
-    stage.environ["FJD_SESSION_NAME"] = "process default.lab.1"
+    hire(stage)
     stage.test("fjd-worker", *OFTEN)
     stage.order(stage.worker(), "now")
     stage.wait_for_end()
+
+
+def hire(stage):
+    """Start the next worker as a recruiter does."""
+    stage.project.claim_session("default.lab.1")
+    stage.environ["FJD_SESSION_NAME"] = "process default.lab.1"
 
 
 def holds_jobs(stage, **plan):
@@ -147,6 +152,7 @@ def is_buried(stage):
 
 def is_buried_and_its_job_ends(stage):
     """It finds out when it commits the end of its job."""
+    hire(stage)
     bury(stage, holds_jobs(stage, deaf=True), stage.release)
 
 

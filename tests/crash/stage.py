@@ -237,6 +237,7 @@ class Stage:
             self.tested.wait(HANG)
         self.start("fjd", "release", "--all").wait(HANG)
         wait_until(lambda: not self.recruiters())
+        self.environ.pop("FJD_SESSION_NAME", None)  # Nobody hires this one.
         worker = self.start("fjd-worker", *OFTEN)
         wait_until(lambda: self.workers_of(worker))
         self.start("fjd-dispatcher", *OFTEN).wait(HANG)
