@@ -67,8 +67,11 @@ def show(line: str, stream: str = "stdout") -> None:
 
 
 def plain(text: str) -> str:
-    """Return a text that cannot control a terminal."""
-    return text if text.isprintable() else printable(text)
+    """Return a text that cannot control a terminal; tabs stay."""
+    words = text.split("\t")
+    if not all(map(str.isprintable, words)):
+        words = list(map(printable, words))
+    return "\t".join(words)
 
 
 def show_bytes(data: bytes, is_more: bool = False) -> None:
