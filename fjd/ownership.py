@@ -10,7 +10,7 @@ import os
 import stat
 import time
 from shlex import quote
-from typing import Any, Callable, Dict, List, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
 from fjd import files
 from fjd.errors import BadUsage, NotYours
@@ -151,6 +151,9 @@ class Visit:
             return files.names(directory)
         except FileNotFoundError:
             return []  # The user's commands make it when needed.
+
+    def each_name(self, directory: str) -> Iterator[str]:
+        return iter(self.names(directory))
 
     def create(self, path: str, *_: Any) -> bool:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)

@@ -30,7 +30,7 @@ def disk(tmp_path, monkeypatch):
 @pytest.fixture
 def project(disk):
     from fjd.project import Project
-    fjd("fjd-recruiter", "fire")
+    ok("fjd-recruiter", "hire", "0")  # This makes the project.
     return Project(str(disk / "default"))
 
 
@@ -57,7 +57,7 @@ def test_all_goes_on_when_there_is_room_again(project, put, disk):
         "No space left on device; trying again.\n"))
     assert len(project.running()) == 1
     full = f"{project.root}: the disk is full; what has ended waits until" \
-        " that can be recorded"
+        " there is room to record it"
     assert full in ok("fjd", "status")
     (disk / "filler").unlink()
     assert "[fjd-dispatcher] 1 done, 1 failed: job2 (exit 4)\n" in finish(
