@@ -34,7 +34,7 @@ from fjd.verbs.joblist import AskedList, Listed, not_done
 from fjd.verbs.runs import Runs
 from fjd.wakeup import Alarm, LEAVE
 
-PATIENCE = 60.0  # seconds for workers to leave; a dead host takes as long
+SECONDS_TO_LEAVE = 60.0  # for workers; a dead host takes as long
 SLICE = 0.05  # seconds for which jobs are put before some are given out
 
 
@@ -205,7 +205,7 @@ class ListRun:
         """Fire the workers and wait for them, unless a second signal comes."""
         self.hiring.wait()  # Workers still starting would miss the order.
         self.is_stopping = True
-        self.deadline = time.monotonic() + PATIENCE
+        self.deadline = time.monotonic() + SECONDS_TO_LEAVE
         self.dispatcher.fire()
         try:
             self.dispatcher.run()

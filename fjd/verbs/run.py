@@ -36,7 +36,7 @@ from fjd.verbs.batch import ListRun
 from fjd.verbs.joblist import Listed, listed, not_done
 from fjd.verbs.runs import Runs
 
-PATIENCE = 1.0  # seconds of silence that a person does not notice
+SECONDS_OF_SILENCE = 1.0  # which a person does not notice
 OWN = shared("--project", metavar="P", help="run the jobs in that project,"
              " together with the jobs that wait there (default: a new"
              " project)")
@@ -125,7 +125,7 @@ def patience(options: Any) -> Iterator[Callable[[], None]]:
     """
     say = output.teller("fjd", options.quiet, "stderr")
     text = "Checking which jobs of the list are done ..."
-    timer = Timer(PATIENCE, say, [text])
+    timer = Timer(SECONDS_OF_SILENCE, say, [text])
 
     def ready() -> None:
         timer.cancel()

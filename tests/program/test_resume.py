@@ -388,7 +388,7 @@ def test_many_done_jobs_are_resumed_in_a_moment(home, number):
     (True, False), (True, True), (False, False),
 ])
 def test_what_takes_long_is_told(monkeypatch, capsys, is_resumed, is_quiet):
-    monkeypatch.setattr(run, "PATIENCE", 0.0)
+    monkeypatch.setattr(run, "SECONDS_OF_SILENCE", 0.0)
     options = argparse.Namespace(resume=is_resumed, quiet=is_quiet)
     before = threading.active_count()
     with run.patience(options) as ready:
