@@ -794,7 +794,8 @@ def test_nothing_leaks_when_a_worker_starts_anew(project, put, home):
     put("job2", "[control]\nexecutable: nice #\nnice: 0\n")
     fjd("fjd", "cancel", "job1")
     wait_until(lambda: jobs_in(project, "done") == ["job2"])
-    assert log_of(project, "job2") == f"{os.nice(0)}\n"
+    # Root may go below the niceness of these tests.
+    assert int(log_of(project, "job2")) in (0, os.nice(0))
     assert fjd("fjd-recruiter", "fire").returncode == 0
     assert finish(worker).count("starting anew") == 3
     dispatcher.send_signal(signal.SIGINT)
