@@ -42,6 +42,7 @@ def test_results_of_all_hosts_come_in_the_order_in_which_jobs_ended(
     assert [job for _, job in told(project)] == [f"job{n}" for n in range(10)]
 
 
+@pytest.mark.needs("a terminal")
 def test_names_and_commands_do_not_control_a_terminal(project, record):
     """To a pipe they go byte for byte."""
     record(FAILED, "a\x1b]0;x\x07", command="printf '\x1b[2J\x9b'",
