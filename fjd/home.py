@@ -21,7 +21,6 @@ from fjd.output import write_line
 from fjd.ownership import check_place, ROOT, Survey, Visit
 from fjd.project import Project, STATES
 
-
 AWAITED = 5.0  # seconds for the home to answer, until a person is told
 
 

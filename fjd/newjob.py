@@ -110,9 +110,9 @@ def job_in(mode: int, data: bytes, path: str) -> Optional[Job]:
 
 def with_directory(data: bytes, directory: bytes) -> bytes:
     """Return the data with a line that records the directory, if possible."""
-    line = b"# fjd: directory=" + directory + b"\n"
     script = b"\0" not in data and SCRIPT.match(data)
     if script:
+        line = b"# fjd: directory=" + directory + b"\n"
         return data[:script.end()] + line + data[script.end():]
     for name in SECTIONS:
         header = re.search(SECTION % name.encode(), data, re.M)

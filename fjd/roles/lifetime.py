@@ -9,7 +9,7 @@ from fjd.project import NOW
 from fjd.roles.worker import Worker
 from fjd.wakeup import Alarm, LEAVE
 
-SECONDS_TO_LEAVE = 20.0  # seconds to leave, also when the home does not answer
+SECONDS_TO_LEAVE = 20.0  # also when the home does not answer
 
 
 def work(worker: Worker, alarm: Alarm) -> None:
