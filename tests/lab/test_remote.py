@@ -512,8 +512,8 @@ def test_hosts_that_lose_power_or_sleep_lose_no_job(machines, project):
     machines.power_off("node3")
     machines.run("node2", "sh", "-c", "kill -STOP -1")
     wait_until(lambda: hosts_of(project, "lost") == set(FAR), 60)
-    machines.run("node2", "sh", "-c", "kill -CONT -1")
     lines = finish(dispatcher).splitlines()
+    machines.run("node2", "sh", "-c", "kill -CONT -1")
     assert lines[-1] == "[fjd-dispatcher] 200 done, 0 failed"
     assert dispatcher.returncode == 0
     assert len(set(jobs_in(project, "done"))) == 200
