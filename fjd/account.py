@@ -17,6 +17,7 @@ from fjd.project import ENDED, Project
 
 CANCELLED, VANISHED, LEFT = "cancelled", "vanished", "left"
 NO_RECORD = "record lost"  # no ledger entry for this attempt
+REPORTED = "reported before"  # or in entries that are counted anyway
 UNDER_WAY = ("jobqueue", "held", "jobpods", "running")
 
 
@@ -79,7 +80,7 @@ def history(
     project: Project, keys: Set[str], offsets: Dict[str, int],
 ) -> Dict[str, List[Entry]]:
     """Return by key the ledger entries of these jobs after the offsets, and
-    then their ended attempts that no ledger records.
+    then their ended attempts.
     """
     wanted = set(map(escape, keys))
 
@@ -100,7 +101,8 @@ def history(
         if entry.event in ENDED
     }
     entries = list(read_entries(project, ledgers, is_wanted, begin))
-    entries += [entry for entry in ended if entry.attempt not in recorded]
+    entries += [entry._replace(reason=REPORTED)
+                if entry.attempt in recorded else entry for entry in ended]
     by_key: Dict[str, List[Entry]] = defaultdict(list)
     for entry in entries:
         by_key[key_of(entry.job)].append(entry)
@@ -114,6 +116,8 @@ def fate(project: Project, attempt: Attempt, entries: List[Entry]) -> Entry:
         entry for entry in entries if entry.event in ENDED
         and not is_before(Attempt.parse(entry.attempt), attempt)
         and holds(project, entry.attempt, back)
+        # Otherwise it may have been a job of the same name.
+        and (entry.reason != REPORTED or attempt.name in back)
     ]
     if later:
         return max(later, key=lambda entry: entry.event == DONE)

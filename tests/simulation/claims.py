@@ -166,8 +166,13 @@ class Claims:
         reported = self.checks.reported
         again = [name for name in self.counted
                  if reported.get(name, self.began) < self.began]
-        is_sure = self.world.home.is_fuse or not self.world.home.listing
-        self.demand(not (again and is_sure), "counted twice", *sorted(again))
+        self.demand(not (again and self.is_sure), "counted twice",
+                    *sorted(again))
+
+    @property
+    def is_sure(self):
+        """Whether listings are what the server has."""
+        return self.world.home.is_fuse or not self.world.home.listing
 
     def counts_missing(self, outcome):
         jobs = [entry.job for entry in outcome.missing]
@@ -180,7 +185,8 @@ class Claims:
                         "missing, although it lies", path)
         for path in self.stayed([DONE, FAILED]):
             job = self.job_at(path)
-            self.demand(job not in jobs or wanted.count(job) > 1,
+            is_known = job not in jobs or wanted.count(job) > 1
+            self.demand(is_known or not self.is_sure,
                         "missing, although it ended", path)
 
     def counts_left(self, outcome):

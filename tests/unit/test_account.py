@@ -3,7 +3,7 @@ import pytest
 
 from fjd import account
 from fjd.account import (
-    CANCELLED, fates, is_before, LEFT, NO_RECORD, VANISHED,
+    CANCELLED, fates, is_before, LEFT, NO_RECORD, REPORTED, VANISHED,
 )
 from fjd.ledger import (
     CLEANED, DONE, FAILED, GIVEN_BACK, LOST, RETRIED, SUPERSEDED,
@@ -119,6 +119,20 @@ def test_what_was_told_before_explains_nothing(project, record):
     offsets = {name: project.files.size(project.path("ledger", name))
                for name in project.names("ledger")}
     assert fate_of(project, offsets=offsets).event == VANISHED
+
+
+def test_what_was_taken_away_may_have_ended_and_been_told_before(
+    project, record,
+):
+    """Its first worker learns late that others were given the job."""
+    record(FAILED, attempt(1, n=2, token=OTHER))
+    make(project, FAILED, attempt(1, n=2, token=OTHER))
+    offsets = {name: project.files.size(project.path("ledger", name))
+               for name in project.names("ledger")}
+    record(DONE, OWED)
+    record(SUPERSEDED, OWED)
+    found = fate_of(project, offsets=offsets)
+    assert (found.event, found.reason) == (FAILED, REPORTED)
 
 
 @pytest.mark.parametrize("name", [OWED, "a", attempt(9)])
