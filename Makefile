@@ -4,6 +4,7 @@ PREFIX ?= $(HOME)/.local
 DESTDIR ?=
 SEEDS ?= 10000
 HERE = $(dir $(lastword $(MAKEFILE_LIST)))
+BEFORE ?= $(if $(wildcard $(HERE).git),HEAD~1)
 
 .PHONY: help install uninstall example example-remote sweep test \
 	test-all simulate chaos bench bench-lab lint dist clean
@@ -43,8 +44,8 @@ chaos:  ## kill workers and dispatchers while 2,000 jobs run (JOBS=, SEED=)
 	@"$(PYTHON)" "$(HERE)tests/crash/chaos" $(if $(JOBS),--jobs "$(JOBS)") \
 		$(if $(SEED),--seed "$(SEED)")
 
-bench:  ## measure fjd beside xargs, GNU parallel and others (ten minutes)
-	@"$(PYTHON)" "$(HERE)tests/bench"
+bench:  ## measure fjd and the commit BEFORE beside xargs and others (20 minutes)
+	@"$(PYTHON)" "$(HERE)tests/bench" $(if $(BEFORE),--before "$(BEFORE)")
 
 bench-lab:  ## measure fjd beside ssh xargs and GNU parallel on the FJD_LAB
 	@"$(HERE)tests/run" "$(PYTHON)" tests/bench-lab

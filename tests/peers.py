@@ -13,29 +13,45 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import Callable, NamedTuple
 
-from helpers import command, PIPE, ROOT, wait_until
+from helpers import PIPE, ROOT, wait_until
 
 sys.path.insert(0, ROOT)
 
-from fjd import __version__
 from fjd.jobfile import NICENESS
 from fjd.project import Project
 
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 LONGEST = 900   # seconds that a tool may take
+INI, SHELL, SCRIPT = KINDS = ("INI", "shell", "script")
+
+
+class Tree(NamedTuple):
+    """A copy of fjd: the one under test, or that of a commit before."""
+
+    path: str = ROOT
+    commit: str = ""
+
+    def command(self, name, *arguments):
+        program = os.path.join(self.path, "bin", name)
+        return [sys.executable, program, *arguments]
+
+    def named(self, what):
+        return f"{what} {self.commit}".rstrip()
 
 
 class Case(NamedTuple):
-    """The commands of jobs, which are INI files or scripts, for so many
-    workers, in an empty home.
+    """The commands of jobs for so many workers, in an empty home.
+
+    The jobs are INI files, with commands that need a shell or not, or scripts.
     """
 
     home: str
     commands: list
-    is_script: bool
+    kind: str
     workers: int
 
     @property
@@ -48,7 +64,7 @@ class Case(NamedTuple):
         os.mkdir(self.home)
         with open(self.list, "w") as lines:
             for number, line in enumerate(self.commands):
-                if self.is_script:
+                if self.kind == SCRIPT:
                     line = os.path.join(self.home, f"script{number}")
                     with open(line, "wb") as file:
                         file.write(self.job(number))
@@ -59,12 +75,12 @@ class Case(NamedTuple):
         """The same jobs as fjd has them: a project with a full queue."""
         project = new_project(self.home)
         for number in range(len(self.commands)):
-            project.put(f"job{number}", self.job(number), self.is_script)
+            project.put(f"job{number}", self.job(number), self.kind == SCRIPT)
         return project
 
     def job(self, number):
         line = self.commands[number]
-        if self.is_script:
+        if self.kind == SCRIPT:
             return f"#!/bin/sh\nexec {line}\n".encode()
         return f"[control]\nexecutable: {line}\nargument: no\n".encode()
 
@@ -179,10 +195,10 @@ def new_project(home):
     return project
 
 
-def started_workers(project, home, number):
+def started_workers(project, home, number, tree=Tree()):
     """Workers that wait for jobs."""
     workers = [
-        background(command("fjd-worker"), home) for _ in range(number)]
+        background(tree.command("fjd-worker"), home) for _ in range(number)]
     wait_until(lambda: len(project.announcements()) == number)
     return workers
 
@@ -193,13 +209,13 @@ def end(process):
     process.wait()
 
 
-def fjd(case):
+def fjd(case, tree):
     """A dispatcher for workers that wait, until it has fired them."""
     project = case.make_queue()
-    workers = started_workers(project, case.home, case.workers)
+    workers = started_workers(project, case.home, case.workers, tree)
     try:
         yield [worker.pid for worker in workers]
-        call(command("fjd-dispatcher"), case.home)
+        call(tree.command("fjd-dispatcher"), case.home)
         yield
         assert project.count("done") == len(case.commands)
     finally:
@@ -207,35 +223,40 @@ def fjd(case):
             end(worker)
 
 
-def fjd_run(case):
+def fjd_run(case, tree):
     """All in one: it puts the jobs, hires, gives them out and fires."""
     yield []
     with open(case.list) as lines:
-        call(command("fjd", "run", "-j", str(case.workers)), case.home,
-             stdin=lines)
+        call(tree.command("fjd", "run", "-j", str(case.workers)),
+             case.home, stdin=lines)
     yield
 
 
 # Peers
 
-def plain_command(case):
-    """That of all jobs."""
-    return case.commands[0].split()
+def words_of(case):
+    """The command of all jobs; {} is the line in the list."""
+    command = case.commands[0]
+    if case.kind == SCRIPT:
+        return ["{}"]
+    return ["/bin/sh", "-c", command] if case.kind == SHELL \
+        else command.split()
 
 
 def xargs(case):
     with open(case.list) as lines:
         yield []
         # It replaces {} in arguments only.
-        argv = ["/bin/sh", "{}"] if case.is_script else plain_command(case)
-        call(["xargs", "-P", str(case.workers), "-I{}", *argv], case.home,
+        words = ["/bin/sh"] * (case.kind == SCRIPT) + words_of(case)
+        call(["xargs", "-P", str(case.workers), "-I{}", *words], case.home,
              stdin=lines)
         yield
 
 
 def parallel(case):
+    """It passes all commands to a shell itself."""
     yield []
-    argv = ["{}"] if case.is_script else ["-N0", *plain_command(case)]
+    argv = ["{}"] if case.kind == SCRIPT else ["-N0", case.commands[0]]
     call(["parallel", "-j", str(case.workers), "--joblog", "joblog", *argv,
           "::::", case.list], case.home)
     yield
@@ -247,7 +268,8 @@ def tsp(case):
     try:
         with open(case.list) as lines:
             yield []
-            call(["xargs", "-L", "1", "tsp", "-n"], case.home, stdin=lines)
+            call(["xargs", "-I{}", "tsp", "-n", *words_of(case)], case.home,
+                 stdin=lines)
         reap(len(case.commands))
         yield
     finally:
@@ -264,11 +286,13 @@ HYPERQUEUE = """
 import sys
 from hyperqueue import Job, LocalCluster
 from hyperqueue.cluster import WorkerConfig
-workers, path = sys.argv[1:]
+workers, path, *words = sys.argv[1:]
 with LocalCluster(None, WorkerConfig(cores=int(workers))) as cluster:
     job = Job()
-    tasks = [job.program(line.split(), stdout=None, stderr=None)
-             for line in open(path)]
+    tasks = [
+        job.program([word.replace("{}", line.rstrip()) for word in words],
+                    stdout=None, stderr=None)
+        for line in open(path)]
     job.program(["tee", path + ".end"], stdout=None, stderr=None, deps=tasks)
     client = cluster.client()
     print("ready", flush=True)
@@ -281,7 +305,8 @@ def hyperqueue(case):
     """A last job opens a pipe: its client looks but once a second."""
     os.mkfifo(case.list + ".end")
     process = subprocess.Popen(
-        [PYTHON_OF_HYPERQUEUE, "-c", HYPERQUEUE, str(case.workers), case.list],
+        [PYTHON_OF_HYPERQUEUE, "-c", HYPERQUEUE, str(case.workers),
+         case.list, *words_of(case)],
         cwd=case.home, env=environ(case.home), stdin=PIPE, stdout=PIPE,
         stderr=subprocess.DEVNULL, encoding="utf-8")
     try:
@@ -308,9 +333,7 @@ class Tool(NamedTuple):
     install: str = ""
 
 
-TOOLS = [
-    Tool("fjd", fjd),
-    Tool("fjd run", fjd_run),
+PEERS = [
     Tool("xargs -P", xargs, ("xargs", "--version"), "findutils",
          "sudo apt-get install findutils"),
     Tool("parallel --joblog", parallel, ("parallel", "--version"), "GNU",
@@ -323,10 +346,19 @@ TOOLS = [
 ]
 
 
+def tools(trees):
+    """All of them, each tree of fjd beside the other."""
+    return [
+        Tool(tree.named(name), partial(run, tree=tree))
+        for name, run in (("fjd", fjd), ("fjd run", fjd_run))
+        for tree in trees
+    ] + PEERS
+
+
 def version_of(tool):
     """What the tool says of itself, in a line; "" if it is not there."""
     if not tool.asks:
-        return f"fjd {__version__}"
+        return tool.name
     try:
         answer = subprocess.run(
             tool.asks, stdout=PIPE, stderr=subprocess.STDOUT,
