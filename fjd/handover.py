@@ -20,7 +20,6 @@ Both are JSON, and ignored if incomplete.  The latest note is used, with the
 largest offsets of all, as two dispatchers may leave notes at the same time.  A
 dispatcher that leaves a newer note removes those that it has read.
 """
-import json
 from collections import deque
 from typing import (
     Any, Callable, Deque, Dict, Iterable, List, NamedTuple, Optional, Tuple,
@@ -83,6 +82,7 @@ def age(memory: Memory) -> Tuple[float, int]:
 
 
 def read(project: Project, name: str) -> Memory:
+    import json  # Late, as below: where there is no note, none is needed.
     try:
         record = project.record("dispatchers", name)
         found = Memory(**json.loads(record[1] if record else ""))
@@ -128,6 +128,7 @@ def leave_memory(
     )
     if not (after.seen or memory.seen) and after[4:] == memory[4:]:
         return
+    import json
     text = json.dumps(after._asdict())
     project.leave_note(f"{member}.{stamp}{SEEN}", text, before)
 
@@ -165,6 +166,7 @@ class Tally:
 
         Then no worker can record an end.
         """
+        import json
         trouble = ""
         try:
             text = json.dumps(self.counts(waiting)._asdict())
@@ -195,24 +197,3 @@ class Tally:
             self.before = (done, failed)
             now = self.clock.monotonic()
             self.next_listing = now + LISTING_SHARE * (now - began)
-
-
-def newest_counts(
-    project: Project, dispatchers: Iterable[str],
-) -> Optional[Tuple[float, str, Counts]]:
-    """Return the latest counts of these dispatchers, preceded by their time
-    (the server's) and writer.
-    """
-    found = []
-    for name in project.notes(COUNTS):
-        dispatcher = name.rsplit(".", 2)[0]
-        if dispatcher not in dispatchers:
-            continue
-        record = project.record("dispatchers", name)
-        try:
-            if record:
-                counts = Counts(**json.loads(record[1]))
-                found.append((record[0], dispatcher, counts))
-        except (ValueError, TypeError):
-            continue  # RACE: it is being written; or a newer fjd wrote it.
-    return max(found, key=lambda each: each[0], default=None)

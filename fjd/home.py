@@ -13,7 +13,7 @@ import sys
 from contextlib import contextmanager
 from typing import Callable, Iterator
 
-from fjd import files, process
+from fjd import files
 from fjd.errors import BadUsage, FjdError, NotYours
 from fjd.files import HINTS
 from fjd.names import is_project, LONGEST_JOB_NAME, printable
@@ -143,15 +143,9 @@ def check_file_system(project: Project) -> None:
                 HINTS[errno.EXDEV])
 
 
-def see_witness(name: str, witness: str) -> None:
-    """See that our home is that of a caller on another host."""
-    if named_project(name).session_trouble(witness) is None:
-        raise FjdError("its home is not this one: what is put into"
-                       f" {directory()} here is not seen there")
-
-
 def current_directory() -> str:
     """As the shell calls it: by the links that led there."""
+    from fjd import process  # Late: it takes 2 ms.
     place = process.current_directory(os.environ)
     if not place:
         raise BadUsage("the current directory does not exist any more")

@@ -34,6 +34,10 @@ class Parser(argparse.ArgumentParser):
         self.known: List[str] = []  # options
         self.words: List[str] = []  # to parse
         self.listing: Callable[[], str] = str  # what --help ends with
+        # add_argument() makes a formatter only for a check.  Without a width
+        # it would ask for that of the terminal, by a module that takes 3 ms.
+        self.shape = how.get("formatter_class", argparse.HelpFormatter)
+        how["formatter_class"] = lambda prog: self.shape(prog, width=79)
         super().__init__(*words, **how)
 
     def error(self, message: str) -> Any:
@@ -64,6 +68,7 @@ class Parser(argparse.ArgumentParser):
         return super()._get_option_tuples(option_string)  # type: ignore
 
     def format_help(self) -> str:
+        self.formatter_class = self.shape
         return super().format_help() + self.listing()
 
 
@@ -119,12 +124,6 @@ def shared(*words: str, **how: Any) -> Option:
     return option(*words, default=argparse.SUPPRESS, **how)
 
 
-def hidden(option: Option) -> Option:
-    """Return an option that is accepted but is not in --help."""
-    words, how = option
-    return words, {**how, "help": argparse.SUPPRESS}
-
-
 PROJECT = shared(
     "--project", metavar="P",
     help="the project's name (default: $FJD_PROJECT, else default)")
@@ -132,10 +131,6 @@ MAX_LOSSES = shared(
     "--max-losses", metavar="N", type=positive, help="give up a job when N"
     f" workers have died while they ran it (default: {MOST_LOSSES})")
 QUIET = flag("--quiet", help="print only a line for each job that failed")
-JOB = option(
-    "job", metavar="JOB", help="the name of a job or of one attempt"
-    " (job7~1.STAMP, as fjd why prints it), or its number in the list of fjd"
-    " run")
 
 
 def interval(default: float) -> Option:

@@ -9,7 +9,6 @@ import errno
 import os
 import stat
 import time
-from shlex import quote
 from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
 from fjd import files
@@ -253,4 +252,5 @@ def refusal(
 
 def shown(path: str) -> str:
     """Return a path quoted for a shell."""
+    from shlex import quote  # Late: errors are rare.
     return quote(printable(path))

@@ -2,14 +2,10 @@
 
 At the end they are compared with the requested jobs (account.py).
 """
-import os
-import shlex
-import subprocess
 from collections import Counter
 from typing import Dict, List, Optional, Set
 
 from fjd.account import CANCELLED, fates, LEFT, NO_RECORD, VANISHED
-from fjd.errors import FjdError
 from fjd.ledger import (
     BACK, DONE, Entry, FAILED, holds, lines_after, parse, RETRIED,
 )
@@ -209,17 +205,9 @@ def title_of(entry: Entry) -> str:
 
 def pasteable(path: str) -> str:
     """Return a path quoted for a shell; a tilde inside is harmless."""
+    from shlex import quote
     plain = path.replace("~", "")
-    return path if shlex.quote(plain) == plain else shlex.quote(path)
-
-
-def call_back(command: str, name: str, outcome: Outcome) -> None:
-    """Run a command with the outcome in FJD_*; FjdError if it fails."""
-    environ = dict(
-        os.environ, FJD_PROJECT=name, FJD_DONE=str(outcome.done),
-        FJD_FAILED=str(len(outcome.failed)))
-    if subprocess.call(["/bin/sh", "-c", command], env=environ):
-        raise FjdError(f"the callback has failed: {command}")
+    return path if quote(plain) == plain else quote(path)
 
 
 def told_held(project: Project) -> List[str]:

@@ -17,6 +17,7 @@ from fjd.errors import FjdError, Unavailable
 from fjd.hosts import latency
 from fjd.hosts.conf import LOCALHOST
 from fjd.hosts.session import PROCESS, Sessions, SOCKETS
+from fjd.hosts.ssh import see_witness
 from fjd.names import printable
 from fjd.ownership import is_sticky, refusal, shown, Survey
 from fjd.project import Project
@@ -75,7 +76,7 @@ def look_at_load() -> Findings:
 def look_at_project(project: Project, caller: str) -> Findings:
     """Check that the project is ours alone, and shared with the caller."""
     if caller:
-        home.see_witness(project.name, caller)
+        see_witness(project.name, caller)
     said: List[str] = []
     home.open_project(project.name, said.append)
     yield from (Finding(WARN, text.rstrip(".")) for text in said)

@@ -1,6 +1,6 @@
 """Choosing a verb on the command line: its options, and the list of verbs."""
 import argparse
-from typing import Any, Callable, Dict, Iterable, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, Tuple
 
 from fjd.home import default_project
 from fjd.options import add_options, nearest, Option, Parser, PLACE, PROJECT
@@ -24,13 +24,17 @@ def nearest_verb(word: str, known: Iterable[str]) -> str:
     return nearest(word, known)
 
 
-class Verb(NamedTuple):
+class Verb:
     """A verb: what it does, and what its --help says."""
 
-    act: Callable[..., Any]
-    text: str
-    options: Tuple[Option, ...]
-    how: Dict[str, Any]  # to make its parser
+    def __init__(
+        self, act: Callable[..., Any], text: str, options: Tuple[Option, ...],
+        how: Dict[str, Any],
+    ) -> None:
+        self.act = act
+        self.text = text
+        self.options = options
+        self.how = how  # to make its parser
 
 
 class Verbs(Dict[str, Verb]):
@@ -103,6 +107,12 @@ class ChooseVerb(argparse.Action):
             parser.refuse(options, parser.known)
         near = nearest_verb(name, self.names)
         parser.error(f"there is no verb {name!r}{near}")
+
+
+def hidden(option: Option) -> Option:
+    """Return an option that is accepted but is not in --help."""
+    words, how = option
+    return words, {**how, "help": argparse.SUPPRESS}
 
 
 def verb_parser(command: str, name: str, verb: Verb) -> Parser:

@@ -4,6 +4,7 @@ from typing import Dict, Iterable, List, Tuple
 from fjd.census import everything, Found
 from fjd.errors import BadUsage
 from fjd.names import host_of, LISTED, printable
+from fjd.options import option
 from fjd.project import ENDED, Project
 
 WHERE = {  # from the oldest to the newest file of one job
@@ -13,6 +14,10 @@ WHERE = {  # from the oldest to the newest file of one job
     "jobpods": "was given to a worker{}, and has not begun",
     "running": "runs{}",
 }
+JOB = option(
+    "job", metavar="JOB", help="the name of a job or of one attempt"
+    " (job7~1.STAMP, as fjd why prints it), or its number in the list of fjd"
+    " run")
 
 
 def find(project: Project, wanted: str) -> List[Found]:

@@ -15,9 +15,9 @@ from typing import Any, Callable, DefaultDict
 from fjd import home, output
 from fjd.errors import SOME_FAILED
 from fjd.census import Found
-from fjd.options import flag, JOB, PROJECT
+from fjd.options import flag, PROJECT
 from fjd.project import ENDED, Project, RUNNING
-from fjd.verbs.find import find, unknown, where
+from fjd.verbs.find import find, JOB, unknown, where
 
 POLL = 0.25      # seconds
 BLOCK = 1 << 20  # bytes

@@ -24,8 +24,9 @@ from typing import Any, Callable, Iterator, List, Tuple
 from fjd import files, home, output
 from fjd.errors import BadJob, BadUsage
 from fjd.names import LONGEST_JOB_NAME, new_token, printable, Stamps
-from fjd.newjob import checked_name, JobFile, of_command, of_file
+from fjd.newjob import checked_name, JobFile, of_command
 from fjd.options import option, PROJECT
+from fjd.verbs.jobcopy import of_file
 
 Wanted = Iterator[Tuple[str, str, Callable[[str, str], JobFile]]]
 OPTIONS = (
@@ -35,7 +36,7 @@ OPTIONS = (
     option("--name", metavar="N", help="add a command, as job N"),
 )
 MUCH = 4096  # bytes that show the kind of a file
-NO_LIST = re.compile(rb"\A#!|^[ \t]*\[|\0", re.M)
+NO_LIST = rb"\A#!|^[ \t]*\[|\0"
 
 
 def act(options: Any) -> int:
@@ -122,4 +123,4 @@ def is_list(path: str) -> bool:
         data = files.read(path, MUCH)[1] if os.path.isfile(path) else b""
     except OSError:
         return False
-    return bool(data.strip()) and not NO_LIST.search(data)
+    return bool(data.strip()) and not re.search(NO_LIST, data, re.M)

@@ -32,6 +32,7 @@ With --joblog, Exitval is -1 for a job that failed without a status.
 import heapq
 import json
 import os
+import sys
 from typing import Any, Callable, Iterable, Iterator
 
 from fjd import home, output
@@ -59,7 +60,7 @@ def act(options: Any) -> None:
     project = home.visit_project(options.project, output.teller("fjd"))
     forms = {"json": as_json, "joblog": as_joblog, None: as_table}
     lines = forms[options.form](results(project, options.all))
-    if output.is_terminal():
+    if sys.stdout and sys.stdout.isatty():
         for line in lines:
             output.show(on_terminal(line))
         return

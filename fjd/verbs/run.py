@@ -21,7 +21,6 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from threading import Timer
 from typing import Any, Callable, Dict, Iterable, Iterator, Sequence
 
 from fjd import home, newjob, output
@@ -30,7 +29,6 @@ from fjd.hosts.session import KINDS
 from fjd.names import new_token, printable
 from fjd.options import flag, nearest, option, positive, QUIET, shared
 from fjd.ownership import Survey
-from fjd.summary import call_back
 from fjd.verbs import template
 from fjd.verbs.batch import ListRun
 from fjd.verbs.joblist import Listed, listed, not_done
@@ -113,6 +111,7 @@ def run_list(
         run = ListRun(home.open_project(name, say), jobs, directory, options)
         status = run.complete(runs, ready)
     if options.callback:
+        from fjd.verbs.callback import call_back  # Late: it takes 4 ms.
         call_back(options.callback, name, run.outcome)
     return status
 
@@ -123,6 +122,10 @@ def patience(options: Any) -> Iterator[Callable[[], None]]:
 
     Yield a function to call when the list has been compared.
     """
+    if not options.resume:
+        yield lambda: None
+        return
+    from threading import Timer  # Late: it takes a millisecond.
     say = output.teller("fjd", options.quiet, "stderr")
     text = "Checking which jobs of the list are done ..."
     timer = Timer(SECONDS_OF_SILENCE, say, [text])
@@ -132,8 +135,7 @@ def patience(options: Any) -> Iterator[Callable[[], None]]:
         if timer.is_alive():
             timer.join()  # No line of it comes between later ones.
 
-    if options.resume:
-        timer.start()
+    timer.start()
     try:
         yield ready
     finally:

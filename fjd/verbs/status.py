@@ -24,15 +24,15 @@ Keys of the object that --json prints:
 """
 # Jobs are counted by listing them, except where an active dispatcher has
 # counted very many (handover.py).
-import json
 from typing import Any, Dict, Iterator, Optional
 
 from fjd import home, output
-from fjd.handover import Counts, newest_counts
+from fjd.handover import Counts
 from fjd.members import Here, myself
 from fjd.names import Attempt, host_of, printable
 from fjd.options import flag, PROJECT
 from fjd.project import Project
+from fjd.verbs.counted import newest_counts
 from fjd.verbs.overview import COUNTS, Overview, since, span, STATES
 
 MOST_SHOWN = 10  # running jobs on a screen
@@ -49,8 +49,13 @@ def act(options: Any) -> None:
     project = home.visit_project(options.project, output.teller("fjd"))
     most = None if options.json else MOST_SHOWN
     found = status_of(project, myself(), options.exact, most)
-    for line in [json.dumps(found)] if options.json else screen(found):
+    for line in [in_json(found)] if options.json else screen(found):
         output.show(line)
+
+
+def in_json(found: Dict[str, Any]) -> str:
+    import json  # Late: it takes a millisecond.
+    return json.dumps(found)
 
 
 def status_of(

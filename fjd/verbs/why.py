@@ -14,9 +14,9 @@ from fjd.census import Found
 from fjd.ledger import Entry, escape, read_entries, RETRIED
 from fjd.members import Here, myself
 from fjd.names import Attempt, CONTROL, printable, Running
-from fjd.options import JOB, PROJECT
+from fjd.options import PROJECT
 from fjd.project import ENDED, Project, RUNNING
-from fjd.verbs.find import find, unknown, where
+from fjd.verbs.find import find, JOB, unknown, where
 from fjd.verbs.overview import moment, Overview, since, span
 
 LAST_LINES = 10

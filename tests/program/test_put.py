@@ -9,7 +9,7 @@ from helpers import command, fjd, LONG, ok, wait_until
 
 from fjd.jobfile import read_job
 from fjd.names import Attempt, natural
-from fjd.newjob import of_file
+from fjd.verbs.jobcopy import of_file
 
 INI = "[control]\nexecutable: true\n"
 
