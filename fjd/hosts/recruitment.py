@@ -6,14 +6,13 @@ it, as lines `host: NAME`.
 """
 import os
 import re
-import shutil
 import sys
 from typing import Any, Iterator, List, Tuple
 
 from fjd import bytecode, command, home, output
 from fjd.errors import NotHired
+from fjd.hosts import session
 from fjd.hosts.conf import AUTO, Host, LOCALHOST, parse_hosts, read_hosts
-from fjd.hosts.session import Sessions
 from fjd.hosts.ssh import Answer, Errand, run_there
 from fjd.names import host_of, is_on
 from fjd.project import Project
@@ -49,10 +48,15 @@ this machine that have not left after 30 seconds are ended.
 
 
 class Recruitment:
-    """One fjd-recruiter hire, by its options; the recruiter hires here."""
+    """One fjd-recruiter hire, by its options; the recruiter hires here, in
+    sessions of that class.
+    """
 
-    def __init__(self, recruiter: Any, options: Any) -> None:
+    def __init__(
+        self, recruiter: Any, options: Any, sessions: Any = session.Sessions,
+    ) -> None:
         self.recruiter = recruiter
+        self.sessions = sessions
         self.project = recruiter.project
         self.options = options
         self.directory = os.path.abspath(
@@ -98,7 +102,7 @@ class Recruitment:
         """Hire on this host; if that fails, say why."""
         place = host.directory or self.directory
         home.check_directory(place)
-        number = command.cpus() if host.workers is None else host.workers
+        number = session.cpus() if host.workers is None else host.workers
         bytecode.write_missing()
         kind = self.options.session or host.session
         argv = with_setup(self.project) + [
@@ -108,7 +112,7 @@ class Recruitment:
         environ = dict(os.environ, PWD=place, FJD_DIR=home.directory())
         try:
             self.recruiter.hire(
-                number, Sessions(kind, self.recruiter.say), argv, environ,
+                number, self.sessions(kind, self.recruiter.say), argv, environ,
                 place)
         except NotHired as error:
             output.complain(str(error), error.hint)
@@ -190,6 +194,7 @@ def with_setup(project: Project) -> List[str]:
     setup = project.path("setup.sh")
     if not os.path.exists(setup):
         return []
+    import shutil
     shell = shutil.which("bash") or "/bin/sh"
     # Another shell drops what bash exports functions in, and the like.
     names = [] if "bash" in shell else filter(NO_NAME.search, os.environ)

@@ -5,7 +5,6 @@ start would keep a session alive without its worker.
 """
 import os
 import signal
-import subprocess
 import sys
 from typing import Any, Callable, Dict, List
 
@@ -46,6 +45,7 @@ log, program = sys.argv[1:3]
 os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), 2)
 for number in signal.SIGPIPE, signal.SIGXFSZ:
     signal.signal(number, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
 try:
     os.execvp(program, sys.argv[2:])
 except OSError as error:
@@ -54,6 +54,15 @@ except OSError as error:
 ENDS = {
     SCREEN: ("-S", "{0}", "-X", "quit"), TMUX: ("-L", "{0}", "kill-server"),
 }
+
+
+def cpus() -> int:
+    """Return how many workers this machine has by default."""
+    try:
+        available = len(os.sched_getaffinity(0))
+    except AttributeError:  # No Linux.
+        available = os.cpu_count() or 1
+    return max(1, available - 1)
 
 
 class Sessions:
@@ -126,6 +135,7 @@ def start(
     directory: str,
 ) -> None:
     if kind == PROCESS:
+        import subprocess  # Late: screen and tmux are started by sh.
         null = subprocess.DEVNULL
         subprocess.Popen(
             argv, env=environ, cwd=directory, start_new_session=True,

@@ -13,10 +13,11 @@ home.  So the other side has to see a file that was just created.
 """
 import os
 import sys
-import tempfile
 from shlex import quote
 from typing import Iterator, List, NamedTuple
 
+from fjd.errors import FjdError
+from fjd.home import directory, named_project
 from fjd.hosts.conf import Host
 from fjd.hosts.external import call, program
 from fjd.names import printable
@@ -115,6 +116,7 @@ def ask(errand: Errand, script: str, is_batch: bool = True) -> Answer:
     With pipes, a process started there or a shared connection could keep us
     waiting for their end.
     """
+    import tempfile  # Late: hiring here needs none.
     with tempfile.TemporaryDirectory(prefix="fjd-") as place:
         with open(f"{place}/in", "w", encoding="utf-8") as file:
             file.write(script)
@@ -145,6 +147,13 @@ def script(errand: Errand, project: Project, witness: str) -> str:
         unavailable=os.EX_UNAVAILABLE,
     )
     return LOGIN.format(script=quote(there))
+
+
+def see_witness(name: str, witness: str) -> None:
+    """See that our home is that of a caller on another host."""
+    if named_project(name).session_trouble(witness) is None:
+        raise FjdError("its home is not this one: what is put into"
+                       f" {directory()} here is not seen there")
 
 
 def lines_of(path: str) -> List[str]:

@@ -4,9 +4,9 @@ The dispatcher starts it when jobs wait and there is no worker, and does not
 end while workers may still come.
 
 The child is a new Python, not a fork with the modules that we have loaded:
-fjd may have been updated since, and its modules must fit the script.
+fjd may have been updated since, and its modules must fit the script.  (The
+first child of fjd run is a fork, as nothing was updated yet: verbs/forks.py.)
 """
-import subprocess
 import sys
 import time
 from typing import Any, Callable, List
@@ -21,21 +21,16 @@ class Hiring:
     """The recruiter of one dispatcher.
 
     words() returns its arguments.  is_awaited: start() waits for it.
-    is_apart: it runs in its own session, out of reach of Ctrl-C, and without
-    stdin.  is_quiet: its stdout is dropped.
+    is_quiet: its stdout is dropped.
     """
 
     def __init__(
         self, words: Callable[[], List[str]], is_awaited: bool = False,
-        is_apart: bool = False, is_quiet: bool = False,
+        is_quiet: bool = False,
     ) -> None:
         self.words = words
         self.is_awaited = is_awaited
-        null = subprocess.DEVNULL
-        self.how = {
-            "start_new_session": is_apart, "stdin": null if is_apart else None,
-            "stdout": null if is_quiet else None,
-        }
+        self.is_quiet = is_quiet
         self.process: Any = None
         self.next_start = 0.0
         self.given_out = 0  # jobs, at the last start
@@ -58,12 +53,18 @@ class Hiring:
     def start(self, given_out: int) -> None:
         self.next_start = time.monotonic() + PAUSE
         self.given_out = given_out
-        argv = [sys.executable, beside("fjd-recruiter"), *self.words()]
-        self.process = subprocess.Popen(argv, **self.how)
+        self.process = self.begin()
         if self.is_awaited:
             self.wait()
             if self.process.returncode == BadConfig.exit_code:
                 self.fail()
+
+    def begin(self, **how: Any) -> Any:
+        """Return the process of a new recruiter."""
+        import subprocess  # Late: it takes 4 ms.
+        return subprocess.Popen(
+            [sys.executable, beside("fjd-recruiter"), *self.words()],
+            stdout=subprocess.DEVNULL if self.is_quiet else None, **how)
 
     def fail(self) -> None:
         """Raise NotHired, with the exit code of a recruiter that could not

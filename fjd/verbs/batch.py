@@ -12,10 +12,9 @@ from collections import deque
 from math import inf
 from typing import Any, Callable, Deque, Dict, List, Set
 
-from fjd.command import cpus
 from fjd.errors import Busy, Hopeless, SOME_FAILED
 from fjd.census import left
-from fjd.hosts.session import PROCESS
+from fjd.hosts.session import cpus, PROCESS
 from fjd.members import HIRING
 from fjd.names import new_token, printable, Stamps
 from fjd.newjob import of_command
@@ -25,16 +24,17 @@ from fjd.progress import Progress
 from fjd.project import ENDED, LIST, Project
 from fjd.reclaim import new_reclaimer
 from fjd.roles.duty import new_dispatcher
-from fjd.roles.hiring import Hiring
 from fjd.summary import pasteable, told_held
 from fjd.verbs.change import Changes
 from fjd.verbs.claim import Claim
+from fjd.verbs.forks import HiringByFork
 from fjd.verbs.inorder import InOrder
 from fjd.verbs.joblist import AskedList, Listed, not_done
 from fjd.verbs.runs import Runs
 from fjd.wakeup import Alarm, LEAVE
 
 SECONDS_TO_LEAVE = 60.0  # for workers; a dead host takes as long
+SHORT = 10000  # jobs in a list
 SLICE = 0.05  # seconds for which jobs are put before some are given out
 
 
@@ -60,8 +60,8 @@ class ListRun:
         reclaimer = new_reclaimer(project, self.say, MOST_LOSSES)
         self.is_stopping = False
         self.deadline = inf  # for workers to leave
-        self.hiring = Hiring(
-            self.words_to_hire, is_apart=True, is_quiet=True)
+        self.hiring = HiringByFork(
+            project, self.words_to_hire, self.is_for_forks)
         self.dispatcher = new_dispatcher(
             project, reclaimer, self.say, HIRING, heed=self.heed,
             alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.put_some,
@@ -151,6 +151,14 @@ class ListRun:
             words, session = [], options.session
         return ["--project", self.project.name,
                 *(["--session", session] if session else []), "hire", *words]
+
+    def is_for_forks(self) -> bool:
+        """Return whether to hire only on this host, in processes, for a list
+        that is so short that its copies in workers do not matter.
+        """
+        is_here = self.words_to_hire()[-1] != "hire"
+        is_process = self.options.session in ("", PROCESS)
+        return is_here and is_process and len(self.jobs) <= SHORT
 
     def has_hosts(self) -> bool:
         return os.path.exists(self.project.path("remote.conf"))

@@ -39,9 +39,10 @@ def roles():
 def is_others(role, place):
     """Whether a module's steps are tried in another role.
 
-    fjd run is a dispatcher, too; what it does as one is tried there.
+    fjd run is a dispatcher, too, and its forks hire: that is tried there.
     """
-    return role == "fjd" and place in modules("dispatcher")
+    return role == "fjd" and any(
+        place in modules(other) for other in ("dispatcher", "recruiter"))
 
 
 def script(role):

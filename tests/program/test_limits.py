@@ -173,14 +173,18 @@ def finish_bytes(process):
 
 
 @pytest.mark.parametrize("kind", SESSIONS)
-def test_no_signal_is_blocked_for_jobs(project, put, kind):
+def test_no_signal_is_blocked_for_jobs(project, put, kind, home):
+    """Nor for setup.sh and what it starts."""
     put("job1", "[control]\nexecutable: grep SigBlk /proc/self/status\n")
+    with open(project.path("setup.sh"), "w") as file:
+        file.write("grep SigBlk /proc/self/status > ~/blocked\n")
     words = command("fjd-recruiter", "--session", kind, "hire", "1")
     assert run(BLOCK + words).returncode == 0
     ok("fjd-dispatcher")
     name, = os.listdir(project.path("joblogs"))
     with open(project.path("joblogs", name)) as log:
         assert int(log.read().split()[1], 16) == 0
+    assert int((home / "blocked").read_text().split()[1], 16) == 0
 
 
 @needs("screen", "a terminal")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,7 @@ from helpers import (
 )
 
 from fjd.project import Project
+from fjd.verbs import callback
 from fjd.verbs.joblist import listed
 
 HOLD = "touch begun{}; while test -e hold; do sleep 0.02; done"
@@ -550,6 +552,20 @@ def test_callback_knows_the_counts(home):
     assert (home / "counts").read_text() == f"2 1 {project.name}\n"
 
 
+def test_no_signal_is_blocked_in_a_callback(monkeypatch):
+    """While fjd waits, some are.  (Some shells would unblock them.)"""
+    blocked = []
+
+    def call(*words, **how):
+        blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+        return 0
+
+    monkeypatch.setattr(callback.subprocess, "call", call)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+    callback.call_back("true", "p", SimpleNamespace(done=1, failed={}))
+    assert blocked == [set()]
+
+
 def test_callback_that_fails_is_told(home):
     status, _, said = run_fjd("--exe", "true", "--callback", "exit 7")[:3]
     assert status == 1
@@ -574,7 +590,8 @@ def test_words_of_a_verb_are_not_taken_for_the_older_form(home):
 def test_modules_that_are_not_needed_are_not_imported():
     """fjd --help should not wait for what only fjd run needs."""
     script = (
-        "import sys, runpy; sys.argv = ['fjd', '--version']\n"
+        "import os, sys, runpy; sys.argv = ['fjd', '--version']\n"
+        "os._exit = sys.exit\n"
         "try: runpy.run_path(%r, run_name='__main__')\n"
         "except SystemExit: pass\n"
         "print(*sys.modules)" % command("fjd")[1]
