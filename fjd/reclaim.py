@@ -13,7 +13,7 @@ meanwhile, and the next pass gives the job back.  The record goes last, so that
 an interrupted burial is resumed.
 """
 import time
-from typing import Any, Callable, Dict, List, Set, Tuple
+from typing import Any, Callable, Dict, List, Set
 
 from fjd.jobfile import retries_of
 from fjd.ledger import Entry, FAILED, Ledger, LOST
@@ -67,7 +67,7 @@ class Reclaimer:
         if is_beat:
             self.quiet = {worker for worker in set(workers).difference(dead)
                           if self.observer.has_missed(worker, QUIET)}
-            for worker in self.quiet:
+            for worker in sorted(self.quiet):
                 self.give_back_unbegun(worker)
         for dispatcher in dispatchers:
             if self.is_dead("dispatchers", dispatcher):
@@ -75,12 +75,10 @@ class Reclaimer:
 
     def mentioned(self) -> Set[str]:
         """Return all workers named in running/, orders/, pods and requests."""
-        lists: Tuple[List[Any], ...] = (
-            self.project.running(), self.project.announcements(),
-            self.project.orders(),
-        )
-        named = {item.worker for items in lists for item in items}
-        return named.union(self.project.pods())
+        project = self.project
+        items: List[Any] = [
+            *project.running(), *project.announcements(), *project.orders()]
+        return {item.worker for item in items}.union(project.pods())
 
     def is_dead(self, kind: str, member: str) -> bool:
         """Return whether a member is dead: by pid, or at each heartbeat by
@@ -119,7 +117,7 @@ class Reclaimer:
             self.processes.end_trees(attempts, logs)
 
     def bury_one(self, worker: str) -> None:
-        orders = {o.word for o in self.project.orders() if o.worker == worker}
+        orders = {order.word for order in self.project.orders_for(worker)}
         for run in self.project.runs_of(worker):
             self.reclaim(run, was_fired=NOW in orders)
         self.project.keep_draft_logs(worker, "")

@@ -6,7 +6,7 @@ around step(), which looks and then acts.  fjd-dispatcher, fjd run and the
 simulation all run this one.
 """
 import time
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set
 
 from fjd.census import count, GIVEN_OUT
 from fjd.command import patiently
@@ -25,7 +25,7 @@ from fjd.roles.queue import Queue
 from fjd.summary import Outcome
 from fjd.wakeup import Alarm, Backoff
 
-Pods = Dict[str, Optional[List[str]]]  # worker: the attempts in its pod
+Pods = Dict[Announcement, int]  # jobs in the pods of workers that ask
 INTERVAL = 0.25     # seconds; a job waits for this and a worker's second
 PASS = 240          # handfuls (of 0.25 s) that last until the next pass
 SWEEP = 1.0         # seconds between two looks for dead workers
@@ -98,12 +98,12 @@ class Dispatcher:
             self.run()
 
     def wait(self, seconds: float) -> Set[int]:
-        """Wait; doze when the queue is empty.
+        """Wait; doze until the farewell.
 
-        Short jobs end too often to look at each end.
+        Short jobs begin and end too often to look each time.
         """
-        is_tail = not (self.queue.names or self.is_ending)
-        return (self.alarm.doze if is_tail else self.alarm.wait)(seconds)
+        wait = self.alarm.wait if self.is_ending else self.alarm.doze
+        return wait(seconds)
 
     def step(self) -> float:
         """Look and act; return the seconds until the next look."""
@@ -125,11 +125,10 @@ class Dispatcher:
         self.alarm.watch(*map(self.project.path, self.news()))
         if self.is_ending:
             self.has_ended = not self.dismissal.remaining()
-            return self.backoff.longer()
+            return 0.0 if self.has_ended else self.backoff.longer()
         if self.pair():
             self.backoff.reset()
-            return 0.0
-        if self.may_end() and self.is_all_quiet():
+        elif self.may_end() and self.is_all_quiet():
             self.end()
             return 0.0
         return self.backoff.longer()
@@ -229,23 +228,12 @@ class Dispatcher:
     def pair(self) -> int:
         """Give waiting jobs to workers that ask; return how many moved."""
         self.queue.look()
-        busy = set() if self.queue.names else self.busy()
-        if not (self.queue.names or busy):
-            return 0
-        asking, pods = self.look_at_workers()
-        idle = [worker for worker, given in pods.items() if given == []]
         if not self.queue.names:
-            return self.rebalance(set(idle) - busy, busy)
-        if not asking:
-            if self.is_alone():
-                self.when_alone()
-            return 0
-        self.tell_found(len(idle))
-        share = self.share()
-        return sum(
-            self.fill(a.worker, min(share, self.room(a, pods[a.worker])))
-            for a in asking
-        )
+            return self.rebalance()
+        asking = self.asking()
+        if not asking and self.is_alone():
+            self.when_alone()
+        return self.hand_out(asking) if asking else 0
 
     def news(self) -> List[str]:
         """Return the directories to watch for the next thing to do."""
@@ -253,31 +241,51 @@ class Dispatcher:
             return ["jobpods"]
         return ["workerqueue"] if self.queue.names else ["jobqueue", *ENDED]
 
-    def look_at_workers(self) -> Tuple[List[Announcement], Pods]:
-        """Return the announcements, and the content of those workers' pods."""
-        asking = [a for a in self.project.announcements()
-                  if a.worker not in self.reclaimer.quiet]
-        pods = {a.worker: self.project.given(a.worker) for a in asking}
+    def asking(self) -> List[Announcement]:
+        """Return the announcements of workers that are not silent."""
+        return [a for a in self.project.announcements()
+                if a.worker not in self.reclaimer.quiet]
+
+    def hand_out(self, asking: List[Announcement]) -> int:
+        """Give waiting jobs to workers that ask, to idle ones first.
+
+        None gets more than its share: the last jobs go to many.
+        """
+        unbegun = self.unbegun(asking, len(self.queue.names))
+        self.tell_found(len(asking) - sum(map(bool, unbegun.values())))
+        workers = max(1, len(self.project.pods()))
+        share = -(-len(self.queue.names) // workers)
+        return sum(
+            self.fill(a.worker, min(share, self.room(a, unbegun[a])))
+            for a in sorted(unbegun, key=lambda a: unbegun[a])
+        )
+
+    def unbegun(self, asking: List[Announcement], jobs: int) -> Pods:
+        """Return the number of jobs in the pods of workers that ask.
+
+        When one idle worker for each job is found, no more pods are listed.
+        """
+        found: Pods = {}
+        for asked in asking:
+            if jobs <= 0:
+                break
+            given = self.project.given(asked.worker)
+            if given is not None:
+                found[asked] = len(given)
+                jobs -= not given
         # RACE: an empty pod may have been emptied since its announcement; its
         # worker withdraws that first.
-        still = self.project.announcements() if asking else []
-        return [a for a in asking if a in still], pods
+        still = set(self.project.announcements()) if found else set()
+        return {a: found[a] for a in found if a in still}
 
-    def room(self, asked: Announcement, given: Optional[List[str]]) -> int:
+    def room(self, asked: Announcement, unbegun: int) -> int:
         """Return how many more jobs to give a worker.
 
         Refill when half is free: topping up singly costs a full scan per job.
         """
-        if given is None:
-            return 0
         most = asked.want * self.handfuls
-        room = most - len(given)
+        room = most - unbegun
         return room if 2 * room >= most else 0
-
-    def share(self) -> int:
-        """Return the most one worker may get: the last jobs go to many."""
-        workers = max(1, len(self.project.pods()))
-        return -(-len(self.queue.names) // workers)
 
     def fill(self, worker: str, room: int) -> int:
         """Give a worker the next jobs; return how many it got."""
@@ -332,22 +340,22 @@ class Dispatcher:
         failed = Attempt(made_up(attempt.job), attempt.n, self.stamps.new())
         self.reclaimer.fail(self.project.waiting_job(name), failed, reason)
 
-    def busy(self) -> Set[str]:
-        """Return the workers that run a job."""
-        return {run.worker for run in self.project.running()}
-
-    def rebalance(self, idle: Set[str], busy: Set[str]) -> int:
+    def rebalance(self) -> int:
         """Give idle workers jobs from the pods of busy ones."""
-        if not idle:
+        busy = {run.worker for run in self.project.running()}
+        asking = self.asking() if busy else []
+        others = [a for a in asking if a.worker not in busy]
+        if not others:
             return 0
         pods = {
             worker: sorted(self.project.given(worker) or [], key=given_order)
             for worker in sorted(busy)
         }
+        unbegun = self.unbegun(others, sum(map(len, pods.values())))
         moved = 0
-        for worker in sorted(idle):
-            fullest = max(pods, key=lambda w: len(pods[w]), default="")
-            behind = pods.get(fullest, [])
+        for worker in [a.worker for a in others if unbegun.get(a) == 0]:
+            fullest = max(pods, key=lambda w: len(pods[w]))
+            behind = pods[fullest]
             half = len(behind) // 2
             for name in behind[half:]:
                 attempt = Attempt.parse(name)._replace(stamp=self.stamps.new())

@@ -6,6 +6,7 @@ from fjd.project import Project
 from fjd.queueorder import QueueOrder
 
 LISTING_SHARE = 20  # listing the queue may take one part in so many of time
+PAUSE = 0.1         # least seconds between two listings while jobs wait
 
 
 class Queue:
@@ -22,18 +23,21 @@ class Queue:
 
     def look(self) -> None:
         began = self.clock.monotonic()
-        is_due = began >= self.next_listing
-        if self.names and not (is_due or self.ranking.look()):
+        is_reordered = bool(self.names) and self.ranking.look()
+        if self.names and not (is_reordered or began >= self.next_listing):
             return
         names = self.waiting()
-        if names:
+        if names and not self.names:
             self.ranking.look()
         there = set(names) if self.names else ()
         gone = (name for name in self.names if name not in there)
         self.owed.update(dict.fromkeys(gone, ""))
-        self.names = sorted(names, key=self.ranking.key, reverse=True)
+        # To sort them takes ten times as long as to list them.
+        self.names = [name for name in self.names if name in there]
+        if is_reordered or len(names) > len(self.names):
+            self.names = sorted(names, key=self.ranking.key, reverse=True)
         now = self.clock.monotonic()
-        self.next_listing = now + LISTING_SHARE * (now - began)
+        self.next_listing = now + max(PAUSE, LISTING_SHARE * (now - began))
 
     def waiting(self) -> List[str]:
         names = self.project.waiting()

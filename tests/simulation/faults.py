@@ -230,7 +230,8 @@ class Faults:
         return max(0.0, until - self.world.now)
 
     def freeze(self, victim):
-        self.frozen_until = self.until(1, 200)
+        # Processes that wait for the end of a freeze do not see a shorter one.
+        self.frozen_until = max(self.frozen_until, self.until(1, 200))
         self.freezes.append((self.world.now, self.frozen_until))
         self.world.note("server freezes", "", self.frozen_until)
 

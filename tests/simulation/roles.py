@@ -19,7 +19,10 @@ from simulation.world import Process, SimProcesses
 
 
 def teller(process):
-    return lambda text: process.world.note("says", process, text)
+    def say(*texts):
+        for text in texts:
+            process.world.note("says", process, text)
+    return say
 
 
 def new_worker(process, session, interval):

@@ -204,6 +204,7 @@ class Process:
         exec(FILES, module.__dict__)
         module.os = SimOS(self)
         module.is_fuse = lambda directory: self.world.home.is_fuse
+        module.is_local = module.is_reusable = lambda what: False
         module.device = lambda path: 0
         return module
 
@@ -365,11 +366,11 @@ class SimProcesses:
         self.world.faults.fork()
         handle = self.process.project.files.os.handle(log)
         seconds, status = float(job.argv[1]), int(job.argv[2])
-        attempt = environ["FJD_ATTEMPT"]
+        attempt = environ[b"FJD_ATTEMPT"].decode()
         prints = handle if self.world.chance(0.5) else None
         self.child = JobRun(self.process, attempt, seconds, status, prints)
         self.world.note("job starts", self.process, attempt)
-        self.world.checks.started(self.child, environ["FJD_WORKER"])
+        self.world.checks.started(self.child, environ[b"FJD_WORKER"].decode())
 
     def poll(self):
         """How the job ended, told once; None while it runs."""
