@@ -5,13 +5,14 @@ for instance from `fjd-dispatcher --hire` in a crontab.
 """
 import os
 import time
-from typing import Iterator, List, NamedTuple, Optional
+from typing import Iterator, List, NamedTuple, Optional, TYPE_CHECKING
 
 from fjd import home
 from fjd.errors import BadJob, BadUsage
-from fjd.ledger import Entry
 from fjd.names import host_of, new_token, Stamps
-from fjd.wakeup import Backoff
+
+if TYPE_CHECKING:  # Every command imports this module, and few a ledger.
+    from fjd.ledger import Entry
 
 
 class Job(NamedTuple):
@@ -98,6 +99,7 @@ class Project:
         >>> nobody_works_here.wait(timeout=0.1)
         False
         """
+        from fjd.wakeup import Backoff
         backoff = Backoff(0.25)
         deadline = time.monotonic() + timeout
         while self.is_busy():
@@ -106,7 +108,7 @@ class Project:
             time.sleep(backoff.longer())
         return True
 
-    def results(self) -> Iterator[Entry]:
+    def results(self) -> "Iterator[Entry]":
         """Yield the final end of each job, in the order of these ends.
 
         fjd results prints the same.  The columns are those of ledger.py;

@@ -9,6 +9,7 @@ A stale NFS handle (ESTALE, EREMOTEIO) is tried again here, by path; if it
 stays stale, the file counts as gone.  Any other OSError goes to the caller.
 """
 import errno
+import fcntl
 import os
 import stat
 from functools import lru_cache
@@ -33,6 +34,7 @@ HINTS = {
 }
 STALE = (errno.ESTALE, getattr(errno, "EREMOTEIO", errno.ESTALE))
 GONE = STALE + (errno.ENOENT,)  # errors of an open file that was removed
+LOCAL = ("btrfs", "ext2", "ext3", "ext4", "tmpfs", "xfs", "zfs")
 TRIES = 4
 # Bytes and inodes: with less free space, a disk is or recently was full.
 LEAST_BYTES, LEAST_INODES = 1 << 20, 16
@@ -96,26 +98,40 @@ def listing(directory: str) -> List[str]:
 
 def refresh(directory: str) -> None:
     """Let the next listing be what the server has now."""
-    if by_path(is_fuse, directory):
+    if is_fuse(directory):
         # sshfs would show a listing some seconds old, except of a directory
         # that was just changed from here (measured).
         by_path(os.utime, directory)
 
 
-@lru_cache(1024)
 def is_fuse(directory: str) -> bool:
-    """Return whether a directory is on FUSE, by proc(5), "mountinfo"."""
-    device = os.stat(directory).st_dev
+    """Return whether a directory is on FUSE, as with sshfs."""
+    return by_path(file_system, directory).startswith("fuse")
+
+
+def is_local(directory: str) -> bool:
+    """Return whether no file server keeps what is written there."""
+    return by_path(file_system, directory) in LOCAL
+
+
+@lru_cache(1024)
+def file_system(directory: str) -> str:
+    """Return the type of its file system; "" if that is unknown."""
+    return type_of(os.stat(directory).st_dev)
+
+
+@lru_cache()
+def type_of(device: int) -> str:
+    """Return the type of a file system, by proc(5), "mountinfo"."""
     number = f"{os.major(device)}:{os.minor(device)}"
     try:
         with open("/proc/self/mountinfo") as file:
             mounts = [line.split() for line in file]
     except FileNotFoundError:
-        return False  # Not Linux.
-    return any(
-        fields[2] == number and fields[fields.index("-") + 1][:4] == "fuse"
-        for fields in mounts
-    )
+        return ""  # Not Linux.
+    found = [fields[fields.index("-") + 1] for fields in mounts
+             if fields[2] == number]
+    return found[-1] if found else ""
 
 
 def move(source: str, target: str) -> bool:
@@ -265,10 +281,30 @@ def open_log(path: str) -> int:
     return by_path(os.open, path, flags, 0o600)
 
 
+def open_output(path: str) -> int:
+    """Return another descriptor of a log, to append to."""
+    return by_path(os.open, path, os.O_WRONLY | os.O_APPEND)
+
+
 def open_own(path: str) -> int:
     """Return the descriptor of a file that only this process appends to."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return by_path(os.open, path, flags, 0o600)
+
+
+def is_reusable(descriptor: int) -> bool:
+    """Return whether an open file is there, is empty, and nobody else has it
+    open (fcntl(2), F_SETLEASE); False if that is unknown, as on NFS.
+    """
+    status = os.fstat(descriptor)
+    if status.st_size or not status.st_nlink:
+        return False
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except (OSError, AttributeError):
+        return False
+    return True
 
 
 def length(descriptor: int) -> int:
@@ -288,10 +324,10 @@ def has_room(directory: str) -> bool:
         disk = os.statvfs(directory)
     except OSError:
         return True
-    has_bytes = disk.f_bavail * disk.f_frsize >= LEAST_BYTES
     # Some do not know their size (sshfs), or have no inodes (btrfs).
-    return (has_bytes or not disk.f_blocks) \
-        and (disk.f_favail >= LEAST_INODES or not disk.f_files)
+    return (
+        disk.f_bavail * disk.f_frsize >= LEAST_BYTES or not disk.f_blocks
+    ) and (disk.f_favail >= LEAST_INODES or not disk.f_files)
 
 
 def sync(path: str, descriptor: int) -> None:
@@ -305,13 +341,14 @@ def close(descriptor: int) -> None:
 
 def append(path: str, descriptor: int, line: bytes) -> None:
     """Write a whole line, or nothing and raise (ENOSPC, EFBIG)."""
-    before = length(descriptor)
-    sent = named(path, os.write, descriptor, line)
+    sent = 0
     try:
-        while sent < len(line):  # The next write raises the reason.
-            sent += named(path, os.write, descriptor, line[sent:])
-    except OSError:
-        os.ftruncate(descriptor, before)
+        while sent < len(line):  # A second write raises the reason.
+            sent += os.write(descriptor, line[sent:])
+    except OSError as error:
+        error.filename = error.filename or path
+        if sent:
+            os.ftruncate(descriptor, length(descriptor) - sent)
         raise
 
 

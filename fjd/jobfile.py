@@ -38,6 +38,10 @@ SHELL_SYNTAX = re.compile(
     r"[|&;<>()$`\\*?\[\]#~{}!\n]|^\s*[A-Za-z_][A-Za-z0-9_]*=",
 )
 QUOTES = re.compile("['\"]")
+# Most job files: a command of plain words, and nothing but these lines.
+PLAIN_JOB = re.compile(
+    r"\[(?:control|fjd)\]\nexecutable: ([\w./+,:@%-]+(?: [\w./+,:@%=-]+)*)\n"
+    r"(?:argument: (yes|no)\n)?(?:directory: (/[!-~]*)\n)?", re.A)
 # POSIX.1-2017, "Special Built-In Utilities" and those of 2.9.1 that have to
 # be built in, without those that are also programs (test, echo, printf, ...).
 BUILTINS = frozenset(
@@ -114,6 +118,13 @@ def read_start(files: Any, path: str) -> Tuple[os.stat_result, bytes]:
 
 def parse(mode: int, data: bytes, path: str) -> Job:
     """Return the job in a file of that mode that is or begins with data."""
+    plain = PLAIN_JOB.fullmatch(os.fsdecode(data))
+    if plain and stat.S_ISREG(mode):
+        command, argument, directory = plain.groups()
+        words = command.split(" ")
+        if words[0] not in BUILTINS:
+            own = [] if argument == "no" else [path]
+            return Job(words + own, command, directory=directory or "")
     if not stat.S_ISREG(mode):
         raise BadJob(f"it is {kind_of_file(mode)}, not a file")
     if data.startswith(PROGRAM) and mode & 0o111:
@@ -221,6 +232,8 @@ def why_not_started(error: OSError, job: Job) -> str:
     """Return the reason why execve(2) failed, with the command's name."""
     if job.directory and not os.path.isdir(job.directory):
         return f"directory: there is no directory {job.directory}"
+    if job.directory and error.filename == job.directory:
+        return f"directory: cannot enter {job.directory}: {error.strerror}"
     program = job.argv[0]
     if error.errno not in (errno.ENOENT, errno.ENOTDIR):
         return f"cannot run {program}: {error.strerror}"

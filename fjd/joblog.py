@@ -38,21 +38,27 @@ class JobLog:
         self.worker = worker
         self.terminal = terminal
         self.k = 0
+        self.place = project.path("joblogs")
+        self.draft = ""  # its path
         self.descriptor: Optional[int] = None
+        self.spare: Optional[int] = None  # the empty log of the last job
         self.shown = 0
         self.has_note = self.is_short = False
-
-    @property
-    def draft(self) -> str:
-        return self.project.draft_log(self.worker, self.k)
 
     def open(self) -> int:
-        """Create a log; return its descriptor for stdout and stderr."""
-        self.k += 1
+        """Open an empty log; return a descriptor for the job alone, so that
+        files.is_reusable() finds those of its processes that are left.
+        """
         self.shown = 0
         self.has_note = self.is_short = False
-        self.descriptor = self.project.files.open_log(self.draft)
-        return self.descriptor
+        files = self.project.files
+        self.close()  # after an error
+        self.descriptor, self.spare = self.spare, None
+        if self.descriptor is None:
+            self.k += 1
+            self.draft = self.project.draft_log(self.worker, self.k)
+            self.descriptor = files.open_log(self.draft)
+        return int(files.open_output(self.draft))
 
     def flush(self) -> None:
         """Flush the log to the server; NFS: asking for its length does so."""
@@ -62,16 +68,15 @@ class JobLog:
     def look_for_room(self) -> None:
         """Note a full disk, which may truncate a job's output."""
         if self.descriptor is not None:
-            logs = self.project.path("joblogs")
-            self.is_short |= not self.project.files.has_room(logs)
+            self.is_short |= not self.project.files.has_room(self.place)
 
     def shortage(self) -> str:
         """Return why the log may be incomplete; "" if it is complete."""
-        unless_removed(self.look_for_room)
+        self.look_for_room()
         return SHORT if self.is_short else ""
 
     def echo(self) -> None:
-        """Show new output on the terminal."""
+        """Show new output on the terminal, if it is open."""
         if self.terminal.is_open and self.descriptor is not None:
             unless_removed(self.show)
 
@@ -83,11 +88,12 @@ class JobLog:
         self.shown += self.terminal.write(data)
 
     def keep(self, attempt: str, note: str = "") -> None:
-        """Name the log after its attempt, or remove it if it is empty."""
+        """Name the log after its attempt; an empty one is for the next job.
+        """
         if self.descriptor is None:
             if not note:
                 return
-            self.open()
+            self.let_go(self.open())
         unless_removed(self.finish, attempt, note)
         self.close()
 
@@ -102,9 +108,12 @@ class JobLog:
 
     def close(self) -> None:
         descriptor, self.descriptor = self.descriptor, None
+        if descriptor is not None:
+            self.let_go(descriptor)
+
+    def let_go(self, descriptor: int) -> None:
         try:
-            if descriptor is not None:
-                self.project.files.close(descriptor)
+            self.project.files.close(descriptor)
         except OSError:
             pass  # NFS: no room; the log is short, but the end counts.
 
@@ -117,7 +126,9 @@ class JobLog:
             self.append(os.fsencode(f"{start}[fjd-worker] {note}\n"))
             self.has_note = True
         self.echo()
-        if files.length(self.descriptor):
+        if files.is_reusable(self.descriptor):
+            self.spare, self.descriptor = self.descriptor, None
+        elif files.length(self.descriptor):
             if not files.move(self.draft, self.project.job_log(attempt)):
                 self.project.check_home()
         else:

@@ -75,6 +75,8 @@ FEWEST = 3  # least columns of a line: event, job and attempt
 ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 PLAIN = {escaped: character for character, escaped in ESCAPES.items()}
 TO_ESCAPE = re.compile(r"[\\\t\n\r]")
+LINE = "\t".join(
+    ["%s"] * 5 + ["%.3f", "%.3f", "%s", "%.3f", "%d", "%s", "%s"]) + "\n"
 PART = 1 << 16  # bytes of a ledger read at a time
 
 
@@ -94,10 +96,11 @@ def escape(text: str) -> str:
 
 
 def line_of(entry: Entry) -> str:
-    texts = [f"{v:.3f}" if isinstance(v, float) else str(v) for v in entry]
-    if TO_ESCAPE.search("".join(texts)):
-        texts = list(map(escape, texts))
-    return "\t".join(texts) + "\n"
+    line = LINE % entry
+    if len(TO_ESCAPE.findall(line)) == len(NAMES):  # tabs, and its end
+        return line
+    return LINE % Entry._make(
+        escape(v) if isinstance(v, str) else v for v in entry)
 
 
 def lines_after(
@@ -169,13 +172,11 @@ class Ledger:
         self.project = project
         self.writer = writer
         self.part = 1
+        self.path = project.ledger_file(writer)
+        self.is_local = False  # no line has to be flushed to a server
         self.descriptor: Optional[int] = None
         self.has_header = False
         self.is_synced = True
-
-    @property
-    def path(self) -> str:
-        return self.project.ledger_file(self.writer, self.part)
 
     def write(self, entry: Entry) -> None:
         """Write a line; OSError if it cannot be, and then none of it is."""
@@ -195,6 +196,7 @@ class Ledger:
         """Start another file with the next line."""
         descriptor, self.descriptor = self.descriptor, None
         self.part += 1
+        self.path = self.project.ledger_file(self.writer, self.part)
         self.has_header = False
         if descriptor is not None:
             self.project.files.close(descriptor)
@@ -202,10 +204,13 @@ class Ledger:
     def append(self, text: str) -> None:
         if self.descriptor is None:
             self.descriptor = self.project.files.open_own(self.path)
+            ledgers = self.project.path("ledger")
+            self.is_local = self.project.files.is_local(ledgers)
         line = os.fsencode(text if self.has_header else HEADER + text)
         self.project.files.append(self.path, self.descriptor, line)
-        # NFS: asking flushes the line to the server, before the job's end.
-        self.project.files.length(self.descriptor)
+        if not self.is_local:
+            # NFS: asking flushes the line to the server, before the job's end.
+            self.project.files.length(self.descriptor)
         self.has_header = True
 
     def sync(self) -> None:

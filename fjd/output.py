@@ -1,6 +1,7 @@
 """What a command prints, and what it asks a person."""
 import os
 import sys
+from functools import lru_cache
 from typing import Any, Callable, Iterator, Sequence
 
 from fjd import files
@@ -37,19 +38,27 @@ def worker_teller(
     """The same for a worker, in its screenlog as well. Nobody reads the
     stdout of a hired worker unless that is a terminal.
     """
-    log = files.open_own(project.worker_log(worker))
+    logs = [files.open_own(project.worker_log(worker))]
+    if sys.stdout and not (is_hired or terminal.is_open):
+        logs.append(sys.stdout.fileno())
 
-    def say(text: str) -> None:
-        line = plain(f"[fjd-worker] {text}")
+    def say(*texts: str) -> None:
+        line = encoded(*texts)
         if terminal.is_open:
-            terminal.write(os.fsencode(line + "\r\n"))
-        elif not is_hired:
-            write_line(line)
-        try:
-            os.write(log, os.fsencode(line + "\n"))
-        except OSError:
-            pass  # The disk is full; whatever matters is said elsewhere.
+            terminal.write(line.replace(b"\n", b"\r\n"))
+        for log in logs:
+            try:
+                os.write(log, line)
+            except OSError:
+                pass  # The disk is full; what matters is said elsewhere.
     return say
+
+
+@lru_cache(16)
+def encoded(*texts: str) -> bytes:
+    """Return a worker's lines; it says the same two over and over."""
+    return os.fsencode(
+        "".join(f"[fjd-worker] {plain(text)}\n" for text in texts))
 
 
 def show(line: str, stream: str = "stdout") -> None:
@@ -68,10 +77,9 @@ def show(line: str, stream: str = "stdout") -> None:
 
 def plain(text: str) -> str:
     """Return a text that cannot control a terminal; tabs stay."""
-    words = text.split("\t")
-    if not all(map(str.isprintable, words)):
-        words = list(map(printable, words))
-    return "\t".join(words)
+    if text.isprintable():
+        return text
+    return "\t".join(map(printable, text.split("\t")))
 
 
 def show_bytes(data: bytes, is_more: bool = False) -> None:
@@ -131,11 +139,6 @@ def typed_lines() -> Iterator[str]:
             raise BadUsage("standard input: NUL bytes; one item a line is"
                            " wanted")
         yield os.fsdecode(line).rstrip("\n")
-
-
-def is_terminal() -> bool:
-    """Return whether a terminal shows what we print."""
-    return bool(sys.stdout) and sys.stdout.isatty()
 
 
 def is_person() -> bool:

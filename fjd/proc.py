@@ -4,6 +4,7 @@ from typing import List
 
 from fjd.files import is_ours
 
+MOST = 4096  # bytes of /proc/PID/stat, which has some 300
 START = 19  # index of the start time in /proc/PID/stat, from the state on
 
 
@@ -33,8 +34,11 @@ def start_time(pid: int) -> str:
 def stat_of(pid: int) -> List[str]:
     """Return the fields of proc(5), from the state on; X if it is gone."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return fields_of(file.read())
+        file = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+        try:
+            return fields_of(os.read(file, MOST))
+        finally:
+            os.close(file)
     except OSError as error:
         if is_ours(error):
             raise

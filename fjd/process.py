@@ -8,7 +8,6 @@ their environment, even those that called setsid(2) themselves.
 import errno
 import os
 import signal
-import subprocess
 import sys
 import time
 from typing import (
@@ -61,13 +60,17 @@ def without_job(environ: Mapping[str, str]) -> Dict[str, str]:
 
 def environment(
     environ: Mapping[str, str], home: str, project: str, worker: str,
-) -> Dict[str, str]:
-    """Return the environment common to all jobs of a worker, from its own."""
-    return {
+) -> Dict[bytes, bytes]:
+    """Return the environment common to all jobs of a worker, from its own.
+
+    It is encoded, so that not each start of a job has to do that.
+    """
+    common = {
         **dict.fromkeys(THREADS, cpus_of(environ)), **without_job(environ),
         "FJD_DIR": home, "FJD_PROJECT": project, "FJD_WORKER": worker,
         "PWD": current_directory(environ),
     }
+    return {os.fsencode(k): os.fsencode(v) for k, v in common.items()}
 
 
 def cpus_of(environ: Mapping[str, str]) -> str:
@@ -98,6 +101,8 @@ def directory_of(job: Job, here: str) -> str:
     absolute, without . and ..; here: that of the worker.
     """
     place = os.path.join(here, job.directory) if job.directory else here
+    if place[:1] == "/" and "/." not in place:
+        return place
     has_dots = {os.curdir, os.pardir}.intersection(place.split(os.sep))
     if not os.path.isabs(place):
         return ""  # The worker's own directory is gone.
@@ -115,7 +120,9 @@ class Processes:
 
     def __init__(self) -> None:
         self.child = 0  # a pid
-        self.catches = False
+        self.catches = self.is_astray = False
+        self.home: Optional[int] = None  # our directory's descriptor
+        self.is_first = os.getpid() == 1
         self.keeper: Any = None
 
     def prepare(self) -> None:
@@ -137,16 +144,47 @@ class Processes:
         os.environ[ANEW] = "yes"
         named(argv[0], self.keeper.submit(os.execv, argv[0], argv).result)
 
-    def start(self, job: Job, environ: Dict[str, str], log: int) -> None:
-        """Start a job; OSError if execve(2) fails."""
+    def start(self, job: Job, environ: Dict[bytes, bytes], log: int) -> None:
+        """Start a job; OSError if chdir(2) or execve(2) fails.
+
+        We go to its directory and come back, if we can: a child that does it
+        takes longer to start (measured).
+        """
         self.catches = False
-        if job.niceness == NICENESS:
-            self.child = spawn(job, environ, log)
+        if job.directory and self.is_home():
+            os.chdir(job.directory)
+            try:
+                self.child = self.spawn(job, environ, log)
+            finally:
+                self.is_astray = not self.is_home()
             return
+        if self.is_astray and not os.path.isabs(job.directory):
+            # RACE: since the last look it may not be entered any more.
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        self.child = self.spawn(job, environ, log, job.directory)
+
+    def is_home(self) -> bool:
+        """Come back to our directory; False if it may not be entered."""
+        try:
+            if self.home is None:
+                flags = getattr(os, "O_PATH", os.O_RDONLY)
+                self.home = os.open(os.curdir, flags)
+            os.fchdir(self.home)
+        except OSError:
+            return False
+        return True
+
+    def spawn(
+        self, job: Job, environ: Dict[bytes, bytes], log: int, place: str = "",
+    ) -> int:
+        """Start a job, at its niceness."""
+        if job.niceness == NICENESS:
+            return spawn(job, environ, log, place)
         try:
             started = self.keeper.submit(
-                at_niceness, job.niceness, lambda: spawn(job, environ, log))
-            self.child = started.result()
+                at_niceness, job.niceness,
+                lambda: spawn(job, environ, log, place))
+            return int(started.result())
         except RuntimeError as error:  # No thread can be started now.
             raise BlockingIOError(errno.EAGAIN, str(error))
 
@@ -169,7 +207,7 @@ class Processes:
         """Wait for ended processes that are no job: process 1, as a worker
         is in a container, gets those that lost their parent.
         """
-        ended = os.getpid() == 1
+        ended = self.is_first
         while ended:
             try:
                 how = os.WEXITED | os.WNOHANG | os.WNOWAIT
@@ -220,7 +258,11 @@ class Processes:
 
 
 def keep_descriptors() -> None:
-    """Do not leak inherited file descriptors into jobs."""
+    """Do not leak inherited file descriptors into jobs; stdin is empty."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    if null:
+        os.close(null)
     try:
         descriptors = list(map(int, os.listdir("/proc/self/fd")))
     except OSError:
@@ -232,34 +274,33 @@ def keep_descriptors() -> None:
             pass  # It was open for the listing, or is not open.
 
 
-def spawn(job: Job, environ: Dict[str, str], log: int) -> int:
-    """Start a job that prints into a log; return its pid.
+def spawn(
+    job: Job, environ: Dict[bytes, bytes], log: int, place: str = "",
+) -> int:
+    """Start a job that prints into a log, with our stdin; return its pid.
 
-    OSError if it cannot start.
+    place: its directory, or "" for ours.  OSError if it cannot start.
     """
     try:
-        if not job.directory:
-            return spawn_here(job, environ, log)
+        if not place:
+            return os.posix_spawnp(
+                job.argv[0], job.argv, environ, setsid=True,
+                setsigdef=PYTHONS, setsigmask=[], file_actions=[
+                    (os.POSIX_SPAWN_DUP2, log, 1),
+                    (os.POSIX_SPAWN_DUP2, log, 2)])
     except (AttributeError, NotImplementedError):
         pass  # PY36: os has it from 3.8 on; setsid needs glibc 2.26.
+    import subprocess  # Late: it takes 4 ms, and most commands run no job.
     child = subprocess.Popen(
-        job.argv, env=environ, stdin=subprocess.DEVNULL, stdout=log,
-        stderr=subprocess.STDOUT, start_new_session=True,
-        cwd=job.directory or None,
-    )
+        job.argv, env=environ, stdout=log, stderr=subprocess.STDOUT,
+        start_new_session=True, cwd=place or None, preexec_fn=unblock)
     child.returncode = 0  # poll() waits for it.
     return child.pid
 
 
-def spawn_here(job: Job, environ: Dict[str, str], log: int) -> int:
-    """Do the same in our own directory, a tenth faster (measured)."""
-    return os.posix_spawnp(
-        job.argv[0], job.argv, environ, setsid=True, setsigdef=PYTHONS,
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2),
-        ],
-    )
+def unblock() -> None:
+    """Block no signal any more: the worker blocks those it waits for."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 def at_niceness(nice: int, spawn: Callable[[], int]) -> int:

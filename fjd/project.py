@@ -32,7 +32,8 @@ The grammar of the names is in names.py.
                                drain: run the jobs in your pod, then leave;
                                now: give everything back and leave
     joblogs/<attempt>.log      the output of the job, then why it failed; a
-                               dot name of the worker while it runs
+                               dot name of the worker while it runs, which
+                               stays for the next job if it is empty
     screenlogs/<worker>.log    the output of the worker
     screenlogs/<session>.err   the stderr of a worker that starts; the worker
                                removes it when it has announced itself
@@ -199,6 +200,9 @@ class Project:
 
     def orders(self) -> List[Order]:
         return self.items("orders", Order)
+
+    def orders_for(self, worker: str) -> List[Order]:
+        return [order for order in self.orders() if order.worker == worker]
 
     # Members: kind is "workers" or "dispatchers"
 
@@ -368,10 +372,10 @@ class Project:
         self.shift(given, self.job_file(run))
 
     def given_job(self, worker: str, attempt: str) -> str:
-        return self.path("jobpods", worker, attempt)
+        return f"{self.root}/jobpods/{worker}/{attempt}"
 
     def job_file(self, run: Running) -> str:
-        return self.path("running", run.name)
+        return f"{self.root}/running/{run.attempt}@{run.worker}"
 
     def begun(self, run: Running) -> float:
         """Return when a file came into running/, in the server's seconds.
@@ -457,9 +461,8 @@ class Project:
         self.files.create(self.path("orders", order.name))
 
     def drop_orders(self, worker: str) -> None:
-        for order in self.orders():
-            if order.worker == worker:
-                self.files.remove(self.path("orders", order.name))
+        for order in self.orders_for(worker):
+            self.files.remove(self.path("orders", order.name))
 
     def draft_log(self, worker: str, k: int) -> str:
         """Return the path of a worker's k-th log while its job runs."""

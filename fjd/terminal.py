@@ -15,6 +15,7 @@ class Terminal:
 
     def __init__(self) -> None:
         self.descriptor = -1
+        self.is_open = False
 
     def open(self) -> None:
         if sys.stdout and sys.stdout.isatty():
@@ -22,12 +23,9 @@ class Terminal:
             try:
                 name = os.ttyname(sys.stdout.fileno())
                 self.descriptor = os.open(name, flags)
+                self.is_open = True
             except OSError:
                 pass  # After su(1) it may be another user's.
-
-    @property
-    def is_open(self) -> bool:
-        return self.descriptor >= 0
 
     def write(self, data: bytes) -> int:
         """Write; return the bytes accepted.  The rest may be dropped."""
@@ -38,7 +36,7 @@ class Terminal:
         except BlockingIOError:
             pass
         except OSError:
-            self.descriptor = -1  # The session was closed.
+            self.is_open = False  # The session was closed.
         return sent
 
     def is_ready(self) -> bool:

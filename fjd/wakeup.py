@@ -8,15 +8,18 @@ looks again after a while.
 import atexit
 import fcntl
 import os
-import select
 import signal
 import time
 from typing import Dict, Iterable, Set
 
 SHORTEST = 0.005  # seconds
+JOB = signal.SIGURG  # a job has come; otherwise ignored
 LEAVE = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}  # end a process of ours
-UNHEARD = {signal.SIGCHLD, signal.SIGIO}  # caught even under nohup(1)
+UNHEARD = {signal.SIGCHLD, signal.SIGIO, JOB}  # heard even under nohup(1)
 LONGEST = 1.25    # seconds, the default of --interval
+# What happens in a directory; no Python but Linux's knows it.
+NEW = getattr(fcntl, "DN_CREATE", 0)  # a file is created or moved there
+ANY = NEW | getattr(fcntl, "DN_DELETE", 0)  # or removed or moved away
 
 
 class Backoff:
@@ -40,49 +43,65 @@ class Backoff:
 
 
 class Alarm:
-    """Catches signals, which then end a wait instead of the process."""
+    """Waits for signals, which are blocked and so end nothing else.
 
-    def __init__(self, signals: Iterable[int] = ()) -> None:
-        self.signals = {*signals, signal.SIGIO}
-        self.reader = -1
+    The processes that we start have to unblock them.
+    """
+
+    def __init__(
+        self, signals: Iterable[int] = (), events: int = ANY,
+    ) -> None:
+        self.signals = {*signals, signal.SIGIO, JOB}
+        self.events = events
+        self.is_set = False
         self.watched: Dict[str, int] = {}  # directory: descriptor
 
     def set(self) -> None:
-        """Catch the signals from now on, except those nohup(1) ignores."""
-        if self.reader >= 0:
+        """Block the signals from now on, except those nohup(1) ignores."""
+        if self.is_set:
             return
-        # During shutdown Python's handlers are gone; SIGIO would kill us.
+        self.is_set = True
+        self.signals -= {
+            number for number in self.signals - UNHEARD
+            if signal.getsignal(number) == signal.SIG_IGN}
+        signal.pthread_sigmask(signal.SIG_BLOCK, self.signals)
+        # It may be unblocked, and its default is to end us.
+        signal.signal(signal.SIGIO, lambda number, frame: None)
         atexit.register(signal.signal, signal.SIGIO, signal.SIG_IGN)
-        self.reader, writer = os.pipe()
-        os.set_blocking(self.reader, False)
-        os.set_blocking(writer, False)
-        signal.set_wakeup_fd(writer)
-        for number in self.signals:
-            ignored = signal.getsignal(number) == signal.SIG_IGN
-            if number in UNHEARD or not ignored:
-                signal.signal(number, lambda number, frame: None)
 
-    def watch(self, *directories: str) -> None:
-        """Let the next file created or removed there send SIGIO, once.
+    def watch(self, *directories: str, number: int = signal.SIGIO) -> None:
+        """Let the next of the events there send a signal, once.
 
         This has no effect before set().
         """
-        for directory in directories if self.reader >= 0 else ():
+        for directory in directories if self.is_set else ():
             try:
                 if directory not in self.watched:
                     descriptor = os.open(directory, os.O_RDONLY)
                     self.watched[directory] = descriptor
+                    fcntl.fcntl(descriptor, fcntl.F_SETSIG, number)
                 fcntl.fcntl(  # type: ignore
-                    self.watched[directory], fcntl.F_NOTIFY,
-                    fcntl.DN_CREATE | fcntl.DN_DELETE,
-                )
+                    self.watched[directory], fcntl.F_NOTIFY, self.events)
             except (OSError, AttributeError):
                 pass  # It is gone, or cannot be watched.
 
     def wait(self, seconds: float) -> Set[int]:
-        """Wait for a signal or so many seconds; return the signals."""
-        came, _, _ = select.select([self.reader], [], [], seconds)
-        return set(os.read(self.reader, 4096)) if came else set()
+        """Wait for a signal or so many seconds; return the signal."""
+        try:
+            found = signal.sigtimedwait(self.signals, seconds)
+        except AttributeError:  # Not Linux.
+            return self.poll(seconds)
+        return {found.si_signo} if found else set()
+
+    def poll(self, seconds: float) -> Set[int]:
+        """Do the same where there is no sigtimedwait(2)."""
+        deadline = time.monotonic() + seconds
+        while True:
+            left = deadline - time.monotonic()
+            came = signal.sigpending() & self.signals
+            if came or left <= 0:
+                return {signal.sigwait(came)} if came else set()
+            time.sleep(min(left, SHORTEST))
 
     def doze(self, seconds: float) -> Set[int]:
         """Do the same, but let signals of the first 5 ms wait until then."""

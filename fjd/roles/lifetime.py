@@ -2,6 +2,7 @@
 import signal
 import time
 from math import inf
+from typing import Set
 
 from fjd.command import patiently
 from fjd.errors import FjdError, Hopeless
@@ -25,22 +26,36 @@ def work(worker: Worker, alarm: Alarm) -> None:
         worker.abandon()
 
 
+def heed(worker: Worker, came: Set[int]) -> None:
+    if LEAVE & came:
+        worker.heed_signal()
+    if signal.SIGIO in came:
+        worker.look_soon()
+    worker.processes.reap_orphans()
+
+
+def checked(deadline: float) -> float:
+    """Return when a worker that is told to leave must have left."""
+    now = time.monotonic()
+    if now > deadline:
+        raise FjdError("its jobs could not be given back, and are taken for"
+                       " lost")
+    return min(deadline, now + SECONDS_TO_LEAVE)
+
+
 def take_steps(worker: Worker, alarm: Alarm) -> None:
     def listen(seconds: float = 0.0) -> None:
         came = alarm.wait(seconds)
-        if LEAVE & came:
-            worker.heed_signal()
-        if signal.SIGIO in came:
-            worker.look_soon()
-        worker.processes.reap_orphans()
+        if came & unusual:
+            heed(worker, came)
 
     worker.listen = listen
     turn = patiently(worker.step, worker.say, worker.project)
+    unusual = LEAVE | {signal.SIGIO}
+    if worker.processes.is_first:
+        unusual.add(signal.SIGCHLD)
     deadline = inf
     while not worker.has_left:
         listen(turn())
         if worker.order == NOW:
-            deadline = min(deadline, time.monotonic() + SECONDS_TO_LEAVE)
-        if time.monotonic() > deadline:
-            raise FjdError("its jobs could not be given back, and are taken"
-                           " for lost")
+            deadline = checked(deadline)

@@ -1,11 +1,12 @@
 """A worker's request: as many jobs as last for a quarter of a second."""
-from typing import Optional
+from typing import List, Optional
 
-from fjd.names import Announcement
+from fjd.names import Announcement, given_order
 from fjd.project import Project
 
 HANDFUL = 0.25  # seconds that a handful of short jobs should last
 LARGEST = 256   # jobs
+ANSWER = 0.01   # seconds in which a dispatcher of this host gives out jobs
 SMOOTH = 0.5    # weight of the last job in the average
 
 
@@ -31,6 +32,20 @@ class Request:
             wanted = Announcement(self.worker, self.number, self.handful)
             self.project.announce(wanted)
             self.out = wanted
+
+    def is_due(self, left: int) -> bool:
+        """Return whether to ask for more, as so few jobs are left."""
+        return not self.out and left < self.handful // 2
+
+    def answer(self) -> Optional[List[str]]:
+        """Return the jobs that have come, the last one first; None if there
+        is no pod any more.
+        """
+        given = self.project.given(self.worker)
+        if given:
+            self.withdraw()
+            given = sorted(given, key=given_order, reverse=True)
+        return given
 
     def withdraw(self) -> None:
         out, self.out = self.out, None  # NFS: may be gone if this fails.

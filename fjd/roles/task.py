@@ -1,12 +1,15 @@
 """A worker's knowledge of its current job."""
+import os
 import signal
 from math import inf
-from typing import Any, Optional
+from typing import Any, Dict, Optional, Tuple
 
-from fjd.jobfile import Job
+from fjd.errors import BadJob
+from fjd.jobfile import Job, read_job
 from fjd.ledger import Entry, FAILED, RETRIED
 from fjd.names import Attempt, host_of, Running
-from fjd.process import Ending
+from fjd.process import directory_of, Ending
+from fjd.project import Project
 
 KILLED = Ending(-signal.SIGKILL)
 # Statuses of a job that was ended by a signal, itself or through a shell.
@@ -24,16 +27,40 @@ class Task:
     set meanwhile.
     """
 
-    def __init__(self, run: Running, start: float) -> None:
+    begun = ended = certain = 0.0
+    job = Job([], "")
+    limit = inf
+    ending: Optional[Ending] = None
+    entry: Optional[Entry] = None
+    is_told = is_recorded = is_logged = False
+
+    def __init__(self, run: Running, clock: Any) -> None:
         self.run = run
         self.attempt = Attempt.parse(run.attempt)
-        self.start = start
-        self.begun = self.ended = self.certain = 0.0
-        self.job = Job([], "")
-        self.limit = inf
-        self.ending: Optional[Ending] = None
-        self.entry: Optional[Entry] = None
-        self.is_recorded = self.is_logged = False
+        self.clock = clock
+        self.start = clock.time()
+
+    def read(self, project: Project) -> Tuple[str, float]:
+        """Read the job; return why it is bad, else "", and when its file was
+        written, if that may go on, else 0.0.
+
+        FileNotFoundError: there is no such file.
+        """
+        try:
+            self.job = read_job(
+                project.files, project.job_file(self.run), project.owner)
+            return "", self.job.written
+        except BadJob as error:
+            return str(error), error.written
+
+    def environment(self, common: Dict[bytes, bytes]) -> Dict[bytes, bytes]:
+        """Return the job's environment, from that of all jobs."""
+        place = directory_of(self.job, os.fsdecode(common[b"PWD"]))
+        return {
+            **common, b"FJD_JOB": os.fsencode(self.attempt.job),
+            b"FJD_ATTEMPT": os.fsencode(self.run.attempt),
+            b"PWD": os.fsencode(place),
+        }
 
     @property
     def failure(self) -> str:
@@ -41,17 +68,17 @@ class Task:
         is_left = self.attempt.n <= self.job.retries
         return RETRIED if is_left else FAILED
 
-    def record(self, event: str, now: float, **more: Any) -> Entry:
-        """Return the ledger entry of an event; now: by the monotonic clock.
+    def record(self, event: str, **more: Any) -> Entry:
+        """Return the ledger entry of an event.
 
         The end of the job is its start and the seconds that it took.
         """
-        took = (self.ended or now) - self.begun if self.begun else 0.0
+        ended = self.ended or self.clock.monotonic()
+        took = ended - self.begun if self.begun else 0.0
+        worker = self.run.worker
         return Entry(
-            event, self.attempt.job, self.run.attempt,
-            host_of(self.run.worker), self.run.worker, self.start,
-            self.start + took, command=self.job.command, **more,
-        )
+            event, self.attempt.job, self.run.attempt, host_of(worker), worker,
+            self.start, self.start + took, command=self.job.command, **more)
 
 
 def doubt_of(ending: Ending) -> float:

@@ -9,25 +9,25 @@ import time
 from math import inf
 from typing import Any, Callable, List, Optional
 
-from fjd.errors import BadJob
 from fjd.files import FINAL, is_ours
-from fjd.jobfile import read_job, why_not_started
+from fjd.jobfile import why_not_started
 from fjd.joblog import JobLog
-from fjd.ledger import DONE, Entry, GIVEN_BACK, Ledger, RETRIED, SUPERSEDED
+from fjd.ledger import DONE, GIVEN_BACK, Ledger, RETRIED, SUPERSEDED
 from fjd.members import BEAT
-from fjd.names import Attempt, given_order, new_token, Running, Stamps
-from fjd.process import directory_of, Ending, environment
+from fjd.names import Attempt, new_token, Running, Stamps
+from fjd.process import Ending, environment
 from fjd.project import NOW, Project
 from fjd.roles.interruption import (
     GIVEN_UP, INTERRUPTED, is_last, SIGNALLED, SOON,
 )
-from fjd.roles.request import Request
+from fjd.roles.request import ANSWER, Request
 from fjd.roles.task import doubt_of, KILLED, Task
 from fjd.terminal import Terminal
-from fjd.wakeup import Backoff, LONGEST
+from fjd.wakeup import Backoff, JOB, LONGEST, SHORTEST
 
 LOOKS = 5       # looks into the pod for each look at the orders
-ECHO = 0.1      # seconds between two looks at a job's output
+# Seconds until a job that has just begun, or its output, is looked at:
+ECHO = 0.1
 LONGEST_REST = 30.0  # seconds of rest when no process can be started
 
 
@@ -36,7 +36,7 @@ class Worker:
 
     def __init__(
         self, project: Project, worker: str, processes: Any,
-        neighbours: Any, terminal: Terminal, say: Callable[[str], None],
+        neighbours: Any, terminal: Terminal, say: Callable[..., None],
         interval: float, clock: Any = time,
     ) -> None:
         self.project = project
@@ -44,6 +44,7 @@ class Worker:
         self.neighbours = neighbours
         self.processes = processes
         self.say = say
+        self.me = f"Worker {worker}:"
         self.clock = clock
         self.environ = environment(
             os.environ, project.home, project.name, worker)
@@ -59,7 +60,7 @@ class Worker:
         self.next_beat = self.next_orders = self.rested = 0.0
         self.rest = Backoff(LONGEST_REST)
         self.is_signalled = self.has_left = self.was_buried = False
-        self.watch: Callable[..., None] = lambda *directories: None
+        self.watch: Callable[..., None] = lambda *directories, **how: None
         self.listen: Callable[[], None] = lambda: None  # for signals
 
     def start(self) -> None:
@@ -70,21 +71,35 @@ class Worker:
 
     def step(self) -> float:
         """Look, decide, do one thing; return seconds until the next look."""
-        self.beat_if_due()
-        try:
-            wait = 0.0 if self.has_left else self.act()
-        finally:
-            if not self.has_left:
-                self.neighbours.look_if_due()
-        return max(0.0, min(wait, self.next_beat - self.clock.monotonic()))
+        now = self.clock.monotonic()
+        if now >= min(
+                self.next_beat, self.next_orders, self.neighbours.next_look):
+            self.do_what_is_due(now)
+        wait = 0.0 if self.has_left else self.act()
+        return max(0.0, min(wait, self.next_beat - now))
+
+    def do_what_is_due(self, now: float) -> None:
+        """Beat, heed orders and look at the neighbours, each at its time."""
+        self.beat_if_due(now)
+        if not self.has_left:
+            self.heed_orders_if_due(now)
+            self.neighbours.look_if_due()
 
     def act(self) -> float:
-        self.heed_orders_if_due()
         if self.task:
             wait = self.attend(self.task)
             if self.task:
                 return wait
-        if not self.given:
+        if self.order or self.rested or not self.given:
+            return self.act_without_job()
+        return self.begin(self.given.pop())
+
+    def act_without_job(self) -> float:
+        """Look for jobs, and begin one; or rest, or leave.
+
+        Until we have asked for jobs, none will have come.
+        """
+        if not self.given and (self.request.out or self.order):
             self.look_in_pod()
         if self.has_left:
             return 0.0
@@ -94,6 +109,7 @@ class Worker:
         if left > 0:
             self.give_back_unbegun()
             return min(left, LONGEST)
+        self.rested = 0.0
         if self.given:
             return self.begin(self.given.pop())
         return self.ask()
@@ -101,17 +117,18 @@ class Worker:
     def ask(self) -> float:
         """Wait for jobs, looking less and less often."""
         self.announce()
+        self.watch(self.project.path("jobpods", self.id), number=JOB)
         wait = self.backoff.longer()
         if wait == self.interval:
             self.ledger.sync()  # NFS: others can read the last line only then
-        soon = self.clock.monotonic() + LOOKS * wait
-        self.next_orders = min(self.next_orders, soon)
-        return wait
+        if wait > SHORTEST:
+            soon = self.clock.monotonic() + LOOKS * wait
+            self.next_orders = min(self.next_orders, soon)
+        return max(wait, ANSWER)
 
     # Heartbeats, and checks at the same time
 
-    def beat_if_due(self) -> None:
-        now = self.clock.monotonic()
+    def beat_if_due(self, now: float) -> None:
         if now < self.next_beat:
             return
         try:
@@ -137,7 +154,7 @@ class Worker:
             return self.commit(task)  # NFS: it may have ended well.
         self.end_processes(task)
         self.task = None
-        self.ledger.write(self.entry(task, SUPERSEDED, reason="taken away"))
+        self.ledger.write(task.record(SUPERSEDED, reason="taken away"))
         self.log.keep(task.run.attempt)
 
     def abandon(self) -> None:
@@ -149,6 +166,7 @@ class Worker:
         """Leave at once, as we were declared dead and our jobs given away."""
         if self.task:
             self.drop(self.task)
+        self.request.withdraw()
         self.was_buried = self.has_left = True
 
     # Orders
@@ -163,13 +181,11 @@ class Worker:
         """Leave now, and ignore an end of the job not yet recorded."""
         self.order, self.is_signalled = NOW, True
 
-    def heed_orders_if_due(self) -> None:
-        now = self.clock.monotonic()
+    def heed_orders_if_due(self, now: float) -> None:
         if now >= self.next_orders and self.order != NOW:
             self.next_orders = now + LOOKS * min(self.interval, LONGEST)
             self.watch(self.project.path("orders"))
-            orders = self.project.orders()
-            words = {o.word for o in orders if o.worker == self.id}
+            words = {o.word for o in self.project.orders_for(self.id)}
             self.order = max(words | {self.order})  # "now" beats "drain"
 
     def leave(self) -> float:
@@ -204,14 +220,12 @@ class Worker:
         self.given = []
 
     def look_in_pod(self) -> None:
-        self.watch(self.project.path("jobpods", self.id))
-        given = self.project.given(self.id)
+        given = self.request.answer()
         if given is None:
             self.end_life()
         elif given:
-            self.request.withdraw()
             self.backoff.reset()
-            self.given = sorted(given, key=given_order, reverse=True)
+            self.given = given
 
     # Running a job
 
@@ -220,55 +234,43 @@ class Worker:
         run = Running(attempt, self.id)
         self.project.begin(run)
         wait = self.run(run)
-        if len(self.given) < self.request.handful // 2:
+        if self.request.is_due(len(self.given)):
             self.announce()
         return wait
 
     def run(self, run: Running) -> float:
-        """Run a job; after an OSError it is adopted at the next heartbeat,
-        which is then due at once.
-        """
-        try:
-            return self.run_if_ours(run)
-        except OSError:
-            self.next_beat = 0.0
-            raise
+        """Run a job if we can open its file, which shows that it is ours.
 
-    def run_if_ours(self, run: Running) -> float:
-        """Run a job if we can open its file, which shows that it is ours."""
-        task, bad = Task(run, self.clock.time()), ""
+        After an error it is adopted at the next heartbeat.
+        """
+        beat, self.next_beat = self.next_beat, 0.0  # At once, after an error.
+        task = Task(run, self.clock)
         try:
-            job = read_job(
-                self.project.files, self.project.job_file(run),
-                self.project.owner)
-            task.job, written = job, job.written
+            bad, written = task.read(self.project)
         except FileNotFoundError:
             # RACE: given to another worker, or cancelled; but if the home
             # was away, the heartbeat adopts it before another job begins.
-            self.next_beat = 0.0
             return 0.0
-        except BadJob as error:
-            bad, written = str(error), error.written
         if written and self.project.is_unfinished(run, written):
-            return self.give_back(task, "perhaps half written")
-        self.say(f"Worker {self.id}: I found a job.")
-        return self.fail(task, bad) if bad else self.spawn(task)
+            wait = self.give_back(task, "perhaps half written")
+        else:
+            wait = self.fail(task, bad) if bad else self.spawn(task)
+        self.next_beat = beat
+        return wait
 
     def spawn(self, task: Task) -> float:
-        job = task.job
-        environ = dict(
-            self.environ, FJD_JOB=task.attempt.job,
-            FJD_ATTEMPT=task.run.attempt,
-            PWD=directory_of(job, self.environ["PWD"]),
-        )
-        log = self.log.open()
+        environ, log = task.environment(self.environ), self.log.open()
+        if self.log.terminal.is_open:
+            self.tell(task)
         task.begun = self.clock.monotonic()
         try:
-            self.processes.start(job, environ, log)
+            self.processes.start(task.job, environ, log)
         except OSError as error:
             return self.not_started(task, error)
+        finally:
+            self.log.let_go(log)
         self.rest.reset()
-        task.limit = task.begun + (job.timeout or inf)
+        task.limit = task.begun + (task.job.timeout or inf)
         self.task = task
         return self.while_running(task)
 
@@ -306,6 +308,8 @@ class Worker:
             self.log.echo()
             task.ending = self.processes.poll()
             if not task.ending:
+                if not task.is_told:
+                    self.tell(task)
                 self.log.flush()
                 return self.while_running(task)
             task.ended = self.clock.monotonic()
@@ -326,8 +330,8 @@ class Worker:
             ending = self.end_processes(task)
             self.ended(task, ending, f"timeout after {task.job.timeout:g} s")
             return 0.0
-        longest = ECHO if self.log.terminal.is_open else LONGEST
-        return min(longest, self.interval, left)
+        is_near = self.log.terminal.is_open or not task.is_told
+        return min(ECHO if is_near else LONGEST, self.interval, left)
 
     def interrupt(self, task: Task) -> float:
         """Give back the job, because we leave; fail it if signals have
@@ -353,18 +357,16 @@ class Worker:
 
     def ended(self, task: Task, ending: Ending, reason: str = "") -> None:
         is_well = not (ending.status or reason)
-        reason = "; ".join(filter(None, [reason, self.log.shortage()]))
-        task.entry = self.entry(
-            task, DONE if is_well else task.failure, status=ending.text,
-            cpu=ending.cpu, peak=ending.peak, reason=reason,
-        )
-
-    def entry(self, task: Task, event: str, **more: Any) -> Entry:
-        return task.record(event, self.clock.monotonic(), **more)
+        short = self.log.shortage()
+        if short:
+            reason = f"{reason}; {short}" if reason else short
+        task.entry = task.record(
+            DONE if is_well else task.failure, status=ending.text,
+            cpu=ending.cpu, peak=ending.peak, reason=reason)
 
     def fail(self, task: Task, reason: str) -> float:
         """Fail a job that could not be run."""
-        task.entry = self.entry(task, task.failure, reason=reason)
+        task.entry = task.record(task.failure, reason=reason)
         self.task = task
         return 0.0
 
@@ -372,13 +374,12 @@ class Worker:
         """Record the end, name the log, and only then rename."""
         entry = task.entry
         assert entry
-        failure = f"{entry.job}: {entry.how}"
+        failure = "" if entry.event == DONE else f"{entry.job}: {entry.how}"
         if not task.is_recorded:
             self.ledger.write(entry)
             task.is_recorded = True
         if not task.is_logged:
-            note = "" if entry.event == DONE else failure
-            self.log.keep(entry.attempt, note)
+            self.log.keep(entry.attempt, failure)
             task.is_logged = True
         if entry.event == RETRIED:
             self.try_again(task)
@@ -386,10 +387,17 @@ class Worker:
             self.ledger.write(entry._replace(event=SUPERSEDED))
         self.task = None
         self.request.has_run(entry.end - entry.start)
-        self.say(f"Worker {self.id}: Finished my job.")
-        if entry.event != DONE:
-            self.say(f"Worker {self.id}: It failed: {failure}")
+        self.tell(task, f"{self.me} Finished my job.")
+        if failure:
+            self.say(f"{self.me} It failed: {failure}")
             self.ledger.sync()
+
+    def tell(self, task: Task, *texts: str) -> None:
+        """Say what became of a job, after that it was found."""
+        if not task.is_told:
+            task.is_told = True
+            texts = (f"{self.me} I found a job.",) + texts
+        self.say(*texts)
 
     def try_again(self, task: Task) -> None:
         """Put a failed job into the queue again, behind first attempts."""
@@ -399,8 +407,8 @@ class Worker:
 
     def give_back(self, task: Task, reason: str) -> float:
         """Put a begun job into the queue again; the attempt does not count."""
-        self.ledger.write(self.entry(task, GIVEN_BACK, reason=reason))
+        self.ledger.write(task.record(GIVEN_BACK, reason=reason))
         self.log.keep(task.run.attempt)
         self.project.requeue(task.run, task.run.attempt)
-        self.say(f"Worker {self.id}: I gave a job back: {reason}.")
+        self.tell(task, f"{self.me} I gave a job back: {reason}.")
         return 0.0

@@ -117,7 +117,7 @@ def main():
         setattr(files, name, faults.watched(name, getattr(files, name)))
     members.BEAT = plan.get("beat", members.BEAT)
     if plan.get("deaf"):
-        wakeup.Alarm.watch = lambda self, *directories: None
+        wakeup.Alarm.watch = lambda self, *directories, **how: None
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 

@@ -133,6 +133,21 @@ def is_fired_and_the_disk_is_full(stage):
     stage.wait_for_end()
 
 
+def finds_its_log_in_use(stage):
+    """By what a job has left behind; the next one runs, or cannot."""
+    stage.test("fjd-worker", *OFTEN)
+    worker = stage.worker()
+    for job, text in ("job2", ""), ("job4", "nonsense"):
+        stage.put(f"before-{job}", f"({HOLD}) &")
+        stage.put(job, text=text, place="failed" if text else "done")
+        stage.give(worker)
+        stage.wait(lambda: not stage.project.running()
+                   and not stage.project.given(worker))
+    stage.release()
+    stage.order(worker, "now")
+    stage.wait_for_end()
+
+
 def is_robbed_of_its_job(stage):
     """Its user removes the file of the job that runs."""
     stage.put("job0")
@@ -473,7 +488,7 @@ def goes_back_to_the_natural_order(stage):
 SCENARIOS = {
     "worker": [
         works, rests, is_hired, is_fired, is_signalled,
-        is_fired_and_the_disk_is_full,
+        is_fired_and_the_disk_is_full, finds_its_log_in_use,
         is_robbed_of_its_job, is_buried, is_buried_and_its_job_ends,
         is_given_half_a_job, misses_a_directory_and_finds_a_draft,
         buries_its_neighbours,

@@ -211,7 +211,7 @@ def test_a_worker_ends_what_is_cancelled(project, put):
     reclaimer = new_reclaimer(project, lambda text: None, 3)
     worker = Worker(
         project, name, Processes(), Neighbours(project, name, reclaimer),
-        Terminal(), lambda text: None, 1.0, clock,
+        Terminal(), lambda *texts: None, 1.0, clock,
     )
     worker.start()
     project.assign("job1", name, Attempt("job1", 1, STAMPS.new()))

@@ -200,9 +200,12 @@ def test_fuse_is_known_by_its_mount(tmp_path, monkeypatch, kind, is_fuse):
     mountinfo.write_text(f"22 1 0:0 / / rw - fuse x rw\n{line}")
     monkeypatch.setattr(
         files, "open", lambda path: mountinfo.open(), raising=False)
-    files.is_fuse.cache_clear()
+    files.file_system.cache_clear()
+    files.type_of.cache_clear()
     assert files.is_fuse(str(tmp_path)) is is_fuse
-    files.is_fuse.cache_clear()
+    assert files.is_local(str(tmp_path)) is (kind == "ext4")
+    files.file_system.cache_clear()
+    files.type_of.cache_clear()
 
 
 def test_a_directory_on_fuse_is_touched_before_it_is_listed(
@@ -217,3 +220,35 @@ def test_a_directory_on_fuse_is_touched_before_it_is_listed(
             os.utime(str(place), (1, 1))
             assert list(names(str(place))) == ["a"]
             assert (os.stat(str(place)).st_mtime > 1) is is_fuse
+
+
+def test_an_empty_log_that_nobody_else_has_open_may_be_used_again(tmp_path):
+    path = str(tmp_path / "log")
+    log = files.open_log(path)
+    assert files.is_reusable(log)
+    other = files.open_output(path)
+    assert not files.is_reusable(log)
+    os.close(other)
+    reader = os.open(path, os.O_RDONLY)
+    assert not files.is_reusable(log)
+    os.close(reader)
+    assert files.is_reusable(log)
+    os.write(log, b"x")
+    assert not files.is_reusable(log)
+    os.ftruncate(log, 0)
+    assert files.is_reusable(log)
+    os.unlink(path)
+    assert not files.is_reusable(log)
+    os.close(log)
+
+
+@pytest.mark.parametrize("error", [OSError, AttributeError])
+def test_a_log_of_which_that_is_unknown_is_not_used_again(
+    tmp_path, monkeypatch, error,
+):
+    def unknown(*arguments):
+        raise error
+    log = files.open_log(str(tmp_path / "log"))
+    monkeypatch.setattr(files.fcntl, "fcntl", unknown)
+    assert not files.is_reusable(log)
+    os.close(log)

@@ -1,18 +1,21 @@
 """What a job file means, whatever is in it."""
 import errno
 import os
+import re
 import shutil
 import socket
 import subprocess
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from fjd import files
+from fjd import files, jobfile
 from fjd.errors import BadJob
 from fjd.jobfile import (
     Job, NICENESS, parse_job, read_job, retries_of, why_not_started,
 )
+from fjd.newjob import of_command
 
 CONTROL = b"[control]\n"
 pieces = st.sampled_from([
@@ -65,6 +68,52 @@ def test_any_file_is_a_job_or_a_reason(data, mode):
         assert str(error) and error.written == 1000
     else:
         assert job.argv[-1] == "job" and job.command and not job.written
+
+
+LINES = st.sampled_from([
+    "executable: /bin/true", "executable: a b", "executable:  a", "executable:"
+    " cd x", "executable: x=1 a", "executable: a x=1", "executable: a  b",
+    "executable: a 'b'", "executable: a; b", "executable: a ", "executable: é",
+    "executable = a", "Executable: a", "executable: a\tb", "argument: no",
+    "argument: yes", "argument: maybe", "argument:no", "directory: /a/b",
+    "directory: a", "directory: ~/a", "directory: /a b", "directory: /é",
+    "directory:", "nice: 3", "timeout: 1m", "# a", "; a", "", " ", "\t",
+])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["[control]\n", "[fjd]\n", "[other]\n", "[control] \n"]),
+    st.lists(LINES, max_size=4),
+    st.sampled_from(["\n", "", "\r\n", "\n\n", "\n[a]\n"]),
+)
+def test_a_plain_job_is_read_as_any_other(header, lines, end):
+    """Which has a path of its own, only for speed."""
+    text = (header + "\n".join(lines) + end).encode()
+
+    def read():
+        try:
+            return jobfile.parse(0o100600, text, "/x/job")
+        except BadJob as error:
+            return str(error)
+
+    found = read()
+    never = re.compile("(?!)")
+    with mock.patch.object(jobfile, "PLAIN_JOB", never):
+        assert read() == found
+
+
+@pytest.mark.parametrize("text", [
+    "[control]\nexecutable: /bin/true\n",
+    "[fjd]\nexecutable: a -b=c d/e.f\nargument: no\ndirectory: /a/b_c-d.e\n",
+])
+def test_most_jobs_are_plain(text):
+    assert jobfile.PLAIN_JOB.fullmatch(text)
+
+
+def test_what_fjd_put_writes_is_plain():
+    text = of_command("./fit.py -n 7 data/in.txt", "/home/a").data.decode()
+    assert jobfile.PLAIN_JOB.fullmatch(text)
 
 
 def test_a_missing_file_is_no_bad_job():

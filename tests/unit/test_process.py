@@ -27,8 +27,9 @@ RUN, OTHER = [
 
 
 def environ_of(run, environ=os.environ, project="default"):
+    common = environment(environ, "/home", project, run.worker)
     return dict(
-        environment(environ, "/home", project, run.worker),
+        {os.fsdecode(k): os.fsdecode(v) for k, v in common.items()},
         FJD_JOB="job1", FJD_ATTEMPT=run.attempt,
     )
 
@@ -40,9 +41,9 @@ def started(tmp_path):
 
     def started(script):
         environ = environ_of(RUN)
-        log = os.open(str(tmp_path / "log"), os.O_RDWR | os.O_CREAT)
-        processes.start(Job(["/bin/sh", "-c", script], script), environ, log)
-        os.close(log)
+        job = Job(["/bin/sh", "-c", script], script)
+        with (tmp_path / "log").open("a") as log:
+            processes.start(job, environ, log.fileno())
         wait_until(lambda: os.path.exists("ready"))
         return processes
     yield started
@@ -260,27 +261,29 @@ echo $(ls /proc/self/fd)
 read -r pid name state parent group session rest </proc/$$/stat
 test "$session" = $$ && echo leads a session
 echo $FJD_JOB
-grep SigIgn /proc/self/status
+grep -E 'SigBlk|SigIgn' /proc/self/status
 """
 
 
 def what_it_sees(processes, tmp_path, directory):
     """The lines of a job that tells what it was started with."""
-    log = os.open(str(tmp_path / "log"), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-    environ = environ_of(RUN)
     job = Job(["/bin/sh", "-c", SEEN], SEEN, directory=directory)
-    processes.start(job, environ, log)
-    os.waitpid(processes.child, 0)
-    text = os.pread(log, 4096, 0).decode()
-    os.close(log)
-    *lines, ignored = text.splitlines()
+    with (tmp_path / "log").open("w+") as log:
+        processes.start(job, environ_of(RUN), log.fileno())
+        os.waitpid(processes.child, 0)
+        log.seek(0)
+        *lines, blocked, ignored = log.read().splitlines()
+    assert int(blocked.split()[1], 16) == 0
     # What glibc's posix_spawn ignores besides, are its own (32 and 33).
     return lines + [int(ignored.split()[1], 16) & (1 << 31) - 1]
 
 
 def test_job_starts_alike_however_it_is_started(tmp_path, monkeypatch):
-    """With posix_spawn(3), and, in a directory or without it, with fork."""
+    """With posix_spawn(3) or with fork, in a directory or without it, and
+    whatever signals we have blocked.
+    """
     os.dup2(0, STRAY)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
     processes = Processes()
     processes.prepare()
     here = os.getcwd()
@@ -291,4 +294,63 @@ def test_job_starts_alike_however_it_is_started(tmp_path, monkeypatch):
     assert what_it_sees(processes, tmp_path, here) == seen
     monkeypatch.delattr(os, "posix_spawnp", raising=False)
     assert what_it_sees(processes, tmp_path, "") == seen
+    assert what_it_sees(processes, tmp_path, here) == seen
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR2])
     os.close(STRAY)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """place(directory): where a job of that directory runs."""
+    for name in "own", "other":
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "own")
+    processes = Processes()
+
+    def place(directory):
+        job = Job(["/bin/pwd"], "pwd", directory=directory)
+        with (tmp_path / "log").open("w+") as log:
+            processes.start(job, environ_of(RUN), log.fileno())
+            os.waitpid(processes.child, 0)
+            log.seek(0)
+            return os.path.basename(log.read().strip())
+    return place
+
+
+def test_worker_comes_back_from_the_directory_of_a_job(place, tmp_path):
+    own = os.getcwd()
+    for directory in "../other", str(tmp_path / "other"):
+        assert place(directory) == "other" and os.getcwd() == own
+        assert place("") == "own"
+        with pytest.raises(FileNotFoundError):
+            place("nowhere")
+
+
+def test_worker_stays_if_it_could_not_come_back(place, monkeypatch, tmp_path):
+    """Its own directory may not be entered any more."""
+    monkeypatch.setattr(os, "fchdir", forbidden)
+    for directory in "../other", str(tmp_path / "other"):
+        assert place(directory) == "other"
+        assert place("") == "own"
+
+
+def test_worker_that_did_not_come_back_runs_nothing_in_the_wrong_directory(
+    place, monkeypatch, tmp_path,
+):
+    """Until it can."""
+    own, enter = os.getcwd(), os.fchdir
+    answers = [enter, forbidden]
+    monkeypatch.setattr(os, "fchdir", lambda home: answers.pop(0)(home))
+    assert place("../other") == "other"
+    monkeypatch.setattr(os, "fchdir", forbidden)
+    for directory in "", "../own":
+        with pytest.raises(PermissionError):
+            place(directory)
+    assert place(str(tmp_path / "own")) == "own"
+    monkeypatch.setattr(os, "fchdir", enter)
+    assert place("../other") == "other" and os.getcwd() == own
+    assert place("") == "own"
+
+
+def forbidden(descriptor):
+    raise PermissionError(13, "Permission denied")

@@ -10,6 +10,7 @@ import pytest
 
 from helpers import Clock, jobs_in, ledger, log_of, repeat, wait_until
 
+from fjd import files
 from fjd.command import patiently
 from fjd.census import left
 from fjd.members import BEAT, MISSED, QUIET, STANDBY, enrol, myself
@@ -51,7 +52,7 @@ def new_worker(project, clock, said):
         neighbours = Neighbours(project, name, reclaimer, clock)
         worker = Worker(
             project, name, Processes(), neighbours, Terminal(),
-            lambda text: None, 1.0, clock,
+            lambda *texts: None, 1.0, clock,
         )
         worker.start()
         return worker
@@ -258,6 +259,49 @@ def test_worker_that_asks_while_its_job_runs_is_not_idle(
     assert dispatcher.pair() == 0
 
 
+def test_idle_worker_gets_a_job_before_one_that_has_some(
+    project, put, new_dispatcher,
+):
+    """It has not begun them, and wants more."""
+    for worker in (BUSY, IDLE):
+        project.make_pod(worker)
+        project.announce(Announcement(worker, 1, 8))
+    dispatcher = new_dispatcher()
+    for number in range(4):
+        put(f"job{number}", TRUE)
+        dispatcher.pair()
+    assert [len(project.given(worker)) for worker in (BUSY, IDLE)] == [2, 2]
+
+
+def test_one_job_for_a_thousand_idle_workers_lists_few_pods(
+    project, put, new_dispatcher, monkeypatch, said,
+):
+    for number in range(1000):
+        worker = f"lab_{number:04}.000000-1"
+        project.make_pod(worker)
+        project.announce(Announcement(worker, 1, 8))
+    dispatcher = new_dispatcher()
+    real, listed = project.files.names, []
+
+    def names(directory):
+        listed.append(directory)
+        return real(directory)
+
+    monkeypatch.setattr(project.files, "names", names)
+    dispatcher.pair()
+    put("job1", "[control]\nexecutable: sleep 1234 #\n")
+    assert dispatcher.pair() == 1
+    assert said == ["Found 1 job(s) and 1000 worker(s)..."]
+    run = Running(project.given("lab_0000.000000-1")[0], "lab_0000.000000-1")
+    assert not dispatcher.is_all_quiet()
+    project.begin(run)
+    for _ in range(3):
+        assert dispatcher.pair() == 0 and not dispatcher.is_all_quiet()
+    project.end(run, "done")
+    assert dispatcher.pair() == 0
+    assert len(listed) <= 50
+
+
 def test_pod_that_is_gone_takes_no_job_with_it(
     project, put, new_worker, new_dispatcher,
 ):
@@ -325,6 +369,37 @@ def test_long_queue_is_not_listed_for_every_pass(project, put, clock):
     assert queue.names == ["job2", "job1", "job0"]
 
 
+def test_names_are_sorted_only_when_some_have_come(
+    project, put, clock, monkeypatch,
+):
+    from fjd.roles.dispatcher import Queue
+    for number in range(3):
+        put(f"job{number}", TRUE)
+    queue = Queue(project, Stamps(new_token(0.0)), clock)
+    real, keys = queue.ranking.key, []
+    monkeypatch.setattr(
+        queue.ranking, "key", lambda name: keys.append(name) or real(name))
+    for remove, names, sorts in (
+        ("", ["job2", "job1", "job0"], 3),
+        ("job1", ["job2", "job0"], 3),
+        ("job0", ["job2"], 3),
+    ):
+        if remove:
+            os.unlink(project.path("jobqueue", remove))
+        clock.now += 1.0
+        queue.look()
+        assert (queue.names, len(keys)) == (names, sorts)
+    assert queue.owed == {"job0": "", "job1": ""}
+    put("job0", TRUE)
+    clock.now += 1.0
+    queue.look()
+    assert (queue.names, len(keys)) == (["job2", "job0"], 5)
+    project.replace(ORDER, "job2\n", "x")
+    clock.now += 1.0
+    queue.look()
+    assert queue.names == ["job0", "job2"]
+
+
 def test_worker_whose_pod_is_gone_ends_and_its_job_with_it(
     project, begun, clock,
 ):
@@ -357,7 +432,7 @@ def test_job_that_was_begun_unseen_is_adopted(
     """NFS: a rename may happen after it was said to have failed."""
     put("job1", TRUE)
     worker, dispatcher = new_worker(), new_dispatcher()
-    worker.beat_if_due()
+    worker.beat_if_due(clock.now)
     dispatcher.step()
     project.begin(Running(project.given(worker.id)[0], worker.id))
     clock.now += BEAT
@@ -862,6 +937,85 @@ def test_directory_of_a_job(project, put, new_worker, new_dispatcher, home):
     put("job1", "[control]\nexecutable: pwd -P #\ndirectory: a place\n")
     work_off(new_worker(), new_dispatcher(), 1)
     assert log_of(project, "job1") == f"{os.path.realpath('a place')}\n"
+
+
+# Logs
+
+LEFT = "[control]\nexecutable: (sleep 0.3; echo late) & #\n"
+
+
+def test_an_empty_log_is_used_for_the_next_job(
+    project, put, new_worker, new_dispatcher,
+):
+    for name in "job1", "job2", "job4":
+        put(name, TRUE)
+    put("job3", "[control]\nexecutable: echo c; #\n")
+    worker = new_worker()
+    work_off(worker, new_dispatcher(), 4)
+    assert worker.log.k == 2
+    assert log_of(project, "job3") == "c\n"
+    empty = os.path.basename(worker.log.draft)
+    assert len(os.listdir(project.path("joblogs"))) == 2
+    assert os.listdir(project.path("joblogs")).count(empty) == 1
+
+
+def test_a_log_that_a_process_still_has_open_is_not_used_again(
+    project, put, new_worker, new_dispatcher,
+):
+    """What it prints then belongs to no other job."""
+    put("job1", LEFT)
+    put("job2", "[control]\nexecutable: sleep 0.6; echo mine #\n")
+    work_off(new_worker(), new_dispatcher(), 2)
+    assert log_of(project, "job2") == "mine\n"
+
+
+def test_a_log_that_is_in_use_is_no_draft_of_the_next_job(
+    project, put, new_worker, new_dispatcher,
+):
+    put("job1", LEFT)
+    worker = new_worker()
+    work_off(worker, new_dispatcher(), 1)
+    assert project.draft_logs(worker.id) == []
+
+
+def test_jobs_that_cannot_run_leave_no_descriptor_open(
+    project, put, new_worker, new_dispatcher,
+):
+    worker, dispatcher = new_worker(), new_dispatcher()
+    put("job1", "")
+    work_off(worker, dispatcher, 1)
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(2, 7):
+        put(f"job{number}", "")
+    work_off(worker, dispatcher, 6)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_log_that_cannot_be_opened_leaves_no_descriptor_open(
+    project, new_worker, monkeypatch,
+):
+    log = new_worker().log
+    os.close(log.open())
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(files, "open_output", lambda path: os.open("", 0))
+    for _ in range(5):
+        with pytest.raises(FileNotFoundError):
+            log.open()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_an_empty_log_that_is_removed_costs_no_job(
+    project, put, new_worker, new_dispatcher,
+):
+    worker, dispatcher = new_worker(), new_dispatcher()
+    put("job1", TRUE)
+    work_off(worker, dispatcher, 1)
+    os.unlink(worker.log.draft)
+    put("job2", "[control]\nexecutable: echo b #\n")
+    turn = patiently(worker.step, lambda text: None, project)
+    repeat(lambda: (dispatcher.step(), turn()),
+           lambda: jobs_in(project, "done") == ["job1", "job2"])
+    assert log_of(project, "job2") == "b\n"
 
 
 # Losses
