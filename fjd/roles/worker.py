@@ -200,8 +200,9 @@ class Worker:
             self.project.requeue(run, run.attempt)
         self.ledger.sync()  # When we have left, others read the ledgers.
         if self.project.remove_pod(self.id):
-            self.project.drop_orders(self.id)
+            # RACE: hire counts a worker that has no order to leave.
             self.project.strike("workers", self.id)
+            self.project.drop_orders(self.id)
             self.has_left = True
         return 0.0 if self.has_left else self.backoff.longer()
 

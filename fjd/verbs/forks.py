@@ -104,7 +104,6 @@ def run_to_the_end(act: Callable[[], Any]) -> None:
 def leave_parent() -> None:
     """Keep from the parent only what execve(2) would keep."""
     os.setsid()
-    signal.set_wakeup_fd(-1)
     for number in range(1, signal.NSIG):
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_DFL)

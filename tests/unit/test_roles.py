@@ -19,12 +19,13 @@ from fjd.names import (
 )
 from fjd.proc import start_time, stat_of
 from fjd.process import Processes
-from fjd.project import ORDER
+from fjd.project import NOW, ORDER
 from fjd.reclaim import Reclaimer
 from fjd.roles.active import Succession
 from fjd.roles.dispatcher import Dispatcher
 from fjd.roles.interruption import GIVEN_UP, INTERRUPTED, MOST, SIGNALLED, SOON
 from fjd.roles.neighbours import Neighbours
+from fjd.roles.recruiter import Recruiter
 from fjd.roles.task import DOUBT, SHORT_DOUBT
 from fjd.roles.worker import Worker
 from fjd.summary import Outcome
@@ -937,6 +938,27 @@ def test_directory_of_a_job(project, put, new_worker, new_dispatcher, home):
     put("job1", "[control]\nexecutable: pwd -P #\ndirectory: a place\n")
     work_off(new_worker(), new_dispatcher(), 1)
     assert log_of(project, "job1") == f"{os.path.realpath('a place')}\n"
+
+
+def test_worker_that_leaves_never_seems_to_stay(
+    project, new_worker, monkeypatch,
+):
+    """Otherwise hire would start one less."""
+    worker = new_worker()
+    recruiter = Recruiter(project, worker.neighbours.reclaimer, print)
+    assert recruiter.staying() == [worker.id]
+    project.send_order(Order(worker.id, worker.stamps.new(), NOW))
+    remove, stayed = files.remove, []
+
+    def removed(path):
+        stayed.extend(recruiter.staying())
+        remove(path)
+        stayed.extend(recruiter.staying())
+
+    monkeypatch.setattr(files, "remove", removed)
+    worker.next_orders = 0.0
+    worker.step()
+    assert worker.has_left and stayed == []
 
 
 # Logs
