@@ -775,13 +775,19 @@ def test_nothing_leaks_when_a_worker_starts_anew(project, put, home):
     wait_until(project.running)
     place = f"/proc/{worker.pid}/fd"
     earlier = []
+
+    def opened():
+        """Again if one was just closed; a log is open twice for a moment."""
+        paths = [os.readlink(os.path.join(place, name))
+                 for name in os.listdir(place)]
+        ours = [path for path in paths
+                if path.startswith(os.path.realpath(project.root))]
+        assert len(set(ours)) == len(ours) > 0
+        return ours
+
     for _ in range(3):
         run, = wait_until(project.running)
-        paths = wait_until(lambda: [  # Again if one was just closed.
-            path for path in (os.readlink(os.path.join(place, name))
-                              for name in os.listdir(place))
-            if path.startswith(os.path.realpath(project.root))])
-        assert len(set(paths)) == len(paths) > 0
+        paths = wait_until(opened)
         assert not [p for p in paths for name in earlier if name in p]
         earlier.append(run.worker)
         os.rename(project.job_file(run), project.waiting_job("job1"))
