@@ -385,6 +385,9 @@ def test_jobs_go_on_while_the_home_is_away(home, project, put, tmp_path):
     workers = [start("fjd-worker", *often) for _ in range(2)]
     dispatcher = start("fjd-dispatcher")
     wait_until(lambda: len(project.running()) == 2)
+    for begun in project.running():  # Both jobs have started, and printed.
+        wait_until(lambda: any(
+            map(os.path.getsize, project.draft_logs(begun.worker))))
     os.rename(str(home / ".fjd"), str(home / "away"))
     gates[0].write_text("1")
     for process in workers:
