@@ -34,7 +34,7 @@ def heed(worker: Worker, came: Set[int]) -> None:
     worker.processes.reap_orphans()
 
 
-def checked(deadline: float) -> float:
+def kept(deadline: float) -> float:
     """Return when a worker that is told to leave must have left."""
     now = time.monotonic()
     if now > deadline:
@@ -58,4 +58,4 @@ def take_steps(worker: Worker, alarm: Alarm) -> None:
     while not worker.has_left:
         listen(turn())
         if worker.order == NOW:
-            deadline = checked(deadline)
+            deadline = kept(deadline)
