@@ -335,6 +335,27 @@ def sync(path: str, descriptor: int) -> None:
     named(path, os.fsync, descriptor)
 
 
+def flush(path: str) -> None:
+    """Flush a file that another process wrote, if it exists."""
+    try:
+        descriptor = by_path(os.open, path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        sync(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def link(source: str, target: str) -> bool:
+    """Give a file a second name; False if that name exists."""
+    try:
+        by_path(os.link, source, target)
+    except FileExistsError:
+        return False
+    return True
+
+
 def close(descriptor: int) -> None:
     os.close(descriptor)
 

@@ -12,10 +12,12 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from fjd import ini
 from fjd.errors import BadJob
 from fjd.files import is_ours
+from fjd.ledger import unescape
 
 NICENESS = 9
 WRITE_BUFFER = 4096  # bytes; a longer file may come in several writes
 SECTIONS = ("control", "fjd")
+ARRAY = "array"  # the section of a range
 ELF = b"\x7fELF"
 BOM = b"\xef\xbb\xbf"
 SHELL = "/bin/sh"
@@ -31,6 +33,8 @@ KEYS = {  # the pattern of each value, and its description
                 "seconds, or 10m, 2h, 1d"),
     "retries": ("[0-9]{1,6}", "a number from 0 to 999999"),
     "argument": ("yes|no", "yes or no"),
+    "offset": ("[0-9]{1,15}", "a number of bytes"),
+    "escaped": ("yes|no", "yes or no"),
 }
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LARGEST = 1 << 24  # bytes of an INI file
@@ -51,12 +55,25 @@ BUILTINS = frozenset(
 )
 
 
+class Tasks(NamedTuple):
+    """How the tasks of a range are listed: where the line of its first one
+    begins, the shell for their commands, and whether lines are escaped as
+    in a ledger.
+    """
+
+    offset: int = 0  # bytes
+    shell: str = SHELL
+    is_escaped: bool = False
+
+
 class Job(NamedTuple):
     """How to run a job: its arguments, and the command as written.
 
     timeout is in seconds, 0.0 for none; directory "" is that of the worker.
     written is the time of the last write, in the server's seconds, if the
-    file may be incomplete; 0.0 if one write(2) wrote all of it.
+    file may be incomplete; 0.0 if one write(2) wrote all of it.  Of a range,
+    tasks is set, and command is what its tasks have in common: {} stands for
+    the line of each; "" if the line is the command.
     """
 
     argv: List[str]
@@ -66,6 +83,7 @@ class Job(NamedTuple):
     retries: int = 0
     directory: str = ""
     written: float = 0.0
+    tasks: Optional[Tasks] = None
 
 
 def read_job(files: Any, path: str, owner: Optional[int] = None) -> Job:
@@ -157,10 +175,35 @@ def parse_job(data: bytes, path: str) -> Job:
     for section in SECTIONS:
         if section in sections:
             return job_of_section(sections[section], section, path)
+    if ARRAY in sections:
+        return range_of_section(sections[ARRAY])
     raise BadJob("no section [control]")
 
 
+def range_of_section(keys: dict) -> Job:
+    tasks = Tasks(
+        int(value(keys, "offset", "0")), keys.get("shell") or SHELL,
+        value(keys, "escaped", "no") == "yes")
+    return with_keys(Job([], keys.get("command") or "", tasks=tasks), keys)
+
+
+def job_of_task(job: Job, line: str) -> Job:
+    """Return the job of a task of that range, by its line; BadJob if it
+    cannot be run.
+    """
+    assert job.tasks
+    text = unescape(line) if job.tasks.is_escaped else line
+    command = job.command.replace("{}", shlex.quote(text)) or text
+    if not command.strip() or "\0" in command:
+        raise BadJob("the command is empty, or holds a NUL byte")
+    argv = arguments(command, []) if job.tasks.shell == SHELL \
+        else job.tasks.shell.split() + ["-c", command]
+    return job._replace(argv=argv, command=command, tasks=None)
+
+
 def job_of_section(keys: dict, section: str, path: str) -> Job:
+    if "array" in keys or "list" in keys:
+        raise BadJob("it describes an array: use fjd put")
     command = keys.get("executable")
     if not command:
         raise BadJob(f"no 'executable' in section [{section}]")

@@ -5,7 +5,7 @@ the output is shown as well; of a large amount, only the end.
 """
 import errno
 import os
-from typing import Callable, Optional
+from typing import Callable, List, Optional, Tuple
 
 from fjd.files import STALE
 from fjd.ledger import SHORT
@@ -33,10 +33,12 @@ class JobLog:
 
     def __init__(
         self, project: Project, worker: str, terminal: Terminal,
+        kind: str = ".log",
     ) -> None:
         self.project = project
         self.worker = worker
         self.terminal = terminal
+        self.kind = kind
         self.k = 0
         self.place = project.path("joblogs")
         self.draft = ""  # its path
@@ -45,9 +47,10 @@ class JobLog:
         self.shown = 0
         self.has_note = self.is_short = False
 
-    def open(self) -> int:
-        """Open an empty log; return a descriptor for the job alone, so that
-        files.is_reusable() finds those of its processes that are left.
+    def open(self) -> Tuple[int, int]:
+        """Open an empty log; return a descriptor for the job alone (for its
+        stdout and stderr), so that files.is_reusable() finds those of its
+        processes that are left.
         """
         self.shown = 0
         self.has_note = self.is_short = False
@@ -56,9 +59,15 @@ class JobLog:
         self.descriptor, self.spare = self.spare, None
         if self.descriptor is None:
             self.k += 1
-            self.draft = self.project.draft_log(self.worker, self.k)
+            self.draft = self.project.draft_log(
+                self.worker, self.k, self.kind)
             self.descriptor = files.open_log(self.draft)
-        return int(files.open_output(self.draft))
+        output = files.open_output(self.draft)
+        return output, output
+
+    def own_drafts(self) -> List[str]:
+        """Return its path, into which only processes of the job print."""
+        return [self.draft]
 
     def flush(self) -> None:
         """Flush the log to the server; NFS: asking for its length does so."""
@@ -93,7 +102,7 @@ class JobLog:
         if self.descriptor is None:
             if not note:
                 return
-            self.let_go(self.open())
+            self.let_go(self.open()[0])
         unless_removed(self.finish, attempt, note)
         self.close()
 
@@ -129,7 +138,8 @@ class JobLog:
         if files.is_reusable(self.descriptor):
             self.spare, self.descriptor = self.descriptor, None
         elif files.length(self.descriptor):
-            if not files.move(self.draft, self.project.job_log(attempt)):
+            log = self.project.job_log(attempt, self.kind)
+            if not files.move(self.draft, log):
                 self.project.check_home()
         else:
             self.close()  # NFS: removing an open file only renames it.

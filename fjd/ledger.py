@@ -24,8 +24,11 @@ since 1970 by the host's own clock; status is `exit N`, `signal N` or `-`; cpu
 is seconds, user and system, children included; peak is KiB of the largest
 process (getrusage(2); on Linux that counts from before execve, so a worker's
 own 15,000 are the minimum); command is that of the job file; reason is
-why it could not be run, or that its log may be short.  Tab, newline, return
-and backslash are written as \\t, \\n, \\r and \\\\.
+why it could not be run, or that its log may be short.  Of a task of an array,
+job is `<array>:<task>`, attempt that of its range, task its number, and out
+and err are the bytes that it printed, in the logs of its range: `from-to`,
+without the last; "" if it printed nothing.  Tab, newline, return and backslash
+are written as \\t, \\n, \\r and \\\\.
 """
 import errno
 import os
@@ -60,6 +63,9 @@ class Entry(NamedTuple):
     peak: int = 0
     command: str = ""
     reason: str = ""
+    task: str = ""
+    out: str = ""
+    err: str = ""
 
     @property
     def how(self) -> str:
@@ -76,7 +82,8 @@ ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 PLAIN = {escaped: character for character, escaped in ESCAPES.items()}
 TO_ESCAPE = re.compile(r"[\\\t\n\r]")
 LINE = "\t".join(
-    ["%s"] * 5 + ["%.3f", "%.3f", "%s", "%.3f", "%d", "%s", "%s"]) + "\n"
+    ["%s"] * 5 + ["%.3f", "%.3f", "%s", "%.3f", "%d", "%s", "%s"]
+    + ["%s", "%s", "%s"]) + "\n"
 PART = 1 << 16  # bytes of a ledger read at a time
 
 
@@ -88,7 +95,7 @@ def unescape(text: str) -> str:
 
 
 KINDS: Tuple[Callable[[str], Any], ...] = (unescape,) * 5 + (
-    float, float, unescape, float, int, unescape, unescape)
+    float, float, unescape, float, int, unescape, unescape, str, str, str)
 
 
 def escape(text: str) -> str:
@@ -178,9 +185,9 @@ class Ledger:
         self.has_header = False
         self.is_synced = True
 
-    def write(self, entry: Entry) -> None:
-        """Write a line; OSError if it cannot be, and then none of it is."""
-        text = line_of(entry)
+    def write(self, *entries: Entry) -> None:
+        """Write lines; OSError if they cannot be, and then none of it is."""
+        text = "".join(map(line_of, entries))
         try:
             self.append(text)
         except OSError as error:

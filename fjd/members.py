@@ -2,9 +2,10 @@
 
 A member's record in workers/ or dispatchers/ has lines `key: value`: host
 (its name, for people), boot (boot id), pidns (inode of its pid namespace),
-pid, start (its start time in clock ticks, proc(5)), beat (seconds between two
-heartbeats) and session (the kind and name of a worker's session, or none; of
-a dispatcher: standby, hiring or none).  Boot id and pid namespace identify a
+pid, start (its start time in clock ticks, proc(5)), arrays (yes: a worker may
+be given ranges of arrays), beat (seconds between two heartbeats) and session
+(the kind and name of a worker's session, or none; of a dispatcher: standby,
+hiring or none).  Boot id and pid namespace identify a
 host: a pid is looked up only where it is valid.  If either is unknown, the
 host is unknown, and the heartbeat decides.
 
@@ -52,7 +53,7 @@ class Identity(NamedTuple):
 
     def record(self, session: str) -> str:
         lines = [f"{key}: {value}" for key, value in self._asdict().items()]
-        lines += [f"session: {session}", f"beat: {BEAT:g}", ""]
+        lines += [f"session: {session}", "arrays: yes", f"beat: {BEAT:g}", ""]
         return "\n".join(lines)
 
 
@@ -134,6 +135,7 @@ class Member(NamedTuple):
     identity: Identity
     session: str  # a worker's; of a dispatcher, its role
     period: float  # seconds between two heartbeats
+    knows_arrays: bool = False
 
     @classmethod
     def parse(cls, heartbeat: float, record: str) -> "Member":
@@ -143,7 +145,7 @@ class Member(NamedTuple):
         pairs = [line.partition(": ") for line in lines]
         keys = {key: value for key, colon, value in pairs if colon}
         return cls(heartbeat, identity_in(keys), keys.get("session", ""),
-                   period_in(keys))
+                   period_in(keys), keys.get("arrays") == "yes")
 
     @property
     def is_missing(self) -> bool:

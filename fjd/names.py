@@ -3,6 +3,9 @@
     worker, dispatcher   <host>_<seconds>.<microseconds>-<pid>
     stamp                <token>-<count>    token: 17 of [0-9a-f]
     attempt              <job>~<n>.<stamp>
+    range of an array, as <job>
+                         <array>=<first>.<next>-<last>[x<failed>]
+                         [+<generation>.<stamp>]
     in running/          <attempt>@<worker>
     in workerqueue/      <worker>.<k>.<want>
     in orders/           <worker>.<stamp>.<order>
@@ -21,7 +24,11 @@ from os import urandom
 from typing import List, Match, NamedTuple, Tuple
 
 LONGEST_JOB_NAME = 100  # bytes; with the parts that fjd adds, at most 255
-STAMPED = re.compile(r"(.+)~([1-9][0-9]{0,8})\.([0-9a-f]{17}-[0-9]+)", re.S)
+LONGEST_ARRAY_NAME = 60
+NUMBER, STAMP = "([1-9][0-9]{0,8})", "([0-9a-f]{17}-[0-9]+)"
+STAMPED = re.compile(rf"(.+)~{NUMBER}\.{STAMP}", re.S)
+RANGE = re.compile(rf"(.+)={NUMBER}\.{NUMBER}-{NUMBER}(?:x{NUMBER})?"
+                   rf"(?:\+{NUMBER}\.{STAMP})?", re.S)
 MEMBER = re.compile(r"[A-Za-z0-9.-]+_[0-9]+\.[0-9]{6}-[0-9]+")
 PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 LISTED = re.compile("[0-9]+-[0-9a-f]{16}")  # a job of fjd run
@@ -52,6 +59,46 @@ class Attempt(NamedTuple):
         """Return a sort key: the time of its stamp."""
         token, _, count = self.stamp.partition("-")
         return token, int(count or 0)
+
+
+class Range(NamedTuple):
+    """Some tasks of an array, which are given out as one job.
+
+    All tasks before next have ended (last + 1: all), and so many of these
+    failed.  generation counts how often failed tasks were run again on
+    demand; stamp names the list of these.
+    """
+
+    array: str
+    first: int
+    next: int
+    last: int
+    failed: int = 0
+    generation: int = 0
+    stamp: str = ""
+
+    @classmethod
+    def parse(cls, job: str) -> "Range":
+        match = RANGE.fullmatch(job)
+        if not match:
+            raise ValueError(job)
+        array, *numbers, stamp = match.groups(default="")
+        found = cls(array, *[int(n or 0) for n in numbers], stamp)
+        if not found.first <= found.next <= found.last + 1:
+            raise ValueError(job)
+        return found
+
+    @property
+    def job(self) -> str:
+        failed = f"x{self.failed}" if self.failed else ""
+        again = f"+{self.generation}.{self.stamp}" if self.stamp else ""
+        return f"{self.array}={self.first}.{self.next}-{self.last}" \
+            f"{failed}{again}"
+
+    @property
+    def key(self) -> "Tuple[str, int, int]":
+        """The tasks that it holds, which never change."""
+        return self.array, self.first, self.last
 
 
 class Running(NamedTuple):
@@ -177,14 +224,22 @@ def mark_of(job: str) -> str:
     return job.rpartition("-")[2]
 
 
+def is_range_name(job: str) -> bool:
+    """Return whether a job's name looks like that of a range."""
+    return "=" in job and bool(RANGE.fullmatch(job))
+
+
 def why_bad(job: str) -> str:
     """Return the reason why a job's name is bad; "" if it is good."""
     if CONTROL.search(job):
         return "its name holds a control character"
     if job.startswith("-"):
         return "its name begins with a dash"
-    if len(os.fsencode(job)) > LONGEST_JOB_NAME:
-        return f"its name is longer than {LONGEST_JOB_NAME} bytes"
+    part = RANGE.fullmatch(job)
+    name = part.group(1) if part else job
+    longest = LONGEST_ARRAY_NAME if part else LONGEST_JOB_NAME
+    if len(os.fsencode(name)) > longest:
+        return f"its name is longer than {longest} bytes"
     return ""
 
 

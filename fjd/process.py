@@ -12,6 +12,7 @@ import sys
 import time
 from typing import (
     Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set,
+    Tuple,
 )
 
 from fjd.files import is_ours, named
@@ -23,7 +24,7 @@ SESSION = "FJD_SESSION_NAME"  # from a recruiter to a worker
 WITNESS = "FJD_WITNESS"       # from a recruiter to one on another host
 ANEW = "FJD_ANEW"             # from a worker that was taken for dead
 OWN_VARIABLES = (
-    "FJD_JOB", "FJD_ATTEMPT", "FJD_WORKER", SESSION, WITNESS,
+    "FJD_JOB", "FJD_TASK", "FJD_ATTEMPT", "FJD_WORKER", SESSION, WITNESS,
 )
 # Set so that N workers do not start N times as many threads as cores.
 THREADS = (
@@ -36,6 +37,9 @@ MOST_OPEN = 1024  # descriptors, where they cannot be listed
 SESSION_FIELD, BLOCKED, CAUGHT = 3, 29, 31
 ENDS = 1 << signal.SIGTERM - 1 | 1 << signal.SIGHUP - 1
 PYTHONS = (signal.SIGPIPE, signal.SIGXFSZ)  # ignored by Python
+
+
+Logs = Tuple[int, int]  # descriptors, for stdout and stderr
 
 
 class Ending(NamedTuple):
@@ -144,7 +148,9 @@ class Processes:
         os.environ[ANEW] = "yes"
         named(argv[0], self.keeper.submit(os.execv, argv[0], argv).result)
 
-    def start(self, job: Job, environ: Dict[bytes, bytes], log: int) -> None:
+    def start(
+        self, job: Job, environ: Dict[bytes, bytes], logs: Logs,
+    ) -> None:
         """Start a job; OSError if chdir(2) or execve(2) fails.
 
         We go to its directory and come back, if we can: a child that does it
@@ -154,14 +160,14 @@ class Processes:
         if job.directory and self.is_home():
             os.chdir(job.directory)
             try:
-                self.child = self.spawn(job, environ, log)
+                self.child = self.spawn(job, environ, logs)
             finally:
                 self.is_astray = not self.is_home()
             return
         if self.is_astray and not os.path.isabs(job.directory):
             # RACE: since the last look it may not be entered any more.
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        self.child = self.spawn(job, environ, log, job.directory)
+        self.child = self.spawn(job, environ, logs, job.directory)
 
     def is_home(self) -> bool:
         """Come back to our directory; False if it may not be entered."""
@@ -175,15 +181,16 @@ class Processes:
         return True
 
     def spawn(
-        self, job: Job, environ: Dict[bytes, bytes], log: int, place: str = "",
+        self, job: Job, environ: Dict[bytes, bytes], logs: Logs,
+        place: str = "",
     ) -> int:
         """Start a job, at its niceness."""
         if job.niceness == NICENESS:
-            return spawn(job, environ, log, place)
+            return spawn(job, environ, logs, place)
         try:
             started = self.keeper.submit(
                 at_niceness, job.niceness,
-                lambda: spawn(job, environ, log, place))
+                lambda: spawn(job, environ, logs, place))
             return int(started.result())
         except RuntimeError as error:  # No thread can be started now.
             raise BlockingIOError(errno.EAGAIN, str(error))
@@ -275,9 +282,9 @@ def keep_descriptors() -> None:
 
 
 def spawn(
-    job: Job, environ: Dict[bytes, bytes], log: int, place: str = "",
+    job: Job, environ: Dict[bytes, bytes], logs: Logs, place: str = "",
 ) -> int:
-    """Start a job that prints into a log, with our stdin; return its pid.
+    """Start a job that prints into logs, with our stdin; return its pid.
 
     place: its directory, or "" for ours.  OSError if it cannot start.
     """
@@ -286,13 +293,13 @@ def spawn(
             return os.posix_spawnp(
                 job.argv[0], job.argv, environ, setsid=True,
                 setsigdef=PYTHONS, setsigmask=[], file_actions=[
-                    (os.POSIX_SPAWN_DUP2, log, 1),
-                    (os.POSIX_SPAWN_DUP2, log, 2)])
+                    (os.POSIX_SPAWN_DUP2, logs[0], 1),
+                    (os.POSIX_SPAWN_DUP2, logs[1], 2)])
     except (AttributeError, NotImplementedError):
         pass  # PY36: os has it from 3.8 on; setsid needs glibc 2.26.
     import subprocess  # Late: it takes 4 ms, and most commands run no job.
     child = subprocess.Popen(
-        job.argv, env=environ, stdout=log, stderr=subprocess.STDOUT,
+        job.argv, env=environ, stdout=logs[0], stderr=logs[1],
         start_new_session=True, cwd=place or None, preexec_fn=unblock)
     child.returncode = 0  # poll() waits for it.
     return child.pid
@@ -338,6 +345,7 @@ def members(
     its stdout.  One without both (env -i) shares the session of others.
     """
     marks = {os.fsencode(f"FJD_ATTEMPT={attempt}") for attempt in attempts}
+    tasks = tuple(mark + b":" for mark in marks)  # of a range (arrays.py)
     try:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except FileNotFoundError:
@@ -349,7 +357,8 @@ def members(
         if fields[0] in "ZX":
             continue  # RACE: it has ended.
         session_of[pid] = int(fields[SESSION_FIELD])
-        if marks & environ_of(pid):
+        environ = environ_of(pid)
+        if marks & environ or any(v.startswith(tasks) for v in environ):
             sessions.add(session_of[pid])
         elif not outputs_of(pid).isdisjoint(logs):
             found.add(pid)

@@ -17,6 +17,11 @@ The grammar of the names is in names.py.
     done/<attempt>             ended with exit status 0
     failed/<attempt>           ended otherwise, could not be run, or was lost
                                too often
+    arrays/<array>             the tasks of an array, one a line (arrays.py);
+                               put whole, never written again
+    arrays/<array>+<stamp>     the numbers of tasks that a person retries
+    cancelled/<array>=<task>   a person cancels that task
+    cancelled/<attempt>        a range that a person cancelled
     workers/<worker>           its record (members.py); its mtime is its last
                                heartbeat.  Missing: the worker is dead
     dispatchers/<dispatcher>   the same for dispatchers; advisory: losing it
@@ -31,6 +36,8 @@ The grammar of the names is in names.py.
     orders/<worker>.<stamp>.<order>
                                drain: run the jobs in your pod, then leave;
                                now: give everything back and leave
+    joblogs/<attempt>.out, .err
+                               what the tasks of a range printed
     joblogs/<attempt>.log      the output of the job, then why it failed; a
                                dot name of the worker while it runs, which
                                stays for the next job if it is empty
@@ -61,6 +68,7 @@ from fjd.names import (
 DIRECTORIES = (
     "jobqueue", "held", "workerqueue", "jobpods", "running", "done", "failed",
     "workers", "dispatchers", "orders", "joblogs", "screenlogs", "ledger",
+    "arrays", "cancelled",
 )
 ENDED = ("done", "failed")
 RUNNING = "running"
@@ -162,6 +170,14 @@ class Project:
     def each_name(self, place: str) -> Iterator[str]:
         """Yield the names in a directory, unordered, in little memory."""
         yield from self.files.each_name(self.path(place))
+
+    def names_if_any(self, directory: str) -> List[str]:
+        """Return the names in a directory that older projects do not have."""
+        try:
+            return self.names(directory)
+        except FileNotFoundError:
+            self.check_home()
+            return []
 
     def count(self, place: str) -> int:
         return len(self.files.names(self.path(place)))
@@ -464,9 +480,9 @@ class Project:
         for order in self.orders_for(worker):
             self.files.remove(self.path("orders", order.name))
 
-    def draft_log(self, worker: str, k: int) -> str:
+    def draft_log(self, worker: str, k: int, kind: str = ".log") -> str:
         """Return the path of a worker's k-th log while its job runs."""
-        return self.path("joblogs", f".{worker}.{k}.log")
+        return self.path("joblogs", f".{worker}.{k}{kind}")
 
     def draft_logs(self, worker: str) -> List[str]:
         names = self.files.drafts(self.path("joblogs"), f".{worker}.")
@@ -479,7 +495,8 @@ class Project:
         """
         for draft in self.draft_logs(worker):
             if attempt and self.files.size(draft):
-                self.files.move(draft, self.job_log(attempt))
+                kind = os.path.splitext(draft)[1]
+                self.files.move(draft, self.job_log(attempt, kind))
             else:
                 self.files.remove(draft)
 
@@ -488,8 +505,8 @@ class Project:
         line = f"[fjd] {attempt.job}: {reason}\n"
         self.files.create(self.job_log(attempt.name), line)
 
-    def job_log(self, attempt: str) -> str:
-        return self.path("joblogs", f"{attempt}.log")
+    def job_log(self, attempt: str, kind: str = ".log") -> str:
+        return self.path("joblogs", attempt + kind)
 
     def worker_log(self, worker: str) -> str:
         return self.path("screenlogs", f"{worker}.log")
@@ -525,6 +542,11 @@ class Project:
         for name in self.names("screenlogs"):
             if name.endswith(".err"):
                 self.files.remove(self.path("screenlogs", name))
+
+    def ledgers_of(self, writer: str) -> List[str]:
+        """Return all files of one writer's ledger."""
+        return [self.path("ledger", name) for name in self.names("ledger")
+                if name.startswith((f"{writer}.tsv", f"{writer}~"))]
 
     def ledger_file(self, writer: str, part: int = 1) -> str:
         more = f"~{part:04}" if part > 1 else ""  # It sorts later.

@@ -15,13 +15,14 @@ an interrupted burial is resumed.
 import time
 from typing import Any, Callable, Dict, List, Set
 
+from fjd.arrays import cut, ends_of, range_in, to_do
 from fjd.jobfile import retries_of
 from fjd.ledger import Entry, FAILED, Ledger, LOST
 from fjd.members import (
     Here, Member, MISSED, myself, Observer, QUIET, read_member,
 )
 from fjd.names import (
-    Attempt, host_of, new_id, new_token, printable, Running, Stamps,
+    Attempt, host_of, new_id, new_token, printable, Range, Running, Stamps,
 )
 from fjd.process import Processes
 from fjd.project import NOW, Project
@@ -79,6 +80,12 @@ class Reclaimer:
         items: List[Any] = [
             *project.running(), *project.announcements(), *project.orders()]
         return {item.worker for item in items}.union(project.pods())
+
+    def knows_arrays(self, worker: str) -> bool:
+        """Return whether a worker may be given ranges."""
+        known = self.known.get(worker)
+        member = known or read_member(self.project, "workers", worker)
+        return member.knows_arrays
 
     def is_dead(self, kind: str, member: str) -> bool:
         """Return whether a member is dead: by pid, or at each heartbeat by
@@ -143,6 +150,9 @@ class Reclaimer:
             return  # RACE: it has ended, or another process did this.
         self.project.keep_draft_logs(run.worker, run.attempt)
         lost = Attempt.parse(run.attempt)
+        part = range_in(self.project, lost.job)
+        if part:
+            return self.cut(run, lost, part)
         n = lost.n if was_fired else lost.n + 1
         after = Attempt(lost.job, n, self.stamps.new())
         reason = f"worker {run.worker} died"
@@ -153,6 +163,22 @@ class Reclaimer:
             self.fail(self.project.job_file(run), after, reason, run.worker)
         else:
             self.project.requeue(run, after.name)
+        self.say(f"{printable(lost.job)}: {reason}.")
+
+    def cut(self, run: Running, lost: Attempt, part: Range) -> None:
+        """Give back what is left of a range (arrays.py)."""
+        ledgers = self.project.ledgers_of(run.worker)
+        ends = ends_of(self.project, run.attempt, ledgers)
+        # RACE: flushed before it is read, a line that comes in between would
+        # count, and could be lost.
+        for ledger in ledgers:
+            self.project.files.flush(ledger)
+        rest = cut(part, lost.n, to_do(self.project, part), ends, losses=1)
+        reason = f"worker {run.worker} died"
+        self.ledger.write(self.entry(LOST, lost, reason, run.worker))
+        self.ledger.sync()
+        rest = rest._replace(stamp=self.stamps.new())
+        self.project.requeue(run, rest.name)
         self.say(f"{printable(lost.job)}: {reason}.")
 
     def is_last(self, run: Running, n: int) -> bool:

@@ -13,7 +13,8 @@ from fjd.command import patiently
 from fjd.handover import leave_memory, Memory, resume, Tally
 from fjd.members import BEAT, is_late, Observer, STANDBY
 from fjd.names import (
-    Announcement, Attempt, given_order, made_up, printable, why_bad,
+    Announcement, Attempt, given_order, is_range_name, made_up, printable,
+    why_bad,
 )
 from fjd.progress import HowFar, Progress
 from fjd.project import DRAIN, ENDED, NOW, Project
@@ -290,16 +291,25 @@ class Dispatcher:
     def fill(self, worker: str, room: int) -> int:
         """Give a worker the next jobs; return how many it got."""
         moved = 0
+        others: List[str] = []  # ranges, if the worker knows no arrays
         while moved < room and self.queue.names:
             name = self.queue.names.pop()
             attempt = Attempt.parse(name)
-            if why_bad(attempt.job):
+            if not self.can_run(worker, attempt):
+                others.append(name)
+            elif why_bad(attempt.job):
                 self.reject(name, attempt)
             elif not self.is_unfinished(name, attempt):
                 if not self.assign(name, worker, attempt):
                     break
                 moved += 1
+        self.queue.names.extend(reversed(others))
         return moved
+
+    def can_run(self, worker: str, attempt: Attempt) -> bool:
+        """Return whether a worker knows arrays, if this looks like a range."""
+        return not is_range_name(attempt.job) \
+            or self.reclaimer.knows_arrays(worker)
 
     def assign(self, name: str, worker: str, attempt: Attempt) -> bool:
         stamped = attempt._replace(stamp=self.stamps.new())
@@ -359,7 +369,8 @@ class Dispatcher:
             half = len(behind) // 2
             for name in behind[half:]:
                 attempt = Attempt.parse(name)._replace(stamp=self.stamps.new())
-                if self.project.reassign(name, fullest, worker, attempt):
+                if self.can_run(worker, attempt) and self.project.reassign(
+                        name, fullest, worker, attempt):
                     self.outcome.owed.pop(name, None)
                     self.outcome.owed[attempt.name] = worker
                     moved += 1

@@ -8,7 +8,7 @@ were removed it is too low, which is harmless.
 from typing import Dict
 
 from fjd.ledger import PART, read_entries
-from fjd.names import Attempt, Running
+from fjd.names import Running
 from fjd.project import Project
 
 MOST = 10    # interruptions of one job
@@ -18,19 +18,18 @@ INTERRUPTED = f"{SIGNALLED} within {SOON:g} s of its start"
 GIVEN_UP = f"{SIGNALLED} {MOST} times within {SOON:g} s of its start"
 
 
-def is_last(project: Project, run: Running) -> bool:
+def is_last(project: Project, job: str, run: Running) -> bool:
     """Return whether one more interruption makes the job fail."""
     try:
-        return interruptions(project, run) + 1 >= MOST
+        return interruptions(project, job, run) + 1 >= MOST
     except OSError:
         return False  # RACE: the user may have removed a ledger.
 
 
-def interruptions(project: Project, run: Running) -> int:
-    """Return the interruptions in the ledgers, since the job was written or
-    last given up.
+def interruptions(project: Project, job: str, run: Running) -> int:
+    """Return the interruptions of a job (or task) in the ledgers, since the
+    file that runs was written, or the job last given up.
     """
-    job = Attempt.parse(run.attempt).job
     written = project.files.status(project.job_file(run)).st_mtime
     starts = last_parts(project, written)
     entries = read_entries(project, starts, offsets=starts)

@@ -40,6 +40,15 @@ class Task:
         self.clock = clock
         self.start = clock.time()
 
+    @property
+    def job_name(self) -> str:
+        return self.attempt.job
+
+    @property
+    def name(self) -> str:
+        """Its FJD_ATTEMPT, by which its processes are found."""
+        return self.run.attempt
+
     def read(self, project: Project) -> Tuple[str, float]:
         """Read the job; return why it is bad, else "", and when its file was
         written, if that may go on, else 0.0.
@@ -57,8 +66,8 @@ class Task:
         """Return the job's environment, from that of all jobs."""
         place = directory_of(self.job, os.fsdecode(common[b"PWD"]))
         return {
-            **common, b"FJD_JOB": os.fsencode(self.attempt.job),
-            b"FJD_ATTEMPT": os.fsencode(self.run.attempt),
+            **common, b"FJD_JOB": os.fsencode(self.job_name),
+            b"FJD_ATTEMPT": os.fsencode(self.name),
             b"PWD": os.fsencode(place),
         }
 
@@ -77,7 +86,7 @@ class Task:
         took = ended - self.begun if self.begun else 0.0
         worker = self.run.worker
         return Entry(
-            event, self.attempt.job, self.run.attempt, host_of(worker), worker,
+            event, self.job_name, self.run.attempt, host_of(worker), worker,
             self.start, self.start + took, command=self.job.command, **more)
 
 

@@ -52,7 +52,7 @@ class Worker:
         self.backoff = Backoff(interval)
         self.stamps = Stamps(new_token(clock.time()))
         self.ledger = Ledger(project, worker)
-        self.log = JobLog(project, worker, terminal)
+        self.log: Any = JobLog(project, worker, terminal)
         self.task: Optional[Task] = None           # it runs now
         self.given: List[str] = []                 # to begin, the last first
         self.request = Request(project, worker)
@@ -141,15 +141,26 @@ class Worker:
         self.ledger.sync()
         self.log.look_for_room()
         mine = self.project.runs_of(self.id)
-        if not self.task:
+        current = self.current()
+        if not current:
             for run in mine[:1] if self.order != NOW else []:
-                self.run(run)  # NFS: a begin that happened late.
-        elif self.task.run not in mine:
-            if not self.project.is_running(self.task.run):
-                self.drop(self.task)
+                self.adopt(run)
+        elif current not in mine and not self.project.is_running(current):
+            self.drop()
 
-    def drop(self, task: Task) -> None:
+    def current(self) -> Optional[Running]:
+        """Return the attempt that runs now."""
+        return self.task.run if self.task else None
+
+    def adopt(self, run: Running) -> None:
+        """Run an attempt of ours; NFS: a begin that happened late."""
+        self.run(run)
+
+    def drop(self) -> None:
         """Drop a job that others were given, or that its user removed."""
+        task = self.task
+        if not task:
+            return
         if task.entry:
             return self.commit(task)  # NFS: it may have ended well.
         self.end_processes(task)
@@ -164,8 +175,7 @@ class Worker:
 
     def end_life(self) -> None:
         """Leave at once, as we were declared dead and our jobs given away."""
-        if self.task:
-            self.drop(self.task)
+        self.drop()
         self.request.withdraw()
         self.was_buried = self.has_left = True
 
@@ -197,7 +207,7 @@ class Worker:
         runs = self.project.runs_of(self.id)
         self.project.keep_draft_logs(self.id, runs[0].attempt if runs else "")
         for run in runs:
-            self.project.requeue(run, run.attempt)
+            self.requeue(run)
         self.ledger.sync()  # When we have left, others read the ledgers.
         if self.project.remove_pod(self.id):
             # RACE: hire counts a worker that has no order to leave.
@@ -205,6 +215,10 @@ class Worker:
             self.project.drop_orders(self.id)
             self.has_left = True
         return 0.0 if self.has_left else self.backoff.longer()
+
+    def requeue(self, run: Running) -> None:
+        """Put a begun job into the queue again; its attempt does not count."""
+        self.project.requeue(run, run.attempt)
 
     # Asking for jobs
 
@@ -260,16 +274,16 @@ class Worker:
         return wait
 
     def spawn(self, task: Task) -> float:
-        environ, log = task.environment(self.environ), self.log.open()
+        environ, logs = task.environment(self.environ), self.log.open()
         if self.log.terminal.is_open:
             self.tell(task)
         task.begun = self.clock.monotonic()
         try:
-            self.processes.start(task.job, environ, log)
+            self.processes.start(task.job, environ, logs)
         except OSError as error:
             return self.not_started(task, error)
         finally:
-            self.log.let_go(log)
+            self.log.let_go(logs[0])
         self.rest.reset()
         task.limit = task.begun + (task.job.timeout or inf)
         self.task = task
@@ -342,7 +356,7 @@ class Worker:
         self.end_processes(task)
         reason = "its worker was told to leave"
         if self.is_signalled:
-            if is_soon and is_last(self.project, task.run):
+            if is_soon and is_last(self.project, task.job_name, task.run):
                 return self.fail(task, GIVEN_UP)
             reason = INTERRUPTED if is_soon else SIGNALLED
         self.task = None
@@ -352,7 +366,7 @@ class Worker:
 
     def end_processes(self, task: Task) -> Ending:
         """End all processes of the job, except those that cannot be killed."""
-        self.processes.end_trees({task.run.attempt}, [self.log.draft])
+        self.processes.end_trees({task.name}, self.log.own_drafts())
         task.ending = task.ending or self.processes.poll() or KILLED
         return task.ending
 
@@ -410,6 +424,6 @@ class Worker:
         """Put a begun job into the queue again; the attempt does not count."""
         self.ledger.write(task.record(GIVEN_BACK, reason=reason))
         self.log.keep(task.run.attempt)
-        self.project.requeue(task.run, task.run.attempt)
+        self.requeue(task.run)
         self.tell(task, f"{self.me} I gave a job back: {reason}.")
         return 0.0

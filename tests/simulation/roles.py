@@ -10,7 +10,7 @@ from fjd.reclaim import Reclaimer
 from fjd.roles.duty import new_dispatcher
 from fjd.roles.neighbours import Neighbours
 from fjd.roles.recruiter import Recruiter
-from fjd.roles.worker import Worker
+from fjd.roles.arrayworker import ArrayWorker
 from fjd.terminal import Terminal
 from fjd.verbs.change import Changes
 
@@ -31,7 +31,7 @@ def new_worker(process, session, interval):
         process.project, "workers", process.here, session, process.clock)
     neighbours = Neighbours(
         process.project, name, new_reclaimer(process), process.clock)
-    worker = Worker(
+    worker = ArrayWorker(
         process.project, name, SimProcesses(process), neighbours, Terminal(),
         teller(process), interval, process.clock,
     )

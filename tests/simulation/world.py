@@ -360,11 +360,11 @@ class SimProcesses:
         self.world = process.world
         self.child = None
 
-    def start(self, job, environ, log):
+    def start(self, job, environ, logs):
         if job.argv[0] != "run":
             raise FileNotFoundError(2, "No such file", job.argv[0])
         self.world.faults.fork()
-        handle = self.process.project.files.os.handle(log)
+        handle = self.process.project.files.os.handle(logs[0])
         seconds, status = float(job.argv[1]), int(job.argv[2])
         attempt = environ[b"FJD_ATTEMPT"].decode()
         prints = handle if self.world.chance(0.5) else None

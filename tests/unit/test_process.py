@@ -43,7 +43,7 @@ def started(tmp_path):
         environ = environ_of(RUN)
         job = Job(["/bin/sh", "-c", script], script)
         with (tmp_path / "log").open("a") as log:
-            processes.start(job, environ, log.fileno())
+            processes.start(job, environ, (log.fileno(),) * 2)
         wait_until(lambda: os.path.exists("ready"))
         return processes
     yield started
@@ -269,7 +269,7 @@ def what_it_sees(processes, tmp_path, directory):
     """The lines of a job that tells what it was started with."""
     job = Job(["/bin/sh", "-c", SEEN], SEEN, directory=directory)
     with (tmp_path / "log").open("w+") as log:
-        processes.start(job, environ_of(RUN), log.fileno())
+        processes.start(job, environ_of(RUN), (log.fileno(),) * 2)
         os.waitpid(processes.child, 0)
         log.seek(0)
         *lines, blocked, ignored = log.read().splitlines()
@@ -310,7 +310,7 @@ def place(tmp_path, monkeypatch):
     def place(directory):
         job = Job(["/bin/pwd"], "pwd", directory=directory)
         with (tmp_path / "log").open("w+") as log:
-            processes.start(job, environ_of(RUN), log.fileno())
+            processes.start(job, environ_of(RUN), (log.fileno(),) * 2)
             os.waitpid(processes.child, 0)
             log.seek(0)
             return os.path.basename(log.read().strip())
