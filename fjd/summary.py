@@ -22,6 +22,9 @@ class Asked:
     def count_done(self, job: str, number: int) -> None:
         """Note that so many more ends of that job were counted as done."""
 
+    def see(self, entry: Entry) -> None:
+        """Note an end that counts."""
+
     def recount(self, outcome: "Outcome") -> None:
         """Count the jobs of the list by their places instead."""
 
@@ -80,8 +83,10 @@ class Outcome:
         if not holds(self.project, name, self.back):
             self.take_back(entry)
         elif entry.event == FAILED:
+            self.asked.see(entry)
             self.failed[name] = entry
         elif entry.event == DONE:
+            self.asked.see(entry)
             self.count_done(entry, 1)
             self.last_done[entry.worker] = name
             if entry.reason:

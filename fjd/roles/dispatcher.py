@@ -41,7 +41,7 @@ class Dispatcher:
 
     memory: the note of the last one.  alarm: waits, and returns the signals
     that came, which are passed to heed().  bring: puts some jobs, and returns
-    whether there are more.  hiring: None to report that no worker is there.
+    how many seconds later there may be more; None: never.  hiring: None to report that no worker is there.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Dispatcher:
         interval: float = INTERVAL, keep_running: bool = False,
         clock: Any = time, memory: Memory = Memory(), alarm: Any = None,
         heed: Callable[[Set[int]], None] = lambda signals: None,
-        bring: Callable[[], bool] = lambda: False,
+        bring: Callable[[], Optional[float]] = lambda: None,
         hiring: Optional[Hiring] = None, progress: Optional[Progress] = None,
     ) -> None:
         self.memory = memory
@@ -108,7 +108,8 @@ class Dispatcher:
 
     def step(self) -> float:
         """Look and act; return the seconds until the next look."""
-        self.is_more = self.bring()
+        more = self.bring()
+        self.is_more = more is not None
         self.beat_if_due()
         try:
             wait = self.act()
@@ -118,7 +119,8 @@ class Dispatcher:
         if self.succession.role != STANDBY:
             self.progress.show(self.how_far)
         left = self.next_beat - self.clock.monotonic()
-        return 0.0 if self.is_more else max(0.0, min(wait, left))
+        wait = min(wait, left) if more is None else min(wait, left, more)
+        return max(0.0, wait)
 
     def act(self) -> float:
         if self.succession.role == STANDBY:

@@ -1,54 +1,79 @@
-"""Running a list of jobs to its end, for fjd run and fjd --exe.
+"""fjd run: one command for a list of jobs.
 
-It puts the jobs into a project, hires workers, runs a dispatcher until all
-jobs have ended, and reports the outcome.  If it is killed, the files hold what
-is left, and fjd run --resume continues.  Signals are handled between two
-steps, so none can come between hiring a worker and knowing of it.
+A run is the dispatcher of its project.  It puts the commands as arrays as they
+come (lists.py), hires workers, serves until all have ended, and reports the
+outcome.  If it is killed, the files hold what is left, and fjd run --resume
+continues.  Signals are handled between two steps, so none can come between
+hiring a worker and knowing of it.
 """
 import os
 import signal
 import time
-from collections import deque
 from math import inf
-from typing import Any, Callable, Deque, Dict, List, Set
+from typing import Any, Callable, List, Optional, Set
 
 from fjd.errors import Busy, Hopeless, SOME_FAILED
 from fjd.census import left
 from fjd.hosts.session import cpus, PROCESS
+from fjd.ledger import Entry
 from fjd.members import HIRING
 from fjd.names import new_token, printable, Stamps
-from fjd.newjob import of_command
+from fjd.newjob import LONGEST_WORD, of_command
 from fjd.options import MOST_LOSSES
 from fjd.output import teller
 from fjd.progress import Progress
-from fjd.project import ENDED, LIST, Project
+from fjd.project import Project
 from fjd.reclaim import new_reclaimer
 from fjd.roles.duty import new_dispatcher
-from fjd.summary import pasteable, told_held
+from fjd.summary import Asked, Outcome, pasteable, told_held
 from fjd.verbs.change import Changes
 from fjd.verbs.claim import Claim
 from fjd.verbs.forks import HiringByFork
 from fjd.verbs.inorder import InOrder
-from fjd.verbs.joblist import AskedList, Listed, not_done
-from fjd.verbs.runs import Runs
+from fjd.verbs.joblist import Comparison, Listed, hashed
+from fjd.verbs.lists import last_number, Lists, Pace
+from fjd.verbs.source import SLICE, Source
 from fjd.wakeup import Alarm, LEAVE
 
 SECONDS_TO_LEAVE = 60.0  # for workers; a dead host takes as long
-SHORT = 10000  # jobs in a list
-SLICE = 0.05  # seconds for which jobs are put before some are given out
+SOME = 2     # ranges for each worker that wait at least
+ENOUGH = 8   # ... and at most
+AHEAD = 0.5  # seconds of work that should wait
+OFTEN, SELDOM = 0.02, 0.5  # seconds between looks at the pace
+
+
+class AskedList(Asked):
+    """What one fjd run asks for, in an outcome.
+
+    done: how many commands were done before.
+    """
+
+    def __init__(self, printer: InOrder) -> None:
+        self.pace = Pace()
+        self.printer = printer
+        self.done = 0
+
+    def see(self, entry: Entry) -> None:
+        self.pace.see(entry)
+        self.printer.see(entry)
+
+    def recount(self, outcome: Outcome) -> None:
+        outcome.done += self.done
+        self.done = 0
 
 
 class ListRun:
-    """One run of a list: its jobs, its dispatcher and its workers.
+    """One run of a list: its arrays, its dispatcher and its workers.
 
     options are those of the command line: project (None: a new one for this
-    run), workers (None: as many as there are CPUs), session, resume, in_order,
-    quiet, shell (which runs the commands) and is_local (ignore remote.conf).
+    run), workers (None: as many as there are CPUs), session, in_order, quiet,
+    shell (which runs the commands) and is_local (ignore remote.conf).
+    come: the commands that have come already, before those of the source.
     """
 
     def __init__(
-        self, project: Project, jobs: Dict[str, Listed], directory: str,
-        options: Any,
+        self, project: Project, come: List[str], source: Source,
+        directory: str, options: Any,
     ) -> None:
         self.project = project
         self.directory = directory
@@ -60,8 +85,7 @@ class ListRun:
         reclaimer = new_reclaimer(project, self.say, MOST_LOSSES)
         self.is_stopping = False
         self.deadline = inf  # for workers to leave
-        self.hiring = HiringByFork(
-            project, self.words_to_hire, self.is_for_forks)
+        self.hiring = HiringByFork(project, self.words_to_hire, self.is_here)
         self.dispatcher = new_dispatcher(
             project, reclaimer, self.say, HIRING, heed=self.heed,
             alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.put_some,
@@ -70,24 +94,37 @@ class ListRun:
         # The dispatcher's stamps mark jobs that workers handed back; ours
         # must differ.
         self.stamps = Stamps(new_token(time.time()))
-        self.jobs = jobs
-        self.todo: Deque[Listed] = deque()
-        self.failed: Dict[str, str] = {}
+        self.come = come
+        self.source = source
+        self.lists = Lists(project, directory, options.shell, self.stamps)
+        self.printer = InOrder(project, progress, options.in_order)
+        self.printer.update = self.outcome.update
+        self.asked = AskedList(self.printer)
+        self.outcome.asked = self.asked
+        self.known: Optional[Comparison] = None
+        self.next_look = 0.0
         now = self.dispatcher.succession.beaten
         self.claim = Claim(project, reclaimer.here, now)
 
-    def complete(self, runs: Runs, ready: Callable[[], None]) -> int:
+    def complete(
+        self, known: Optional[Comparison], ready: Callable[[], None],
+    ) -> int:
         """Run the list to its end; return 3 if some jobs are not done.
 
-        ready() is called before the first job starts.  Busy: the project has
-        another active dispatcher or run.
+        known: what the project has of the list, to go on from; ready() is
+        called when that is certain.  Busy: the project has another active
+        dispatcher or run.
         """
         try:
             self.claim_project()
-            self.find_what_is_to_do(runs)
+            self.lists.last = last_number(self.project)
+            if known:
+                # This comes after the claim, so nobody else puts the same.
+                self.go_on_from(known.renewed())
             ready()
             return self.work()
         finally:
+            self.source.close()
             self.dispatcher.succession.leave()
             self.claim.release()
 
@@ -98,32 +135,17 @@ class ListRun:
             who = f"dispatcher {rival}" if rival else "another fjd run"
             raise Busy(f'{who} is active in project "{self.project.name}"')
 
-    def find_what_is_to_do(self, runs: Runs) -> None:
-        """Set the jobs to put, and those to retry.
-
-        This comes after the claim, so nobody else puts the same jobs.
-        """
-        options, project = self.options, self.project
-        is_own = options.project is None or project.whole(LIST)
-        if is_own and self.jobs:
-            runs.record(project, self.stamps.new())
-        todo = list(self.jobs.values())
-        done: Set[str] = set()
-        earlier: Set[str] = set()
-        if options.resume:
-            todo, self.failed, done = not_done(project, self.jobs)
-        else:
-            # The project may have run the same list before.
-            earlier.update(*map(project.names, ENDED))
-        self.todo.extend(todo)
-        self.asked = AskedList(self.jobs, done, earlier)
-        self.outcome.asked = self.asked
-        self.printer = InOrder(
-            project, self.jobs if options.in_order else [],
-            self.dispatcher.progress, earlier)
+    def go_on_from(self, known: Comparison) -> None:
+        """Set the commands to put, and the tasks and jobs to retry."""
+        self.known = known
+        self.asked.done = known.done
+        self.come = list(known.new())
+        for array, tasks in known.unput.items():
+            self.lists.add_again(array, tasks, known.is_escaped(array))
 
     def work(self) -> int:
         self.dispatcher.alarm.set()
+        self.source.watch()
         try:
             self.run_jobs()
         except BaseException:
@@ -132,7 +154,8 @@ class ListRun:
                 self.end()
             finally:
                 root = printable(self.project.root)
-                self.report(f"Stopped: {self.left()} job(s) are left in"
+                rest = " and the rest of the list" * self.source.is_open
+                self.report(f"Stopped: {self.left()} job(s){rest} are left in"
                             f" {root}. To go on: {self.way_on()}")
             raise
         self.end()
@@ -143,8 +166,10 @@ class ListRun:
     def words_to_hire(self) -> List[str]:
         """Return the arguments for fjd-recruiter."""
         options, number = self.options, self.options.workers
-        if options.project is None:
+        if options.project is None and not self.source.is_open:
             number = min(number or cpus(), max(1, self.left()))
+        elif options.project is None:
+            number = number or cpus()
         words = [str(number) if number else "--local-only"]
         session = options.session or PROCESS
         if not (number or options.is_local) and self.has_hosts():
@@ -152,28 +177,29 @@ class ListRun:
         return ["--project", self.project.name,
                 *(["--session", session] if session else []), "hire", *words]
 
-    def is_for_forks(self) -> bool:
-        """Return whether to hire only on this host, in processes, for a list
-        that is so short that its copies in workers do not matter.
-        """
-        is_here = self.words_to_hire()[-1] != "hire"
+    def is_here(self) -> bool:
+        """Return whether to hire only on this host, in processes."""
         is_process = self.options.session in ("", PROCESS)
-        return is_here and is_process and len(self.jobs) <= SHORT
+        return self.words_to_hire()[-1] != "hire" and is_process
 
     def has_hosts(self) -> bool:
         return os.path.exists(self.project.path("remote.conf"))
 
+    def to_put(self) -> int:
+        """Return how many of the commands that have come are not put."""
+        return len(self.come) + self.lists.left
+
     def left(self) -> int:
         """Return how many jobs have not ended, or are to be retried."""
-        return len(self.todo) + len(self.failed) + left(self.project)
+        again = self.known.to_retry if self.known else 0
+        return self.to_put() + again + left(self.project)
 
     def run_jobs(self) -> None:
-        if self.failed:
-            changes = Changes(self.project, self.dispatcher.reclaimer.here)
-            changes.apply("retry", self.failed.values())
-            self.failed = {}
+        if self.known:
+            self.retry(self.known)
         pods = self.project.pods()
-        if not self.todo and self.dispatcher.is_all_quiet():
+        if not (self.to_put() or self.source.is_open) \
+                and self.dispatcher.is_all_quiet():
             self.say("Nothing to do.")
         elif self.options.workers or not pods:
             self.dispatcher.hire()
@@ -182,18 +208,80 @@ class ListRun:
             self.dispatcher.run_to_the_last()
         self.printer.show_if_due(is_last=True)
 
-    def put_some(self) -> bool:
-        """Put jobs for SLICE seconds; return whether there are more."""
+    def retry(self, known: Comparison) -> None:
+        """Let what failed before wait again."""
+        changes = Changes(self.project, self.dispatcher.reclaimer.here)
+        if known.failed_jobs:
+            changes.apply("retry", known.failed_jobs)
+        known.failed_jobs = []
+
+    # Putting
+
+    def put_some(self) -> Optional[float]:
+        """Put what workers need soon, for SLICE seconds at most; return the
+        seconds until more may be put, None if that is all.
+        """
         if self.is_stopping:
-            return False
+            return None
         until = time.monotonic() + SLICE
-        while self.todo and time.monotonic() < until:
-            job = self.todo[0]
-            file = of_command(
-                job.command, self.directory, self.options.shell)
-            file.put(self.project, job.job, self.stamps.new())
-            self.todo.popleft()
-        return bool(self.todo)
+        while self.is_wanted():
+            if not (self.lists.left or self.take()):
+                break
+            self.lists.put(self.asked.pace.size(
+                self.lists.ranges, self.lists.left, self.workers()))
+            if time.monotonic() > until:
+                return 0.0
+        return inf if self.to_put() or self.source.is_open else None
+
+    def take(self) -> bool:
+        """Let commands become an array; False if none has come."""
+        commands, self.come = self.come, []
+        if not commands and self.source.is_open:
+            commands = self.source.take(SLICE)
+        is_long = [len(os.fsencode(c)) >= LONGEST_WORD for c in commands]
+        if True in is_long:
+            some = is_long.index(True)
+            if not some:
+                self.put_long(commands[0])
+            self.come = commands[max(1, some):]
+            commands = commands[:some]
+        if commands:
+            self.printer.expect(self.lists.add(commands), len(commands))
+        return bool(commands or self.come)
+
+    def put_long(self, command: str) -> None:
+        """Put a command that is no line of a list as a job of its own."""
+        self.lists.last += 1
+        mark = hashed(16, self.directory, command, str(self.lists.last))
+        job = Listed(self.lists.last, mark, command).job
+        file = of_command(command, self.directory, self.options.shell)
+        file.put(self.project, job, self.stamps.new())
+        self.printer.expect(job, 0)
+
+    def is_wanted(self) -> bool:
+        """Return whether workers may soon need more ranges."""
+        waiting = self.lists.ranges - self.dispatcher.given_out
+        waiting = max(waiting, len(self.dispatcher.queue.names))
+        return waiting < SOME + self.workers() * self.ranges_ahead()
+
+    def ranges_ahead(self) -> int:
+        """Return how many ranges should wait for each worker."""
+        self.look_at_pace()
+        seconds = self.asked.pace.range_seconds(self.lists.ranges)
+        return min(max(SOME, int(AHEAD / seconds)), ENOUGH)
+
+    def look_at_pace(self) -> None:
+        now = time.monotonic()
+        if now >= self.next_look:
+            self.outcome.update()
+            is_known = self.asked.pace.seconds is not None
+            cost = time.monotonic() - now
+            self.next_look = now + max(SELDOM if is_known else OFTEN, 20 * cost)
+
+    def workers(self) -> int:
+        return max(1, len(self.project.pods()))
+
+    # Signals, and the end
 
     def heed(self, signals: Set[int]) -> None:
         """Stop at a signal, and print output that is due.
@@ -226,7 +314,7 @@ class ListRun:
 
         If not all jobs have been put, the list must be given again.
         """
-        if self.todo or self.options.in_order:
+        if self.to_put() or self.source.is_open or self.options.in_order:
             return "type the same with --resume"
         number = self.options.workers
         return f"fjd run --resume {f'-j{number} ' if number else ''}" \
@@ -235,8 +323,6 @@ class ListRun:
     def end(self) -> None:
         """Report the outcome, and where to see more."""
         outcome = self.outcome
-        for mark in [job.mark for job in self.todo] + list(self.failed):
-            self.asked.jobs.pop(mark, None)
         left = self.left() + self.project.count("held")
         self.dispatcher.close(self.report, self.options.quiet, False, left)
         names_logs = outcome.failed or self.options.in_order

@@ -20,6 +20,7 @@ from fjd import home, newjob
 from fjd.options import option, positive, QUIET
 from fjd.verbs import template
 from fjd.verbs.run import NUMBER, OWN, run_list, SESSION
+from fjd.verbs.source import Source
 
 OPTIONS = (
     option("--exe", metavar="COMMAND", required=True, help="what to run; $1 is"
@@ -54,4 +55,4 @@ def act(options: Any) -> int:
     commands = template.with_dollars(options.exe, rows * options.repeat)
     directory = os.path.abspath(options.curdir or home.current_directory())
     home.check_directory(directory)
-    return run_list(options, options.exe, commands, directory)
+    return run_list(options, options.exe, Source(commands), directory)

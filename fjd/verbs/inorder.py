@@ -1,17 +1,18 @@
 """Printing the output of jobs in the order of their list: fjd run -k."""
 import re
+import sys
 import time
 from collections import deque
-from typing import Dict, Iterable, Set, Tuple
+from typing import Callable, Deque, Dict, Tuple
 
-from fjd.ledger import FAILED
-from fjd.names import Attempt, mark_of
+from fjd.ledger import Entry, FAILED
 from fjd.output import show_bytes
 from fjd.progress import Progress
-from fjd.project import ENDED, Project
+from fjd.project import Project
 
-PERIOD = 0.05  # least seconds between two listings of ended jobs
-SHARE = 20     # listing may take one part in 20 of the time
+PERIOD = 0.05  # least seconds between two looks for ended jobs
+SHARE = 20     # looking may take one part in 20 of the time
+BLOCK = 1 << 20  # bytes copied at a time
 NOTE = rb"\[fjd(-worker)?\] %s: [^\n]*\n\Z"  # why a job failed
 
 
@@ -19,14 +20,25 @@ class InOrder:
     """Prints the output of each job once all earlier jobs have ended."""
 
     def __init__(
-        self, project: Project, marks: Iterable[str], progress: Progress,
-        earlier: Set[str],
+        self, project: Project, progress: Progress, is_wanted: bool,
     ) -> None:
         self.project = project
-        self.left = deque(marks)  # of jobs
         self.progress = progress
+        self.is_wanted = is_wanted
+        # Names of arrays, with the next task and the last one, or of jobs.
+        self.expected: Deque[Tuple[str, int, int]] = deque()
+        self.ended: Dict[str, Entry] = {}  # by job, not yet printed
         self.next = 0.0
-        self.earlier = earlier  # attempts of another list
+        self.update: Callable[[], object] = lambda: None  # reads the ledgers
+
+    def expect(self, name: str, tasks: int) -> None:
+        """Note the next jobs: so many tasks of an array; 0: it is a job."""
+        if self.is_wanted:
+            self.expected.append((name, 1, tasks))
+
+    def see(self, entry: Entry) -> None:
+        if self.is_wanted:
+            self.ended[entry.job] = entry
 
     def show_if_due(self, is_last: bool = False) -> None:
         """Print the output of jobs up to the first that has not ended.
@@ -34,33 +46,80 @@ class InOrder:
         The last call prints all there is, as some jobs may be cancelled.
         """
         now = time.monotonic()
-        if not self.left or now < self.next and not is_last:
+        if not self.is_wanted or now < self.next and not is_last:
             return
-        ended = self.ended()
-        while self.left and (is_last or self.left[0] in ended):
-            if self.left[0] in ended:
-                self.show(*ended[self.left[0]])
-            self.left.popleft()
+        self.update()
+        while self.expected:
+            name, task, last = self.expected[0]
+            entry = self.ended.pop(f"{name}:{task}" if last else name, None)
+            if entry:
+                self.show(entry)
+            elif not is_last:
+                break
+            self.expected.popleft()
+            if task < last:
+                self.expected.appendleft((name, task + 1, last))
         self.next = now + max(PERIOD, SHARE * (time.monotonic() - now))
 
-    def ended(self) -> Dict[str, Tuple[str, Attempt]]:
-        """Return the place and the attempt that count, by marks of jobs."""
-        return {
-            mark_of(Attempt.parse(name).job): (place, Attempt.parse(name))
-            for place in reversed(ENDED)  # done wins
-            for name in self.project.names(place) if name not in self.earlier
-        }
+    def show(self, entry: Entry) -> None:
+        """Print what a job or a task has printed, byte by byte."""
+        self.progress.clear()
+        if not entry.task:
+            show_bytes(self.without_note(entry))
+            return
+        for kind, bounds in ((".out", entry.out), (".err", entry.err)):
+            begin, _, end = bounds.partition("-")
+            write = show_bytes if kind == ".out" else show_errors
+            if end:
+                copy(self.project, entry, kind, int(begin), int(end), write)
 
-    def show(self, place: str, attempt: Attempt) -> None:
-        """Print its log, byte by byte, but not the reason that fjd adds to
-        the log of a failed job.
-        """
+    def without_note(self, entry: Entry) -> bytes:
+        """Return the log of a job without the reason that fjd adds."""
         try:
-            log = self.project.job_log(attempt.name)
+            log = self.project.job_log(entry.attempt)
             _, data = self.project.files.read(log)
         except FileNotFoundError:
             self.project.check_home()
-            return  # The job printed nothing.
-        job = re.escape(attempt.job).encode()
-        self.progress.clear()
-        show_bytes(re.sub(NOTE % job, b"", data) if place == FAILED else data)
+            return b""  # The job printed nothing.
+        job = re.escape(entry.job).encode()
+        return re.sub(NOTE % job, b"", data) if entry.event == FAILED else data
+
+
+def show_errors(data: bytes) -> None:
+    if sys.stderr:
+        sys.stderr.buffer.write(data)
+        sys.stderr.buffer.flush()
+
+
+def copy(
+    project: Project, entry: Entry, kind: str, begin: int, end: int,
+    write: Callable[[bytes], None],
+) -> None:
+    """Copy some bytes of the log of a task's range."""
+    while begin < end:
+        size = min(BLOCK, end - begin)
+        data = read_log(project, entry, kind, begin, size)
+        if not data:
+            return  # A person has removed it.
+        write(data)
+        begin += len(data)
+
+
+def read_log(
+    project: Project, entry: Entry, kind: str, offset: int, size: int,
+) -> bytes:
+    """Return bytes of a range's log, also while the range runs."""
+    log = project.job_log(entry.attempt, kind)
+    drafts = [path for path in project.draft_logs(entry.worker)
+              if path.endswith(kind)]
+    data = b""
+    for path in (log, *drafts, log):
+        # RACE: the draft may have got its name meanwhile, and another range
+        # a new draft; so the log is looked for again.
+        try:
+            data = project.files.read(path, size, offset)[1]
+        except FileNotFoundError:
+            continue
+        if path == log:
+            return bytes(data)
+    return bytes(data)

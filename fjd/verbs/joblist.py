@@ -1,26 +1,29 @@
-"""A list of commands as jobs, and its progress.
+"""A list of commands, compared with what a project has of it.
 
-A job is called <number>-<mark>.  The mark is a hash of its directory, of its
-command line and of how many equal ones came before.  So the directories that
-jobs lie in show the progress of a list, even of one that has grown since;
-nothing else is stored.  Only marks are compared; 64 bits are enough for lists
-of a million.
+A task of an array is known by its directory and its line.  Two equal lines are
+two tasks.  Runs of older versions, and commands that are too long for a line
+of a list, are jobs: <number>-<mark>, where the mark is a hash of the
+directory, of the command and of how many equal ones came before.
 """
 import hashlib
 import os
-from collections import Counter
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
+from array import array as Array
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from typing import (
+    DefaultDict, Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple,
+)
 
-from fjd.account import fates, NO_RECORD
 from fjd.census import everything
-from fjd.ledger import DONE, Entry
-from fjd.names import Attempt, mark_of
-from fjd.project import ENDED, Project
-from fjd.summary import Asked, Outcome
+from fjd.ledger import DONE, FAILED
+from fjd.names import LISTED, mark_of
+from fjd.project import Project
+from fjd.verbs.arraystate import BAD, ENDED, NONE, OPEN, TaskStates
+from fjd.verbs.lists import lists_of
 
 
 class Listed(NamedTuple):
-    """A job of the list; a million of them should fit into 300 MB."""
+    """A job of a list."""
 
     number: int
     mark: str
@@ -44,96 +47,184 @@ def hashed(digits: int, *texts: str) -> str:
     return hashlib.sha256(data).hexdigest()[:digits]
 
 
-def not_done(project: Project, jobs: Dict[str, Listed]) \
-        -> Tuple[List[Listed], Dict[str, str], Set[str]]:
-    """Return the jobs to submit, failed attempts by mark, and marks done.
+class Bag:
+    """Hashes of lines, each as often as it occurs."""
 
-    jobs are by their marks.  If there are none, all failed attempts are
-    returned.
-    """
-    known: Set[str] = set()
-    done: Set[str] = set()
-    failed = {}
-    for found in everything(project):
-        mark = mark_of(found.attempt.job)
-        if found.place == "done":
-            done.add(mark)
-        elif found.place != "failed":
-            known.add(mark)
-        elif mark in jobs or not jobs:
-            failed[mark] = found.name
-    known |= done
-    for mark in known.intersection(failed):
-        del failed[mark]
-    known.update(failed)
-    todo = [job for mark, job in jobs.items() if mark not in known]
-    return todo, failed, done
+    def __init__(self, hashes: "Array[int]", has_origins: bool) -> None:
+        """has_origins: whether take() has to know where a hash comes from."""
+        self.origins = Array("I")
+        if has_origins:
+            order = sorted(range(len(hashes)), key=hashes.__getitem__)
+            self.origins = Array("I", order)
+        self.hashes = Array("q", sorted(hashes))
+        self.taken = Array("I", bytes(4 * len(hashes)))  # of equal ones
 
-
-class AskedList(Asked):
-    """The list of one fjd run, in an outcome.
-
-    jobs are by their marks.  done: marks of jobs done before it began.
-    earlier: ended attempts that belong to another list.
-    """
-
-    def __init__(
-        self, jobs: Dict[str, Listed], done: Set[str] = set(),
-        earlier: Set[str] = set(),
-    ) -> None:
-        self.jobs = jobs
-        self.done = done
-        self.earlier = earlier
-        self.counted = 0  # done, by the ledgers
-
-    def has(self, job: str) -> bool:
-        return mark_of(job) in self.jobs
-
-    def count_done(self, job: str, number: int) -> None:
-        if self.has(job):
-            self.counted += number
-
-    def recount(self, outcome: Outcome) -> None:
-        """Count the jobs by their places instead of by the ledgers.
-
-        A line may be lost, and a job may end twice.
+    def take(self, value: int) -> int:
+        """Take one that was not taken before; return its place in the order
+        of the hashes, -1 if there is none.
         """
-        if not self.jobs:
-            return
-        recorded = outcome.failed
-        outcome.done -= self.counted
-        outcome.failed = {name: entry for name, entry in recorded.items()
-                          if not self.has(entry.job)}
-        outcome.owed = {name: worker for name, worker in outcome.owed.items()
-                        if not self.has(Attempt.parse(name).job)}
-        places = self.places(outcome.project)
-        nowhere = {}
-        for mark, listed in self.jobs.items():
-            job = listed.job
-            place, name = places.get(mark, ("", job))
-            if place in ENDED:
-                entry = Entry(place, job, name, reason=NO_RECORD)
-                self.add_to(outcome, recorded.get(name, entry))
-            elif not place:
-                nowhere[job] = ""
-        for entry in fates(outcome.project, nowhere, outcome.begin):
-            self.add_to(outcome, entry)
+        first = bisect_left(self.hashes, value)
+        if first == len(self.hashes):
+            return -1
+        place = first + self.taken[first]
+        if place == len(self.hashes) or self.hashes[place] != value:
+            return -1
+        self.taken[first] += 1
+        return place
 
-    def places(self, project: Project) -> Dict[str, Tuple[str, str]]:
-        """Return the place and the name of each job file, by its mark.
 
-        An attempt under way, or done, takes precedence over a failed one.  A
-        job done before the list began may have been removed.
+class Request:
+    """The commands that are asked for, of one directory.
+
+    A million of them take 16 MB beside their text.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self.text = bytearray()
+        self.ends = Array("Q")
+        self.hashes = Array("q")
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def add(self, commands: Iterable[str]) -> None:
+        for command in commands:
+            self.text += os.fsencode(command)
+            self.ends.append(len(self.text))
+            self.hashes.append(hash(command))
+
+    def command(self, place: int) -> str:
+        begin = self.ends[place - 1] if place else 0
+        return os.fsdecode(bytes(self.text[begin:self.ends[place]]))
+
+    @property
+    def commands(self) -> Iterator[str]:
+        return map(self.command, range(len(self)))
+
+    def marks(self) -> Dict[str, int]:
+        """Return the place of each command, by its mark as a job."""
+        jobs = listed(self.commands, self.directory)
+        return {job.mark: job.number - 1 for job in jobs}
+
+
+class Known:
+    """The tasks of a project that are in one state."""
+
+    def __init__(self, states: TaskStates, state: int, place: str) -> None:
+        hashes = Array("q")
+        self.tasks = Array("I")
+        self.begins: List[Tuple[int, str]] = []  # index of an array's first
+        for array, kinds in states.states.items():
+            if state in kinds and states.directory(array) == place:
+                self.begins.append((len(hashes), array))
+                for task, line in enumerate(states.lines(array), 1):
+                    if kinds[task - 1] == state:
+                        hashes.append(hash(line))
+                        self.tasks.append(task)
+        self.bag = Bag(hashes, has_origins=state in (BAD, NONE))
+
+    def task(self, place: int) -> Tuple[str, int]:
+        """Return the array and the number of the task at a place in the bag.
         """
-        found: Dict[str, Tuple[str, str]] = {}
-        for place, name, attempt, _ in everything(project):
-            if self.has(attempt.job) and name not in self.earlier:
-                found.setdefault(mark_of(attempt.job), (place, name))
-        for mark in self.done.intersection(self.jobs):
-            found.setdefault(mark, (DONE, self.jobs[mark].job))
-        return found
+        index = self.bag.origins[place]
+        begin = bisect_left(self.begins, (index + 1, "")) - 1
+        return self.begins[begin][1], self.tasks[index]
 
-    def add_to(self, outcome: Outcome, entry: Entry) -> None:
-        """Count an end; name it by its command."""
-        command = entry.command or self.jobs[mark_of(entry.job)].command
-        outcome.add(entry._replace(command=command))
+    def all(self) -> Iterator[Tuple[str, int]]:
+        return map(self.task, range(len(self.tasks)))
+
+
+def everything_in(project: Project) -> int:
+    """Return a hash of all names of jobs and ledgers, with their sizes."""
+    names = [found.name for found in everything(project)]
+    sizes = tuple(map(project.files.size, project.ledger_files()))
+    return hash((frozenset(names), sizes))
+
+
+class Comparison:
+    """What a project has of a request; all it has if that is empty.
+
+    states: of arraystate, a byte for each command; NONE: it is new.
+    """
+
+    def __init__(self, project: Project, request: Request) -> None:
+        self.project = project
+        self.request = request
+        self.states = bytearray(len(request))
+        self.failed_jobs: List[str] = []  # attempts
+        self.failed: DefaultDict[str, List[int]] = defaultdict(list)
+        self.unput: DefaultDict[str, List[int]] = defaultdict(list)
+        self.escaped: Set[str] = set()  # arrays with such lines
+        self.seen = everything_in(project)
+        self.compare_jobs()
+        self.compare_arrays()
+
+    def renewed(self) -> "Comparison":
+        """Return a new comparison, if the project has changed meanwhile."""
+        if everything_in(self.project) == self.seen:
+            return self
+        return Comparison(self.project, self.request)
+
+    def is_escaped(self, array: str) -> bool:
+        return array in self.escaped
+
+    @property
+    def shared(self) -> int:
+        """How many of the commands it has."""
+        return len(self.states) - self.states.count(NONE)
+
+    @property
+    def done(self) -> int:
+        return self.states.count(ENDED)
+
+    def new(self) -> Iterator[str]:
+        """Yield the commands that it does not have."""
+        for place, state in enumerate(self.states):
+            if state == NONE:
+                yield self.request.command(place)
+
+    @property
+    def to_retry(self) -> int:
+        return len(self.failed_jobs) + sum(map(len, self.failed.values()))
+
+    def compare_jobs(self) -> None:
+        found: Dict[str, Tuple[int, str]] = {}
+        for job in everything(self.project):
+            if LISTED.fullmatch(job.attempt.job):
+                state = {DONE: ENDED, FAILED: BAD}.get(job.place, OPEN)
+                mark = mark_of(job.attempt.job)
+                if state <= found.get(mark, (BAD, ""))[0]:
+                    found[mark] = (state, job.name)
+        marks = self.request.marks() if found else {}
+        for mark, (state, name) in found.items():
+            if mark in marks:
+                self.states[marks[mark]] = state
+            if state == BAD and (mark in marks or not marks):
+                self.failed_jobs.append(name)
+
+    def compare_arrays(self) -> None:
+        arrays = lists_of(self.project)
+        states = TaskStates(self.project, arrays)
+        self.escaped.update(filter(states.is_escaped, arrays))
+        for state in (ENDED, OPEN, BAD, NONE) if arrays else ():
+            known = Known(states, state, self.request.directory)
+            if len(known.tasks):
+                self.match(state, known)
+
+    def match(self, state: int, known: Known) -> None:
+        """Find the commands that are tasks in that state."""
+        tasks = {BAD: self.failed, NONE: self.unput}.get(state)
+        if not self.states and tasks is not None:
+            for array, task in known.all():
+                tasks[array].append(task)
+        for place, value in enumerate(self.request.hashes):
+            if self.states[place] != NONE:
+                continue
+            found = known.bag.take(value)
+            if found < 0:
+                continue
+            self.states[place] = OPEN if state == NONE else state
+            if tasks is not None:
+                array, task = known.task(found)
+                tasks[array].append(task)

@@ -6,7 +6,7 @@ list, {2} the one from the second, and {} is all of them. {#} is the number of
 the job.
 
 Without :::, each input line is an argument or, with no COMMAND, a command.
-All lines are read before the first job starts.
+Jobs start as lines come; with --resume, all lines are read first.
 
 The words of COMMAND are joined by blanks. Arguments are quoted, so write no
 quotes around {}. The exit code is 3 if a job failed.
@@ -21,7 +21,7 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterable, Iterator, Sequence
+from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple
 
 from fjd import home, newjob, output
 from fjd.errors import BadUsage
@@ -30,9 +30,11 @@ from fjd.names import new_token, printable
 from fjd.options import flag, nearest, option, positive, QUIET, shared
 from fjd.ownership import Survey
 from fjd.verbs import template
+from fjd.verbs.arraystate import BAD, NONE
 from fjd.verbs.batch import ListRun
-from fjd.verbs.joblist import Listed, listed, not_done
-from fjd.verbs.runs import Runs
+from fjd.verbs.joblist import Comparison, Request
+from fjd.verbs.runs import compared, Runs
+from fjd.verbs.source import Source, Typed
 
 SECONDS_OF_SILENCE = 1.0  # which a person does not notice
 OWN = shared("--project", metavar="P", help="run the jobs in that project,"
@@ -64,56 +66,84 @@ def act(options: Any) -> int:
                        f"{nearest(words[0], known)}; a command that begins"
                        " like this goes behind --")
     text, lists = template.split(words)
-    rows = template.combinations(lists) if lists else read_rows(options)
-    if text:
-        commands = template.with_braces(text, rows, max(1, len(lists)))
-    else:
-        commands = map(" ".join, rows)
     directory = home.current_directory()
     options.shell, options.is_local = newjob.SHELL, True
     options.callback = ""
-    return run_list(options, text, commands, directory)
+    return run_list(options, text, source_of(options, text, lists), directory)
 
 
-def read_rows(options: Any) -> Iterable[Sequence[str]]:
-    """Return each line of stdin; --resume on a terminal needs none."""
-    if sys.stdin and sys.stdin.isatty():
-        if options.resume:
-            return []
+def source_of(options: Any, text: str, lists: List[List[str]]) -> Source:
+    """Return where the commands come from."""
+    fill = template.with_braces(text, max(1, len(lists))) if text \
+        else lambda number, row: " ".join(row)
+    if lists:
+        rows = template.combinations(lists)
+        return Source(template.filled(fill, rows))
+    is_terminal = sys.stdin and sys.stdin.isatty()
+    if not sys.stdin or is_terminal and options.resume:
+        return Source(iter(()))
+    if is_terminal:
         output.teller("fjd", stream="stderr")(
             "Reading from the terminal, a job a line, until Ctrl-D.")
-    return ((line,) for line in output.typed_lines())
+    return Typed(sys.stdin, lambda number, line: fill(number, [line]))
 
 
 def run_list(
-    options: Any, text: str, commands: Iterable[str], directory: str,
+    options: Any, text: str, source: Source, directory: str,
 ) -> int:
     """Run the commands; return 3 if some are not done.
 
     text: the command as it was typed.
     """
     place = os.path.realpath(directory)
-    say = output.teller("fjd", stream="stderr")
-    commands = list(filter(str.strip, commands))
     if options.dry_run and not options.resume:
-        return print_commands(commands)
-    with patience(options) as ready:
-        jobs = {job.mark: job for job in listed(commands, place)}
-        runs = Runs(home.directory(), text, place, jobs)
-        if options.dry_run:
-            name = project_to_resume(runs, options)
-            return print_commands(left_to_do(jobs, name))
-        if not (jobs or options.resume):
-            say("Nothing to do.")
-            return 0
-        with home.awaiting_home():
-            name = options.project or own_project(runs, options)
-        run = ListRun(home.open_project(name, say), jobs, directory, options)
-        status = run.complete(runs, ready)
+        return print_commands(commands_of(source))
+    runs = Runs(home.directory(), text, place)
+    if options.resume:
+        return resume(options, runs, source, directory)
+    come = source.first()
+    if not come:
+        output.teller("fjd", stream="stderr")("Nothing to do.")
+        return 0
+    with home.awaiting_home():
+        name = options.project or new_project(runs, come, options)
+    return run_in(name, come, source, directory, options)
+
+
+def run_in(
+    name: str, come: List[str], source: Source, directory: str, options: Any,
+    known: Optional[Comparison] = None,
+    ready: Callable[[], None] = lambda: None,
+) -> int:
+    """Run the commands in that project."""
+    say = output.teller("fjd", stream="stderr")
+    project = home.open_project(name, say)
+    run = ListRun(project, come, source, directory, options)
+    status = run.complete(known, ready)
     if options.callback:
         from fjd.verbs.callback import call_back  # Late: it takes 4 ms.
         call_back(options.callback, name, run.outcome)
     return status
+
+
+def resume(
+    options: Any, runs: Runs, source: Source, directory: str,
+) -> int:
+    """Go on with an earlier run: read the list, and run what is not done."""
+    with patience(options) as ready:
+        request = Request(runs.asked.directory)
+        while source.is_open:
+            request.add(source.first())
+        name, known = run_to_resume(options, runs, request)
+        if options.dry_run:
+            return print_commands(left_to_do(request, known))
+        if name:
+            return run_in(name, [], source, directory, options, known, ready)
+        ready()
+        come = list(request.commands)
+        with home.awaiting_home():
+            name = new_project(runs, come, options)
+        return run_in(name, come, source, directory, options)
 
 
 @contextmanager
@@ -142,34 +172,37 @@ def patience(options: Any) -> Iterator[Callable[[], None]]:
         ready()
 
 
-def own_project(runs: Runs, options: Any) -> str:
-    """Return the project of the run to continue, or of a new run."""
+def new_project(runs: Runs, come: List[str], options: Any) -> str:
+    """Return the project of a new run, which begins with these commands."""
     say = output.teller("fjd", options.quiet, "stderr")
     token, name = new_token(time.time()), ""
     while not name:
         # RACE: if another run has just begun, look again and find it.
-        name = project_to_resume(runs, options)
-        if not name:
-            Survey(say).claim_home(home.directory())
-            earlier, left = runs.unfinished()
-            name = runs.begin(token)
-            if name and left:
-                say(f'{left} job(s) of this list are left in project'
-                    f' "{earlier}"; fjd run --resume continues it.')
+        runs.find()
+        Survey(say).claim_home(home.directory())
+        earlier, left = runs.unfinished(come)
+        name = runs.begin(token)
+        if name and left:
+            say(f'{left} job(s) of this list are left in project'
+                f' "{earlier}"; fjd run --resume continues it.')
     return name
 
 
-def project_to_resume(runs: Runs, options: Any) -> str:
-    """Return the project to continue; "" if there is none."""
-    if options.project or not options.resume:
-        runs.find()
-        return options.project if options.resume else ""
+def run_to_resume(
+    options: Any, runs: Runs, request: Request,
+) -> Tuple[str, Optional[Comparison]]:
+    """Return the project to continue, and what it has; "" if there is none.
+    """
+    if options.project:
+        project = home.named_project(options.project)
+        is_there = os.path.isdir(project.root)
+        return options.project, compared(project, request) if is_there else None
     say = output.teller("fjd", options.quiet, "stderr")
-    jobs, place = len(runs.asked.marks), printable(runs.asked.directory)
-    name, shared = runs.best()
-    if name:
-        known = f", which has {shared} of {jobs} command(s)" * bool(jobs)
-        say(f'Resuming project "{name}"{known}.')
+    jobs, place = len(request), printable(runs.asked.directory)
+    name, known = runs.best(request)
+    if known:
+        has = f", which has {known.shared} of {jobs} command(s)" * bool(jobs)
+        say(f'Resuming project "{name}"{has}.')
     elif jobs:
         say(f"No job of this list was ever run in {place}: running all.")
     else:
@@ -177,16 +210,21 @@ def project_to_resume(runs: Runs, options: Any) -> str:
             f"--resume: this command was never run in {place}",
             "try: the whole command again, with its list: fjd run --resume"
             " COMMAND ::: ARGUMENT...")
-    return name
+    return name, known
 
 
-def left_to_do(jobs: Dict[str, Listed], name: str) -> Iterable[str]:
-    """Return the commands that would run if that project is continued."""
-    left = jobs.keys()
-    if name and os.path.isdir(home.named_project(name).root):
-        new, failed, _ = not_done(home.named_project(name), jobs)
-        left = failed.keys() | {job.mark for job in new}
-    return [job.command for mark, job in jobs.items() if mark in left]
+def left_to_do(
+    request: Request, known: Optional[Comparison],
+) -> Iterator[str]:
+    """Yield the commands that would run if that is known of them."""
+    for place, command in enumerate(request.commands):
+        if not known or known.states[place] in (NONE, BAD):
+            yield command
+
+
+def commands_of(source: Source) -> Iterator[str]:
+    while source.is_open:
+        yield from source.first()
 
 
 def print_commands(commands: Iterable[str]) -> int:

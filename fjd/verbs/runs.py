@@ -2,24 +2,25 @@
 
 Each fjd run has its own project, named run-<hash of the directory>; later runs
 of the directory add -2, -3 ...  The project's file list records the request:
-the directory, the command as it was typed, and the marks of the jobs, one a
-line (joblist.py).  Later requests add their marks.  One rename creates the
-project with this file in it, so there is no run without a list.
+the directory, and the command as it was typed.  The arrays list-<number> hold
+the commands (lists.py).  One rename creates the project with the file list in
+it, so there is no run without a request.
 
-Older versions hashed the command, too, and wrote no list.  For their projects,
-the job files are the list.
+Older versions ran each command as a job.  In their file list the marks of the
+jobs follow, one a line (joblist.py).  Still older ones hashed the command, too,
+and wrote no list; for their projects, the job files are the list.
 """
 import errno
 import os
 import re
-from typing import AbstractSet, Dict, Iterable, List, NamedTuple, Set, Tuple
+from typing import Iterable, List, NamedTuple, Optional, Tuple
 
 from fjd import files
-from fjd.census import everything, left
+from fjd.census import left
 from fjd.ledger import escape
-from fjd.names import mark_of, natural
+from fjd.names import natural
 from fjd.project import LIST, Project
-from fjd.verbs.joblist import hashed, Listed
+from fjd.verbs.joblist import Comparison, hashed, Request
 
 MOST_LOOKED_AT = 100
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
@@ -30,67 +31,72 @@ class Record(NamedTuple):
 
     directory: str
     command: str
-    marks: AbstractSet[str]
 
     @property
     def text(self) -> str:
-        head = [f"directory: {escape(self.directory)}",
-                command_line(self.command)]
-        return "\n".join(head + sorted(self.marks)) + "\n"
+        return f"directory: {escape(self.directory)}\n" \
+            f"{command_line(self.command)}\n"
 
 
 class Runs:
-    """The runs of a directory, compared with a new request.
-
-    home holds their projects.  The request is a command (text) and its jobs,
-    by their marks.
+    """The runs of a directory; home holds their projects, text is the command
+    as it is typed now.
     """
 
-    def __init__(
-        self, home: str, text: str, directory: str,
-        jobs: Dict[str, Listed],
-    ) -> None:
+    def __init__(self, home: str, text: str, directory: str) -> None:
         self.home = home
-        self.asked = Record(directory, text, jobs.keys())
+        self.asked = Record(directory, text)
         self.names: List[str] = []
 
     def find(self) -> List[str]:
         """Return the projects of all runs, the newest first."""
-        directory, command, _ = self.asked
+        directory, command = self.asked
         there = files.names(self.home) if os.path.isdir(self.home) else []
         self.names = called(base_of(directory), there)
         return self.names + called(base_of(command, directory), there)
 
-    def best(self) -> Tuple[str, int]:
-        """Return the run that shares most jobs with the request, and how many.
+    def best(self, request: Request) -> Tuple[str, Optional[Comparison]]:
+        """Return the run that shares most commands with the request.
 
-        Of several, this is the newest; ("", 0) if none shares a job.  For a
-        request without jobs, it is the newest run of the same command.
+        Of several, this is the newest; ("", None) if none shares one.  For a
+        request without commands, it is the newest run of the same command.
         """
-        best = ("", 0)
-        for name in self.find()[:MOST_LOOKED_AT]:
-            shared = self.shared(Project(os.path.join(self.home, name)))
-            if shared > best[1]:
-                best = (name, shared)
-            if shared >= max(1, len(self.asked.marks)):
+        best, name = None, ""
+        most = 0
+        for run in self.find()[:MOST_LOOKED_AT]:
+            project = Project(os.path.join(self.home, run))
+            if not self.may_be(project, request):
+                continue
+            known = compared(project, request)
+            shared = known.shared if known and len(request) else int(
+                bool(known))
+            if shared > most:
+                best, name, most = known, run, shared
+            if most >= max(1, len(request)):
                 break  # No other run can share more.
-        return best
+        return name, best
 
-    def unfinished(self) -> Tuple[str, int]:
+    def may_be(self, project: Project, request: Request) -> bool:
+        """Return whether a run may be the one to go on with."""
+        command = recorded(project)
+        if command is None:
+            return False
+        is_same = command in ("", command_line(self.asked.command))
+        return bool(len(request)) or is_same
+
+    def unfinished(self, commands: List[str]) -> Tuple[str, int]:
         """Return the latest run before this one, and how many of its jobs are
-        left, if it was asked for all of these; else ("", 0).
+        left, if it was asked for all of these commands; else ("", 0).
         """
+        request = Request(self.asked.directory)
+        request.add(commands)
         for name in self.names[:1]:
             project = Project(os.path.join(self.home, name))
-            if self.shared(project) >= max(1, len(self.asked.marks)):
-                return name, left(project)
+            jobs_left = left(project) if recorded(project) is not None else 0
+            known = compared(project, request) if jobs_left else None
+            if known and known.shared == len(request):
+                return name, jobs_left
         return "", 0
-
-    def shared(self, project: Project) -> int:
-        command, marks = recorded(project)
-        if self.asked.marks:
-            return len(marks.intersection(self.asked.marks))
-        return int(command in ("", command_line(self.asked.command)))
 
     def begin(self, token: str) -> str:
         """Create the project of a new run, and return its name.
@@ -114,24 +120,22 @@ class Runs:
             return ""
         return name
 
-    def record(self, project: Project, stamp: str) -> None:
-        """Add the request to the list of a run that is continued."""
-        _, marks = recorded(project)
-        every = marks.union(self.asked.marks)
-        if len(every) > len(marks):
-            text = self.asked._replace(marks=every).text
-            project.replace(LIST, text, stamp)
+
+def compared(project: Project, request: Request) -> Optional[Comparison]:
+    """Return what a project has of a request; None if it is gone."""
+    try:
+        return Comparison(project, request)
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # RACE: it is being removed; or it is no project.
 
 
-def recorded(project: Project) -> Tuple[str, Set[str]]:
-    """Return the line of the command ("" if unknown), and the marks."""
+def recorded(project: Project) -> Optional[str]:
+    """Return the line of the command ("" if unknown); None: it is no run."""
     try:
         lines = os.fsdecode(project.whole(LIST)).split("\n")
-        if len(lines) > 2:
-            return lines[1], set(lines[2:-1])
-        return "", {mark_of(f.attempt.job) for f in everything(project)}
+        return lines[1] if len(lines) > 2 else ""
     except (FileNotFoundError, NotADirectoryError):
-        return "", set()  # RACE: it is being removed; or it is no project.
+        return None
 
 
 def command_line(command: str) -> str:

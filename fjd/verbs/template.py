@@ -8,13 +8,14 @@ quoted.
 import itertools
 import re
 from shlex import quote
-from typing import Iterable, Iterator, List, Sequence, Tuple
+from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 
 from fjd.errors import BadUsage
 
 BRACES = re.compile(r"\{(#|[1-9][0-9]*|)\}")
 DOLLAR = re.compile(r"\$([1-9])")
 SEPARATOR = ":::"
+Fill = Callable[[int, Sequence[str]], str]  # of a number and a row
 UNKNOWN = ("::::", ":::+", "::::+")  # separators of GNU parallel only
 
 
@@ -37,10 +38,8 @@ def combinations(lists: List[List[str]]) -> Iterator[Sequence[str]]:
     return itertools.product(*lists)
 
 
-def with_braces(
-    template: str, rows: Iterable[Sequence[str]], length: int,
-) -> Iterator[str]:
-    """Yield a command for each row of arguments, with {} replaced.
+def with_braces(template: str, length: int) -> Fill:
+    """Return a function that makes the command of a row: it replaces {}.
 
     Without a placeholder, the arguments are appended.  length: how many
     arguments each row has.
@@ -50,10 +49,18 @@ def with_braces(
         if key.isdigit() and int(key) > length:
             raise BadUsage(f"{{{key}}}: there is no list number {key}")
     template += "" if keys else " {}"
-    for number, row in enumerate(rows, 1):
+
+    def fill(number: int, row: Sequence[str]) -> str:
         values = {str(i): quote(word) for i, word in enumerate(row, 1)}
         values.update({"": " ".join(map(quote, row)), "#": str(number)})
-        yield BRACES.sub(lambda found: values[found.group(1)], template)
+        return BRACES.sub(lambda found: values[found.group(1)], template)
+    return fill
+
+
+def filled(fill: Fill, rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the command of each row."""
+    for number, row in enumerate(rows, 1):
+        yield fill(number, row)
 
 
 def with_dollars(template: str, rows: Iterable[Sequence[str]]) \

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 
 from fjd.errors import BadUsage
 from fjd.verbs.template import (
-    combinations, split, with_braces, with_dollars,
+    combinations, filled, split, with_braces, with_dollars,
 )
 
 NASTY = ["a b", "it's", '"', "$HOME", "*", "\\", "", "é", "a\nb", "-n", "{}",
@@ -15,7 +15,8 @@ NASTY = ["a b", "it's", '"', "$HOME", "*", "\\", "", "é", "a\nb", "-n", "{}",
 
 def made(words):
     text, lists = split(words)
-    return list(with_braces(text, combinations(lists), len(lists)))
+    fill = with_braces(text, len(lists))
+    return list(filled(fill, combinations(lists)))
 
 
 @pytest.mark.parametrize("words, commands", [

@@ -1,0 +1,172 @@
+"""The arrays of fjd run: what has come is put as an array, and begins.
+
+Each is called list-<number>, by the number of its first task in the whole
+list.  The size of its ranges follows the pace that is seen.
+"""
+import os
+import re
+from collections import deque
+from itertools import accumulate
+from typing import Deque, Iterator, List, Optional, Tuple
+
+from fjd.arrays import list_of
+from fjd.ledger import Entry, escape
+from fjd.names import Stamps
+from fjd.newarray import Common, put_list, put_range
+from fjd.project import Project
+
+NAME = re.compile("list-([1-9][0-9]{0,8})")
+QUARTER = 0.25  # seconds that a range of short tasks lasts
+MANY = 64       # tasks in a range, until so many ranges have been put:
+EARLY = 1000
+LONGEST = 10.0  # seconds that a larger one may last
+SHARES = 4      # of what is left, a worker gets one part in so many
+SHORTEST = 1e-4  # seconds of a task
+WEIGHT = 0.1    # of the last task in the average
+
+
+def number_of(array: str, task: int) -> int:
+    """Return a task's number in the list of its run; 0 if it is of none."""
+    found = NAME.fullmatch(array)
+    return int(found.group(1)) + task - 1 if found else 0
+
+
+class Pace:
+    """How long the tasks of a run take."""
+
+    def __init__(self) -> None:
+        self.seconds: Optional[float] = None  # of a task, on average
+
+    def see(self, entry: Entry) -> None:
+        took = max(0.0, entry.end - entry.start)
+        before = took if self.seconds is None else self.seconds
+        self.seconds = before + (took - before) * WEIGHT
+
+    def size(self, ranges: int, left: int, workers: int) -> int:
+        """Return how many tasks the next range should have.
+
+        ranges: how many were put before; left: tasks that are known.
+        """
+        most = left // (SHARES * max(1, workers))
+        return max(1, min(self.usual(ranges), most))
+
+    def usual(self, ranges: int) -> int:
+        """Return the size of a range when many tasks are left."""
+        if self.seconds is None:
+            return 1
+        pace = max(self.seconds, SHORTEST)
+        size = min(MANY, int(QUARTER / pace))
+        if ranges > EARLY:
+            more = MANY * ranges // EARLY
+            size = max(size, min(more, int(LONGEST / pace)))
+        return max(1, size)
+
+    def range_seconds(self, ranges: int) -> float:
+        """Return how long a range takes."""
+        return self.usual(ranges) * max(self.seconds or 0.0, SHORTEST)
+
+
+class Segment:
+    """Tasks of an array that are not yet put, with consecutive numbers."""
+
+    def __init__(
+        self, array: str, common: Common, first: int, offsets: List[int],
+    ) -> None:
+        self.array = array
+        self.common = common
+        self.next = first
+        self.offsets = offsets[::-1]  # of their lines, in bytes
+
+    def put(self, project: Project, size: int, stamp: str) -> None:
+        """Put the next range."""
+        first, last = self.next, self.next + min(size, len(self.offsets)) - 1
+        put_range(project, self.array, first, last, self.common,
+                  self.offsets[-1], stamp)
+        del self.offsets[first - last - 1:]
+        self.next = last + 1
+
+
+class Lists:
+    """The arrays of a run, put one after another."""
+
+    def __init__(
+        self, project: Project, directory: str, shell: str, stamps: Stamps,
+    ) -> None:
+        self.project = project
+        self.common = Common("", directory, (), shell)
+        self.stamps = stamps
+        self.last = 0   # number of the last command
+        self.segments: Deque[Segment] = deque()
+        self.ranges = 0
+
+    @property
+    def left(self) -> int:
+        """How many commands are not yet put."""
+        return sum(len(segment.offsets) for segment in self.segments)
+
+    def add(self, commands: List[str]) -> str:
+        """Put the list of an array, and return its name; its ranges follow."""
+        is_escaped = any("\n" in command for command in commands)
+        if is_escaped:
+            commands = list(map(escape, commands))
+        data = os.fsencode("\n".join(commands) + "\n")
+        array = f"list-{self.last + 1}"
+        put_list(self.project, array, data, self.stamps.new())
+        self.last += len(commands)
+        common = self.common._replace(is_escaped=is_escaped)
+        self.segments.append(Segment(array, common, 1, offsets_in(data)))
+        return array
+
+    def add_again(
+        self, array: str, tasks: List[int], is_escaped: bool,
+    ) -> None:
+        """Put tasks of an earlier array that have no file."""
+        path = list_of(self.project, array)
+        offsets = offsets_in(self.project.files.read(path)[1])
+        common = self.common._replace(is_escaped=is_escaped)
+        for first, last in runs_of(tasks):
+            self.segments.append(
+                Segment(array, common, first, offsets[first - 1:last]))
+
+    def put(self, size: int) -> None:
+        """Put the next range."""
+        segment = self.segments[0]
+        segment.put(self.project, size, self.stamps.new())
+        self.ranges += 1
+        if not segment.offsets:
+            self.segments.popleft()
+
+
+def offsets_in(data: bytes) -> List[int]:
+    """Return where each line begins."""
+    sizes = [len(line) + 1 for line in data.split(b"\n")[:-1]]
+    return [0, *accumulate(sizes)][:-1]
+
+
+def runs_of(numbers: List[int]) -> Iterator[Tuple[int, int]]:
+    """Yield the first and the last of each run of consecutive numbers."""
+    first = last = 0
+    for number in sorted(numbers):
+        if number != last + 1 and last:
+            yield first, last
+        if number != last + 1:
+            first = number
+        last = number
+    if last:
+        yield first, last
+
+
+def lists_of(project: Project) -> List[str]:
+    """Return the arrays of runs, the first commands first."""
+    names = project.names_if_any("arrays")
+    return sorted(filter(NAME.fullmatch, names),
+                  key=lambda name: number_of(name, 1))
+
+
+def last_number(project: Project) -> int:
+    """Return the number of the last command that was ever put."""
+    names = lists_of(project)
+    if not names:
+        return 0
+    _, data = project.files.read(list_of(project, names[-1]))
+    return number_of(names[-1], data.count(b"\n"))
