@@ -5,7 +5,9 @@ for instance from `fjd-dispatcher --hire` in a crontab.
 """
 import os
 import time
-from typing import Iterator, List, NamedTuple, Optional, TYPE_CHECKING
+from typing import (
+    Any, Iterable, Iterator, List, NamedTuple, Optional, TYPE_CHECKING,
+)
 
 from fjd import home
 from fjd.errors import BadJob, BadUsage
@@ -56,12 +58,22 @@ class Project:
 
     def put(
         self, command: str, name: str = "", directory: Optional[str] = None,
+        array: Optional[Iterable[Any]] = None,
     ) -> str:
         """Add a shell command to the queue; return the job's name.
 
         It runs in that directory (default: the current one).  A job never
         replaces another, even one of the same name.  BadUsage: a job cannot
         have that name or command.
+
+        With array it is put once for each of these values, as tasks of an
+        array: name:1, name:2 and so on.  {} in the command stands for the
+        value, quoted for the shell.  If there is an array of that name and
+        with the same values, only what is missing of it is put.
+
+        >>> project = Project("values")
+        >>> project.put("./simulate {}", name="sim", array=["a b", 0.5])
+        'sim'
         """
         # Imported late, as below: every command imports this module.
         from fjd.newjob import checked_name, of_command
@@ -69,12 +81,27 @@ class Project:
             raise TypeError(f"a command is a str, not {command!r}")
         place = os.path.abspath(directory or os.curdir)
         try:
+            if array is not None:
+                return self.put_array(command, name, place, array)
             job = checked_name(name or f"job{self.stamps.new()}")
             file = of_command(command, place)
         except (BadJob, UnicodeEncodeError) as error:
             raise BadUsage(f"{name or command!r}: {error}")
         file.put(self.project, job, self.stamps.new())
         return job
+
+    def put_array(
+        self, command: str, name: str, place: str, values: Iterable[Any],
+    ) -> str:
+        from fjd.verbs.newarray import Common
+        from fjd.verbs.putarray import checked, escaped, put_array
+        if isinstance(values, (str, bytes)):
+            raise TypeError(f"array is several values, not {values!r}")
+        if "{}" not in command:
+            raise BadJob("the command has no {}, which stands for the value")
+        common = checked(Common(command, place, is_escaped=True))
+        array = name or f"array{self.stamps.new()}"
+        return put_array(self.project, array, common, escaped(values)).array
 
     def jobs(self) -> List[Job]:
         """Return all jobs, unordered."""

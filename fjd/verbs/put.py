@@ -4,6 +4,11 @@ Each FILE is a job file, and a copy of it is added. With --name, the words are
 a command for the shell. With neither, each line of standard input is such a
 command; empty lines and lines that begin with # are skipped.
 
+--array and --list put an array: many tasks in a few files. {} in the command
+stands for the number of the task or for a line of the list, quoted for the
+shell; without a command each line of the list is one. The task 17 of the
+array sim is called sim:17 (fjd help arrays).
+
 A job file with the key directory runs there instead. A job never replaces
 another one of the same name. The names of the new jobs are printed or, of more
 than three, their number and some names. The exit code is 2 if something was
@@ -13,7 +18,10 @@ Examples:
     fjd put job1 job2
     fjd put --name job7 'fit 7 > out7'
     fjd put < commands
+    fjd put --array 1-1000 --name sim './simulate {}'
+    fjd put --list params.txt --name sim './simulate {}'
 """
+import argparse
 import os
 import re
 import shlex
@@ -25,8 +33,22 @@ from fjd import files, home, output
 from fjd.errors import BadJob, BadUsage
 from fjd.names import LONGEST_JOB_NAME, new_token, printable, Stamps
 from fjd.newjob import checked_name, JobFile, of_command
-from fjd.options import option, PROJECT
+from fjd.options import option, positive, PROJECT
 from fjd.verbs.jobcopy import of_file
+
+
+def interval(text: str) -> int:
+    """Return N of the option --array 1-N."""
+    match = re.fullmatch("([0-9]{1,9})-([0-9]{1,9})", text)
+    first, last = map(int, match.groups()) if match else (0, 0)
+    if not 0 < first <= last:
+        raise argparse.ArgumentTypeError(f"{text!r} is nothing like 1-1000")
+    if first > 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} does not begin at 1; try: seq {first} {last} | fjd put"
+            " --list - --name NAME 'COMMAND {}'")
+    return last
+
 
 Wanted = Iterator[Tuple[str, str, Callable[[str, str], JobFile]]]
 OPTIONS = (
@@ -34,19 +56,36 @@ OPTIONS = (
     option("words", metavar="FILE", nargs="*",
            help="a job file or, with --name, a word of the command"),
     option("--name", metavar="N", help="add a command, as job N"),
+    option("--array", metavar="1-N", type=interval,
+           help="add the tasks 1 to N of an array"),
+    option("--list", metavar="LIST", help="add a task of an array for each"
+           " line of that file (-: of standard input)"),
+    option("--chunk", metavar="N", type=positive, help="put N tasks of an"
+           " array into each of its files (default: a thousandth of all, and"
+           " the last thousand tasks singly)", default=0),
 )
 MUCH = 4096  # bytes that show the kind of a file
+ARRAY_KEY = rb"(?im)^[ \t]*(?:array|list)[ \t]*[:=]"
 NO_LIST = rb"\A#!|^[ \t]*\[|\0"
 
 
 def act(options: Any) -> int:
     project = home.open_project(options.project, output.teller("fjd"))
     here, stamps = home.current_directory(), Stamps(new_token(time.time()))
+    if options.array or options.list is not None:
+        from fjd.verbs.putarray import put_words  # Late: few need it.
+        return put_words(project, options, here)
+    if options.chunk and options.name is not None:
+        raise BadUsage("put: --chunk is for arrays: give --array or --list")
     put: List[str] = []
     refused: List[str] = []
     try:
         for word, name, make in wanted_jobs(options):
             try:
+                if make is of_file and may_be_array(word):
+                    from fjd.verbs.putarray import put_file
+                    if put_file(project, word, name, here, options.chunk):
+                        continue
                 job, file = checked_name(name), make(word, here)
             except BadJob as error:
                 refused.append(word)
@@ -81,6 +120,15 @@ def wanted_jobs(options: Any) -> Wanted:
     stem = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     for n, command in enumerate([] if options.words else commands(), 1):
         yield command, f"{stem}.{int(now % 1 * 1000):03}-{n}", of_command
+
+
+def may_be_array(path: str) -> bool:
+    """Return whether a file has a line like the key array or list."""
+    try:
+        data = files.read(path)[1] if os.path.isfile(path) else b""
+    except OSError:
+        return False
+    return bool(re.search(ARRAY_KEY, data))
 
 
 def commands() -> Iterator[str]:

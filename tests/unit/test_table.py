@@ -13,8 +13,8 @@ from fjd.verbs import table
 # What several verbs need, and is none.
 HELPERS = {
     "batch", "callback", "change", "checks", "choice", "claim", "counted",
-    "find", "forks", "inorder", "jobcopy", "joblist", "overview", "runs",
-    "table", "template",
+    "find", "forks", "inorder", "jobcopy", "joblist", "newarray", "overview",
+    "putarray", "runs", "table", "template",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 

@@ -1,4 +1,5 @@
 """The files of a new array: its list, and then its ranges (arrays.py)."""
+import errno
 import os
 from typing import Iterator, NamedTuple, Tuple
 
@@ -9,6 +10,10 @@ from fjd.project import Project
 
 SHARE = 1000  # of the list: no range is larger than one part in so many
 SINGLE = 1000  # the last tasks, each in a range of its own
+BLOCK = 1 << 20  # bytes of a list read at a time
+# The errors of link(2) on a file system without hard links.
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK,
+            errno.ENOSYS)
 
 
 class Common(NamedTuple):
@@ -38,17 +43,49 @@ class Common(NamedTuple):
 
 
 def put_list(project: Project, array: str, data: bytes, stamp: str) -> bool:
-    """Put the list of a new array; False if it exists with other lines.
+    """Put the list of a new array; False if it exists with other lines."""
+    draft = draft_of(project, array, stamp)
+    project.files.create(draft, data)
+    return keep_list(project, array, draft)
+
+
+def draft_of(project: Project, array: str, stamp: str) -> str:
+    return project.path("arrays", f".{array}.{stamp}")
+
+
+def keep_list(project: Project, array: str, draft: str) -> bool:
+    """Name a whole draft after its array; False if that list exists with
+    other lines.  The draft is removed.
 
     Never onto another: link(2) replaces nothing.
     """
     files, path = project.files, list_of(project, array)
-    draft = project.path("arrays", f".{array}.{stamp}")
-    files.create(draft, data)
     try:
-        return bool(files.link(draft, path) or files.read(path)[1] == data)
+        return link(project, draft, path) or is_same(project, draft, path)
     finally:
         files.remove(draft)
+
+
+def link(project: Project, draft: str, path: str) -> bool:
+    """Give a list its name; False if that name exists."""
+    try:
+        return bool(project.files.link(draft, path))
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+    # An empty file claims the name: it is no list, and nobody replaces it.
+    return bool(project.files.create(path)) and project.shift(draft, path)
+
+
+def is_same(project: Project, one: str, other: str) -> bool:
+    """Return whether two files have the same bytes."""
+    offset, data = 0, b"some"
+    while data:
+        data = project.files.read(one, BLOCK, offset)[1]
+        if data != project.files.read(other, BLOCK, offset)[1]:
+            return False
+        offset += len(data)
+    return True
 
 
 def put_range(
