@@ -9,7 +9,7 @@ from fjd.account import CANCELLED, fates, LEFT, NO_RECORD, VANISHED
 from fjd.ledger import (
     BACK, DONE, Entry, FAILED, holds, lines_after, parse, RETRIED,
 )
-from fjd.names import LISTED, printable
+from fjd.names import number_in_list, printable
 from fjd.project import ENDED, Project
 
 LONGEST_TITLE = 40
@@ -200,12 +200,13 @@ def described(entry: Entry) -> str:
 
 def title_of(entry: Entry) -> str:
     """Return a job's name for people: `12: command` for a listed job."""
-    if not (entry.command and LISTED.fullmatch(entry.job)):
+    number = number_in_list(entry.job)
+    if not (entry.command and number):
         return printable(entry.job)
     command = printable(entry.command)
     if len(command) > LONGEST_TITLE:
         command = command[:LONGEST_TITLE - 3] + "..."
-    return f"{entry.job.partition('-')[0]}: {command}"
+    return f"{number}: {command}"
 
 
 def pasteable(path: str) -> str:

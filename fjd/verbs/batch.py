@@ -139,6 +139,7 @@ class ListRun:
         """Set the commands to put, and the tasks and jobs to retry."""
         self.known = known
         self.asked.done = known.done
+        self.printer.plan(known)
         self.come = list(known.new())
         for array, tasks in known.unput.items():
             self.lists.add_again(array, tasks, known.is_escaped(array))
@@ -276,7 +277,8 @@ class ListRun:
             self.outcome.update()
             is_known = self.asked.pace.seconds is not None
             cost = time.monotonic() - now
-            self.next_look = now + max(SELDOM if is_known else OFTEN, 20 * cost)
+            pause = SELDOM if is_known else OFTEN
+            self.next_look = now + max(pause, 20 * cost)
 
     def workers(self) -> int:
         return max(1, len(self.project.pods()))

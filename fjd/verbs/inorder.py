@@ -3,12 +3,14 @@ import re
 import sys
 import time
 from collections import deque
-from typing import Callable, Deque, Dict, Tuple
+from typing import Any, Callable, Deque, Dict, List
 
-from fjd.ledger import Entry, FAILED
+from fjd.ledger import DONE, Entry, FAILED
 from fjd.output import show_bytes
 from fjd.progress import Progress
 from fjd.project import Project
+from fjd.verbs.joblist import Comparison
+from fjd.verbs.results import results
 
 PERIOD = 0.05  # least seconds between two looks for ended jobs
 SHARE = 20     # looking may take one part in 20 of the time
@@ -26,15 +28,35 @@ class InOrder:
         self.progress = progress
         self.is_wanted = is_wanted
         # Names of arrays, with the next task and the last one, or of jobs.
-        self.expected: Deque[Tuple[str, int, int]] = deque()
+        self.expected: Deque[List[Any]] = deque()
+        self.holes: Deque[List[Any]] = deque()  # those not yet named
         self.ended: Dict[str, Entry] = {}  # by job, not yet printed
         self.next = 0.0
         self.update: Callable[[], object] = lambda: None  # reads the ledgers
 
     def expect(self, name: str, tasks: int) -> None:
         """Note the next jobs: so many tasks of an array; 0: it is a job."""
-        if self.is_wanted:
-            self.expected.append((name, 1, tasks))
+        task = 1
+        while self.holes and task <= max(1, tasks):
+            self.holes.popleft()[:] = [name, task, min(task, tasks)]
+            task += 1
+        if self.is_wanted and task <= max(1, tasks):
+            self.expected.append([name, task, tasks])
+
+    def plan(self, known: Comparison) -> None:
+        """Expect the commands of a list, of which some are known; print those
+        that are done.
+        """
+        if not self.is_wanted:
+            return
+        for place in range(len(known.states)):
+            name, task = known.keys.get(place, ("", 0))
+            self.expected.append([name, task, task])
+            if not name:
+                self.holes.append(self.expected[-1])
+        for entry in results(self.project):
+            if entry.event == DONE:
+                self.see(entry)
 
     def see(self, entry: Entry) -> None:
         if self.is_wanted:
@@ -50,15 +72,16 @@ class InOrder:
             return
         self.update()
         while self.expected:
-            name, task, last = self.expected[0]
+            first = self.expected[0]
+            name, task, last = first
             entry = self.ended.pop(f"{name}:{task}" if last else name, None)
             if entry:
                 self.show(entry)
             elif not is_last:
                 break
-            self.expected.popleft()
-            if task < last:
-                self.expected.appendleft((name, task + 1, last))
+            first[1] += 1
+            if task >= last:
+                self.expected.popleft()
         self.next = now + max(PERIOD, SHARE * (time.monotonic() - now))
 
     def show(self, entry: Entry) -> None:

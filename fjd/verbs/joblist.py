@@ -16,7 +16,7 @@ from typing import (
 
 from fjd.census import everything
 from fjd.ledger import DONE, FAILED
-from fjd.names import LISTED, mark_of
+from fjd.names import Attempt, LISTED, mark_of
 from fjd.project import Project
 from fjd.verbs.arraystate import BAD, ENDED, NONE, OPEN, TaskStates
 from fjd.verbs.lists import lists_of
@@ -111,7 +111,9 @@ class Request:
 class Known:
     """The tasks of a project that are in one state."""
 
-    def __init__(self, states: TaskStates, state: int, place: str) -> None:
+    def __init__(
+        self, states: TaskStates, state: int, place: str, has_origins: bool,
+    ) -> None:
         hashes = Array("q")
         self.tasks = Array("I")
         self.begins: List[Tuple[int, str]] = []  # index of an array's first
@@ -122,7 +124,7 @@ class Known:
                     if kinds[task - 1] == state:
                         hashes.append(hash(line))
                         self.tasks.append(task)
-        self.bag = Bag(hashes, has_origins=state in (BAD, NONE))
+        self.bag = Bag(hashes, has_origins)
 
     def task(self, place: int) -> Tuple[str, int]:
         """Return the array and the number of the task at a place in the bag.
@@ -146,11 +148,16 @@ class Comparison:
     """What a project has of a request; all it has if that is empty.
 
     states: of arraystate, a byte for each command; NONE: it is new.
+    keys, if they are wanted: array and task, or job and 0, by place.
     """
 
-    def __init__(self, project: Project, request: Request) -> None:
+    def __init__(
+        self, project: Project, request: Request, has_keys: bool = False,
+    ) -> None:
         self.project = project
         self.request = request
+        self.has_keys = has_keys
+        self.keys: Dict[int, Tuple[str, int]] = {}
         self.states = bytearray(len(request))
         self.failed_jobs: List[str] = []  # attempts
         self.failed: DefaultDict[str, List[int]] = defaultdict(list)
@@ -164,7 +171,7 @@ class Comparison:
         """Return a new comparison, if the project has changed meanwhile."""
         if everything_in(self.project) == self.seen:
             return self
-        return Comparison(self.project, self.request)
+        return Comparison(self.project, self.request, self.has_keys)
 
     def is_escaped(self, array: str) -> bool:
         return array in self.escaped
@@ -200,6 +207,7 @@ class Comparison:
         for mark, (state, name) in found.items():
             if mark in marks:
                 self.states[marks[mark]] = state
+                self.keys[marks[mark]] = (Attempt.parse(name).job, 0)
             if state == BAD and (mark in marks or not marks):
                 self.failed_jobs.append(name)
 
@@ -208,7 +216,9 @@ class Comparison:
         states = TaskStates(self.project, arrays)
         self.escaped.update(filter(states.is_escaped, arrays))
         for state in (ENDED, OPEN, BAD, NONE) if arrays else ():
-            known = Known(states, state, self.request.directory)
+            has_origins = self.has_keys or state in (BAD, NONE)
+            known = Known(
+                states, state, self.request.directory, has_origins)
             if len(known.tasks):
                 self.match(state, known)
 
@@ -225,6 +235,8 @@ class Comparison:
             if found < 0:
                 continue
             self.states[place] = OPEN if state == NONE else state
+            if self.has_keys:
+                self.keys[place] = known.task(found)
             if tasks is not None:
                 array, task = known.task(found)
                 tasks[array].append(task)

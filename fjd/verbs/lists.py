@@ -4,18 +4,16 @@ Each is called list-<number>, by the number of its first task in the whole
 list.  The size of its ranges follows the pace that is seen.
 """
 import os
-import re
 from collections import deque
 from itertools import accumulate
 from typing import Deque, Iterator, List, Optional, Tuple
 
 from fjd.arrays import list_of
 from fjd.ledger import Entry, escape
-from fjd.names import Stamps
-from fjd.newarray import Common, put_list, put_range
+from fjd.names import LIST, Stamps
+from fjd.verbs.newarray import Common, put_list, put_range
 from fjd.project import Project
 
-NAME = re.compile("list-([1-9][0-9]{0,8})")
 QUARTER = 0.25  # seconds that a range of short tasks lasts
 MANY = 64       # tasks in a range, until so many ranges have been put:
 EARLY = 1000
@@ -25,10 +23,9 @@ SHORTEST = 1e-4  # seconds of a task
 WEIGHT = 0.1    # of the last task in the average
 
 
-def number_of(array: str, task: int) -> int:
-    """Return a task's number in the list of its run; 0 if it is of none."""
-    found = NAME.fullmatch(array)
-    return int(found.group(1)) + task - 1 if found else 0
+def first_of(array: str) -> int:
+    """Return the number of an array's first task in the list of its run."""
+    return int(array.rpartition("-")[2])
 
 
 class Pace:
@@ -159,8 +156,7 @@ def runs_of(numbers: List[int]) -> Iterator[Tuple[int, int]]:
 def lists_of(project: Project) -> List[str]:
     """Return the arrays of runs, the first commands first."""
     names = project.names_if_any("arrays")
-    return sorted(filter(NAME.fullmatch, names),
-                  key=lambda name: number_of(name, 1))
+    return sorted(filter(LIST.fullmatch, names), key=first_of)
 
 
 def last_number(project: Project) -> int:
@@ -169,4 +165,4 @@ def last_number(project: Project) -> int:
     if not names:
         return 0
     _, data = project.files.read(list_of(project, names[-1]))
-    return number_of(names[-1], data.count(b"\n"))
+    return first_of(names[-1]) + data.count(b"\n") - 1

@@ -137,12 +137,12 @@ def resume(
         name, known = run_to_resume(options, runs, request)
         if options.dry_run:
             return print_commands(left_to_do(request, known))
-        if name:
+        if known:
             return run_in(name, [], source, directory, options, known, ready)
         ready()
         come = list(request.commands)
         with home.awaiting_home():
-            name = new_project(runs, come, options)
+            name = name or new_project(runs, come, options)
         return run_in(name, come, source, directory, options)
 
 
@@ -196,10 +196,12 @@ def run_to_resume(
     if options.project:
         project = home.named_project(options.project)
         is_there = os.path.isdir(project.root)
-        return options.project, compared(project, request) if is_there else None
+        known = compared(project, request, options.in_order) \
+            if is_there else None
+        return options.project, known
     say = output.teller("fjd", options.quiet, "stderr")
     jobs, place = len(request), printable(runs.asked.directory)
-    name, known = runs.best(request)
+    name, known = runs.best(request, options.in_order)
     if known:
         has = f", which has {known.shared} of {jobs} command(s)" * bool(jobs)
         say(f'Resuming project "{name}"{has}.')

@@ -7,8 +7,8 @@ the commands (lists.py).  One rename creates the project with the file list in
 it, so there is no run without a request.
 
 Older versions ran each command as a job.  In their file list the marks of the
-jobs follow, one a line (joblist.py).  Still older ones hashed the command, too,
-and wrote no list; for their projects, the job files are the list.
+jobs follow, one a line (joblist.py).  Still older ones hashed the command,
+too, and wrote no list; for their projects, the job files are the list.
 """
 import errno
 import os
@@ -55,7 +55,9 @@ class Runs:
         self.names = called(base_of(directory), there)
         return self.names + called(base_of(command, directory), there)
 
-    def best(self, request: Request) -> Tuple[str, Optional[Comparison]]:
+    def best(
+        self, request: Request, has_keys: bool = False,
+    ) -> Tuple[str, Optional[Comparison]]:
         """Return the run that shares most commands with the request.
 
         Of several, this is the newest; ("", None) if none shares one.  For a
@@ -67,9 +69,9 @@ class Runs:
             project = Project(os.path.join(self.home, run))
             if not self.may_be(project, request):
                 continue
-            known = compared(project, request)
-            shared = known.shared if known and len(request) else int(
-                bool(known))
+            known = compared(project, request, has_keys)
+            shared = known.shared if known and len(request) \
+                else int(known is not None)
             if shared > most:
                 best, name, most = known, run, shared
             if most >= max(1, len(request)):
@@ -121,10 +123,12 @@ class Runs:
         return name
 
 
-def compared(project: Project, request: Request) -> Optional[Comparison]:
+def compared(
+    project: Project, request: Request, has_keys: bool = False,
+) -> Optional[Comparison]:
     """Return what a project has of a request; None if it is gone."""
     try:
-        return Comparison(project, request)
+        return Comparison(project, request, has_keys)
     except (FileNotFoundError, NotADirectoryError):
         return None  # RACE: it is being removed; or it is no project.
 

@@ -72,7 +72,7 @@ def shown(command):
 
 @pytest.mark.parametrize("word", NASTY)
 def test_a_shell_gets_each_argument_as_it_was(word):
-    command, = with_braces("show {1} {} {2}", [(word, "x")], 2)
+    command = with_braces("show {1} {} {2}", 2)(1, (word, "x"))
     assert shown(command) == [word, word, "x", "x"]
     command, = with_dollars("show $1 $2", [(word, "x")])
     assert shown(command) == [word, "x"]
