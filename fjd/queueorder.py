@@ -46,7 +46,9 @@ class QueueOrder:
         """Return a sort key."""
         rank = len(self.ranks)
         if self.ranks:
-            rank = self.ranks.get(Attempt.parse(name).job, rank)
+            job = Attempt.parse(name).job
+            array = job.rpartition("=")[0]
+            rank = self.ranks.get(job, self.ranks.get(array, rank))
         return rank, queue_order(name, self.stamps)
 
 

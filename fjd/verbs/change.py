@@ -19,6 +19,8 @@ from fjd.names import (
 )
 from fjd.options import flag, Option, option
 from fjd.project import Project
+from fjd.verbs.arraychange import ArrayChanges
+from fjd.verbs.arrayfind import split, Target
 from fjd.verbs.find import find_all, unknown, where
 
 TURNS = 3  # searches for jobs that have moved meanwhile
@@ -90,11 +92,14 @@ class Changes:
         return is_removed
 
     def candidates(self, verb: str) -> List[str]:
-        """Return the attempts that a verb applies to, except done ones."""
-        return sorted(
+        """Return the attempts that a verb applies to, except done ones and
+        those of arrays.
+        """
+        names = sorted(
             job.attempt.name for job in everything(self.project)
             if job.place in CHANGES[verb][0] and job.place != DONE
         )
+        return split(self.project, names)[0]
 
     def record(self, event: str, reason: str, jobs: List[Found]) -> None:
         now = self.clock.time()
@@ -123,18 +128,35 @@ def change(options: Any, past: str, word: str) -> int:
         raise BadUsage(f"{verb}: give either JOB... or {word}")
     project = home.find_project(options.project, output.teller("fjd"))
     changes = Changes(project, myself())
-    done, left = changes.apply(verb, options.jobs or changes.candidates(verb))
+    names, targets = split(project, options.jobs)
+    arrays = ArrayChanges(changes, verb)
+    arrays.apply({"": Target("")} if options.all else targets)
+    if options.all:
+        names = changes.candidates(verb)
+    done, left = changes.apply(verb, names)
     jobs = [job for found in done.values() for job in found]
-    if jobs or options.all:
-        names = [job.attempt.job for job in jobs]
-        output.show(f"{past}: {output.shortened(names)}")
+    show_changed(past, jobs, arrays.changed, options.all)
+    jobs += arrays.running
     here = [job for job in jobs
             if is_same_host(host_of(job.worker), changes.host)]
     show_running("for a moment", here)
     show_running(f"for {BEAT:g} seconds at most",
                  [job for job in jobs if job not in here])
     # With --all, the other jobs have moved by themselves.
-    return 0 if options.all else status_of(verb, left)
+    status = 0 if options.all else status_of(verb, left)
+    return min(filter(None, [status, arrays.status]), default=0)
+
+
+def show_changed(
+    past: str, jobs: List[Found], arrays: List[str], is_all: bool,
+) -> None:
+    names = [job.attempt.job for job in jobs]
+    texts = [output.shortened(names)] if names else []
+    texts += arrays[:output.MOST_NAMED]
+    if len(arrays) > output.MOST_NAMED:
+        texts.append(f"and {len(arrays) - output.MOST_NAMED} more")
+    if texts or is_all:
+        output.show(f"{past}: {', '.join(texts) or '0 jobs'}")
 
 
 def show_running(how_long: str, jobs: List[Found]) -> None:

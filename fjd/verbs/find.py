@@ -10,6 +10,7 @@ from fjd.project import ENDED, Project
 WHERE = {  # from the oldest to the newest file of one job
     "failed": "has failed (fjd retry repeats it)",
     "done": "is done (fjd retry repeats it)",
+    "cancelled": "was cancelled (fjd retry repeats it)",
     "held": "is held (fjd release lets it go)", "jobqueue": "waits",
     "jobpods": "was given to a worker{}, and has not begun",
     "running": "runs{}",

@@ -34,6 +34,7 @@ from fjd.errors import BadJob, BadUsage
 from fjd.names import LONGEST_JOB_NAME, new_token, printable, Stamps
 from fjd.newjob import checked_name, JobFile, of_command
 from fjd.options import option, positive, PROJECT
+from fjd.project import Project
 from fjd.verbs.jobcopy import of_file
 
 
@@ -71,7 +72,7 @@ NO_LIST = rb"\A#!|^[ \t]*\[|\0"
 
 def act(options: Any) -> int:
     project = home.open_project(options.project, output.teller("fjd"))
-    here, stamps = home.current_directory(), Stamps(new_token(time.time()))
+    here = home.current_directory()
     if options.array or options.list is not None:
         from fjd.verbs.putarray import put_words  # Late: few need it.
         return put_words(project, options, here)
@@ -80,24 +81,10 @@ def act(options: Any) -> int:
     put: List[str] = []
     refused: List[str] = []
     try:
-        for word, name, make in wanted_jobs(options):
-            try:
-                if make is of_file and may_be_array(word):
-                    from fjd.verbs.putarray import put_file
-                    if put_file(project, word, name, here, options.chunk):
-                        continue
-                job, file = checked_name(name), make(word, here)
-            except BadJob as error:
-                refused.append(word)
-                what = word if options.name is None else f'"{name}"'
-                output.complain(f"{printable(what)}: not put: {error}")
-                continue
-            file.put(project, job, stamps.new())
-            put.append(job)
-            if not file.has_directory:
-                output.teller("fjd", stream="stderr")(
-                    f"{printable(job)}: it cannot record this directory, and"
-                    " runs in that of its worker")
+        for word, name, error in put_each(project, options, here, put):
+            refused.append(word)
+            what = word if options.name is None else f'"{name}"'
+            output.complain(f"{printable(what)}: not put: {error}")
     finally:
         if put:
             output.show(output.shortened(put))
@@ -105,6 +92,45 @@ def act(options: Any) -> int:
         for line in hint(options):
             output.write_line(f"    {line}", "stderr")
     return BadUsage.exit_code if refused else 0
+
+
+def put_each(
+    project: Project, options: Any, here: str, put: List[str],
+) -> Iterator[Tuple[str, str, BadJob]]:
+    """Put what is wanted, and add the names of the jobs to put; yield the
+    word, the name and the reason of what is refused.
+    """
+    stamps = Stamps(new_token(time.time()))
+    for word, name, make in wanted_jobs(options):
+        try:
+            if make is of_file \
+                    and put_if_array(project, word, here, options.chunk):
+                continue
+            job, file = checked_name(name), make(word, here)
+        except BadJob as error:
+            yield word, name, error
+            continue
+        file.put(project, job, stamps.new())
+        put.append(job)
+        if not file.has_directory:
+            output.teller("fjd", stream="stderr")(
+                f"{printable(job)}: it cannot record this directory, and runs"
+                " in that of its worker")
+
+
+def put_if_array(
+    project: Project, path: str, here: str, chunk: int,
+) -> bool:
+    """Put the array that a job file describes; False if it describes none."""
+    try:
+        data = files.read(path)[1] if os.path.isfile(path) else b""
+    except OSError:
+        return False
+    if not re.search(ARRAY_KEY, data):
+        return False
+    from fjd.verbs.putarray import put_file  # Late: few need it.
+    name = os.path.basename(os.path.abspath(path))
+    return put_file(project, path, name, here, chunk)
 
 
 def wanted_jobs(options: Any) -> Wanted:
@@ -120,15 +146,6 @@ def wanted_jobs(options: Any) -> Wanted:
     stem = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     for n, command in enumerate([] if options.words else commands(), 1):
         yield command, f"{stem}.{int(now % 1 * 1000):03}-{n}", of_command
-
-
-def may_be_array(path: str) -> bool:
-    """Return whether a file has a line like the key array or list."""
-    try:
-        data = files.read(path)[1] if os.path.isfile(path) else b""
-    except OSError:
-        return False
-    return bool(re.search(ARRAY_KEY, data))
 
 
 def commands() -> Iterator[str]:

@@ -12,19 +12,19 @@ from itertools import chain, islice
 from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Tuple
 
 from fjd import files, ini, output
-from fjd.arrays import list_of, range_in
-from fjd.census import everything
+from fjd.arrays import list_of
 from fjd.errors import BadJob, BadUsage, Busy
 from fjd.jobfile import (
-    BOM, Job, job_of_task, KEYS, parse, read_job, SECTIONS, value,
+    BOM, Job, job_of_task, parse, read_job, SECTIONS, value,
 )
 from fjd.ledger import CLEANED, escape, read_entries
 from fjd.members import BEAT, myself, read_member
 from fjd.names import (
-    Attempt, CONTROL, LONGEST_ARRAY_NAME, new_token, printable, Range, Stamps,
+    CONTROL, LONGEST_ARRAY_NAME, new_token, printable, Range, Stamps,
 )
 from fjd.newjob import checked_name, LONGEST_WORD
 from fjd.project import Project
+from fjd.verbs.arrayfind import parts_of, STAMP, Target
 from fjd.verbs.newarray import (
     BLOCK, Common, draft_of, is_same, link, put_range, ranges,
 )
@@ -34,7 +34,6 @@ MOST = 999_999_999  # tasks of an array, by the grammar of names
 LONG = LONGEST_WORD // 8  # bytes of a line that are checked with the command
 TOGETHER = 4096  # lines written at a time
 PUT = ".put"  # the suffix of a put's record
-STAMP = re.compile(r"\+[0-9a-f]{17}-[0-9]+")
 NEWLINE = re.compile(b"\n")
 SHARED = ("nice", "timeout", "retries")  # keys of a job file for its tasks
 Interval = Tuple[int, int]  # the first and the last of some tasks
@@ -101,11 +100,12 @@ def put_file(
         return False
     command = keys.get("executable") or ""
     place = os.path.expanduser(keys.get("directory") or "")
+    place = os.path.join(directory, place) if place else directory
     if "array" in keys and "list" in keys:
         raise BadJob("it has both array and list: one is wanted")
     for key in SHARED:
         value(keys, key, "0")
-    common = checked(Common(command, os.path.join(directory, place), tuple(
+    common = checked(Common(command, place, tuple(
         (key, keys[key]) for key in SHARED if keys.get(key))))
     if "array" in keys:
         match = re.fullmatch("1-([1-9][0-9]{0,8})", keys["array"] or "")
@@ -408,15 +408,9 @@ def intervals(
     found = {}
     # RACE: one listing may miss a range that is given back meanwhile.
     for _ in range(2):
-        for place in everything(project):
-            part = range_in(project, place.attempt.job) \
-                if place.attempt.job.startswith(f"{array}=") else None
-            if part and part.array == array:
-                found[part.first, part.last] = place.path(project)
-        for name in project.names_if_any("cancelled"):
-            part = range_in(project, Attempt.parse(name).job)
-            if part and part.array == array:
-                found[part.first, part.last] = project.path("cancelled", name)
+        for part in parts_of(project, [Target(array)]):
+            _, first, last = part.range.key
+            found[first, last] = part.found.path(project)
     for path in list(found.values())[:1]:
         check(path)
     start = f"{CLEANED}\t{escape(array)}="
