@@ -17,7 +17,7 @@ from fjd.census import left
 from fjd.hosts.session import cpus, PROCESS
 from fjd.ledger import Entry
 from fjd.members import HIRING
-from fjd.names import new_token, printable, Stamps
+from fjd.names import new_token, number_in_list, printable, Stamps
 from fjd.newjob import LONGEST_WORD, of_command
 from fjd.options import MOST_LOSSES
 from fjd.output import teller
@@ -26,6 +26,8 @@ from fjd.project import Project
 from fjd.reclaim import new_reclaimer
 from fjd.roles.duty import new_dispatcher
 from fjd.summary import Asked, Outcome, pasteable, told_held
+from fjd.verbs.arraychange import ArrayChanges
+from fjd.verbs.arrayfind import failed_in, parts_of, Target
 from fjd.verbs.change import Changes
 from fjd.verbs.claim import Claim
 from fjd.verbs.forks import HiringByFork
@@ -45,13 +47,17 @@ OFTEN, SELDOM = 0.02, 0.5  # seconds between looks at the pace
 class AskedList(Asked):
     """What one fjd run asks for, in an outcome.
 
-    done: how many commands were done before.
+    done: how many commands were done before, and are not counted by lines.
     """
 
     def __init__(self, printer: InOrder) -> None:
         self.pace = Pace()
         self.printer = printer
-        self.done = 0
+        self.done = self.counted = 0
+
+    def count_done(self, job: str, number: int) -> None:
+        if number_in_list(job):
+            self.counted += number
 
     def see(self, entry: Entry) -> None:
         self.pace.see(entry)
@@ -138,7 +144,9 @@ class ListRun:
     def go_on_from(self, known: Comparison) -> None:
         """Set the commands to put, and the tasks and jobs to retry."""
         self.known = known
-        self.asked.done = known.done
+        if known.states:
+            self.outcome.update()
+            self.asked.done = known.done - self.asked.counted
         self.printer.plan(known)
         self.come = list(known.new())
         for array, tasks in known.unput.items():
@@ -214,7 +222,18 @@ class ListRun:
         changes = Changes(self.project, self.dispatcher.reclaimer.here)
         if known.failed_jobs:
             changes.apply("retry", known.failed_jobs)
+        targets = [Target(array) for array in known.failed]
+        parts = [part for part in parts_of(self.project, targets)
+                 if part.is_over] if targets else []
+        failed = failed_in(self.project, parts) if parts else {}
+        again = ArrayChanges(changes, "retry")
+        for part in parts:
+            array, first, last = part.range.key
+            tasks = [t for t in known.failed[array] if first <= t <= last]
+            if tasks:
+                again.retry(part, failed.get(part.range.key, []), tasks)
         known.failed_jobs = []
+        known.failed.clear()
 
     # Putting
 

@@ -17,7 +17,7 @@ from typing import (
 from fjd.census import everything
 from fjd.ledger import DONE, FAILED
 from fjd.names import Attempt, LISTED, mark_of
-from fjd.project import Project
+from fjd.project import LIST, Project
 from fjd.verbs.arraystate import BAD, ENDED, NONE, OPEN, TaskStates
 from fjd.verbs.lists import lists_of
 
@@ -137,6 +137,12 @@ class Known:
         return map(self.task, range(len(self.tasks)))
 
 
+def marks_in(project: Project) -> List[str]:
+    """Return the marks of the jobs that a run of an older fjd was asked for.
+    """
+    return os.fsdecode(project.whole(LIST)).split("\n")[2:-1]
+
+
 def everything_in(project: Project) -> int:
     """Return a hash of all names of jobs and ledgers, with their sizes."""
     names = [found.name for found in everything(project)]
@@ -158,6 +164,7 @@ class Comparison:
         self.request = request
         self.has_keys = has_keys
         self.keys: Dict[int, Tuple[str, int]] = {}
+        self.promised: List[int] = []
         self.states = bytearray(len(request))
         self.failed_jobs: List[str] = []  # attempts
         self.failed: DefaultDict[str, List[int]] = defaultdict(list)
@@ -178,8 +185,9 @@ class Comparison:
 
     @property
     def shared(self) -> int:
-        """How many of the commands it has."""
-        return len(self.states) - self.states.count(NONE)
+        """How many of the commands it has, or was asked for."""
+        promised = [p for p in self.promised if self.states[p] == NONE]
+        return len(self.states) - self.states.count(NONE) + len(promised)
 
     @property
     def done(self) -> int:
@@ -203,7 +211,9 @@ class Comparison:
                 mark = mark_of(job.attempt.job)
                 if state <= found.get(mark, (BAD, ""))[0]:
                     found[mark] = (state, job.name)
-        marks = self.request.marks() if found else {}
+        asked = marks_in(self.project)
+        marks = self.request.marks() if found or asked else {}
+        self.promised = [marks[mark] for mark in asked if mark in marks]
         for mark, (state, name) in found.items():
             if mark in marks:
                 self.states[marks[mark]] = state

@@ -4,6 +4,7 @@ import os
 import resource
 import subprocess
 import threading
+import time
 from collections import Counter
 
 import pytest
@@ -11,12 +12,15 @@ import pytest
 from helpers import command, finish, LONG, wait_until
 from test_run import HOLD, begin, hold, projects, run_fjd  # noqa: F401
 
+from fjd.jobfile import SHELL
 from fjd.ledger import DONE, Entry, Ledger
 from fjd.members import BEAT, FRESH, HIRING, myself
+from fjd.names import new_token, Stamps
 from fjd.project import CLAIM, LIST, Project
 from fjd.verbs import run
 from fjd.verbs.claim import Claim, name_of
-from fjd.verbs.joblist import listed
+from fjd.verbs.joblist import listed, Request
+from fjd.verbs.lists import Lists
 from fjd.verbs.runs import MOST_LOOKED_AT, base_of, Runs
 
 LOG = "echo {} >> runs; test -e good || test {} != %s"
@@ -152,33 +156,51 @@ def test_without_a_list_the_latest_of_the_command_goes_on(home):
     assert runs(home) == ["a", "b", "b"]
 
 
-def new_runs(home, *names):
-    jobs = listed([f"echo {name}" for name in names], str(home))
-    marks = {job.mark: job for job in jobs}
-    return Runs(str(home), "echo", str(home), marks)
+def new_runs(home):
+    return Runs(str(home), "echo", os.path.realpath(str(home)))
+
+
+def best(runs, *names):
+    """The run that shares most of such a list, and how many."""
+    request = Request(runs.asked.directory)
+    request.add(f"echo {name}" for name in names)
+    name, known = runs.best(request)
+    return name, known.shared if known else 0
+
+
+def put_all(home, name, *names):
+    """What a run puts of its list."""
+    project = Project(str(home / name))
+    project.make_directories()
+    lists = Lists(project, str(home), SHELL, Stamps(new_token(time.time())))
+    lists.add([f"echo {name}" for name in names])
+    lists.put(len(names))
 
 
 def test_the_newest_are_looked_at(home):
     def begin_run(*names):
-        some = new_runs(home, *names)
+        some = new_runs(home)
         some.find()
-        return some.begin("token")
+        name = some.begin("token")
+        put_all(home, name, *names)
+        return name
 
     names = [begin_run("a")] + [
         begin_run("b") for _ in range(MOST_LOOKED_AT - 1)]
-    assert new_runs(home, "a").best() == (names[0], 1)
-    assert new_runs(home, "b").best() == (names[-1], 1)
+    assert best(new_runs(home), "a") == (names[0], 1)
+    assert best(new_runs(home), "b") == (names[-1], 1)
     begin_run("b")
-    assert new_runs(home, "a").best() == ("", 0)
+    assert best(new_runs(home), "a") == ("", 0)
     assert begin_run("c") == f"{names[0]}-{MOST_LOOKED_AT + 2}"
 
 
 def test_of_two_that_begin_at_once_one_finds_the_other(home):
-    one, two = new_runs(home, "a", "b"), new_runs(home, "b")
-    assert one.best() == two.best() == ("", 0)
+    one, two = new_runs(home), new_runs(home)
+    assert best(one, "a", "b") == best(two, "b") == ("", 0)
     name = one.begin("1")
     assert name and two.begin("2") == ""
-    assert two.best() == (name, 1)
+    put_all(home, name, "a", "b")
+    assert best(two, "b") == (name, 1)
     assert [n for n in os.listdir(str(home)) if n.startswith(".run")] == []
 
 
@@ -188,7 +210,7 @@ def test_strange_files_are_no_runs(home):
     (home / (base + "-2")).mkdir()
     (home / (base + "-3")).mkdir()
     (home / (base + "-3") / LIST).write_text("nonsense")
-    assert new_runs(home, "a").best() == ("", 0)
+    assert best(new_runs(home), "a") == ("", 0)
 
 
 # Who goes on
@@ -359,11 +381,12 @@ def done_run(home, number):
     place = os.path.realpath(os.getcwd())
     (home / ".fjd").mkdir(mode=0o700)
     jobs = list(listed([f"true {n}" for n in range(number)], place))
-    marks = {job.mark: job for job in jobs}
-    made = Runs(str(home / ".fjd"), "true", place, marks)
+    made = Runs(str(home / ".fjd"), "true", place)
     made.find()
     project = Project(str(home / ".fjd" / made.begin("token")))
     project.make_directories()
+    with open(project.path(LIST), "a") as file:  # as an older fjd did
+        file.writelines(sorted(f"{job.mark}\n" for job in jobs))
     ledger = Ledger(project, "w")
     for n, job in enumerate(jobs, 1):
         attempt = f"{job.job}~1.0123456789abcdef0-{n}"

@@ -82,7 +82,7 @@ def test_commands_come_one_a_line(home):
         "[fjd] 2 done, 1 failed: 3: exit 3 (exit 3)")
     project, = projects(home)
     assert said.splitlines()[-1].startswith(
-        f"[fjd] To see why: fjd why --project {project.name} 3-")
+        f"[fjd] To see why: fjd why --project {project.name} list-1:3; ")
     assert (home / "a").read_text() == "a\n" and (home / "b b").exists()
 
 
@@ -159,15 +159,19 @@ def test_output_comes_in_order_byte_by_byte(home):
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE)
     texts = [b"\xff\0x %d" % number for number in range(12)]
-    texts[2] += b"\n"  # The note of its failure, on a line of its own.
     assert result.stdout == b"".join(texts)
+
+
+def test_stderr_of_jobs_goes_to_stderr(home):
+    assert run_fjd("run", "-k", "--quiet", "echo {}; echo e{} >&2", ":::",
+                   "a", "b") == [0, "a\nb\n", "ea\neb\n"]
 
 
 def test_a_line_of_a_job_that_looks_like_ours_is_its_own(home):
     """It tells who has printed it by the name that it knows."""
     looks = 'printf "[fjd-worker] %s: exit 1\\n" "$FJD_JOB"; exit'
     said = run_fjd("run", "-k", looks, ":::", "0", "3")[1]
-    assert re.sub(r"\d+-[0-9a-f]{16}", "JOB", said) == 2 * (
+    assert re.sub(r"list-1:\d", "JOB", said) == 2 * (
         "[fjd-worker] JOB: exit 1\n")
 
 
@@ -196,7 +200,7 @@ def test_resume_runs_what_is_new_and_what_has_failed(home):
     (home / "good").write_text("")
     status, _, said = run_fjd(
         "run", "--resume", script, ":::", "c", "b", "a", "c")
-    assert (status, said.splitlines()[-2]) == (0, "[fjd] 4 done, 0 failed")
+    assert (status, said.splitlines()[-1]) == (0, "[fjd] 4 done, 0 failed")
     runs = (home / "runs").read_text().split()
     assert sorted(runs[:2]) == ["a", "b"]
     assert sorted(runs[2:]) == ["b", "c", "c"]
