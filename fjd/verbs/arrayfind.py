@@ -15,7 +15,7 @@ from fjd.errors import BadUsage
 from fjd.ledger import (
     CLEANED, FAILED, lines_after, parse, unescape,
 )
-from fjd.names import Attempt, is_range_name, printable, Range
+from fjd.names import Attempt, is_range_name, LIST, printable, Range
 from fjd.project import Project
 
 CANCELLED = "cancelled"  # the directory
@@ -87,6 +87,8 @@ def target_in(arrays: Set[str], name: str) -> Target:
     """Return the target of that name; its array is "" if it is none."""
     if name in arrays:
         return Target(name)
+    if name.isdecimal():
+        return listed_in(arrays, int(name))
     task = TASK.fullmatch(name)
     stem, number = (task.group(1), int(task.group(2))) if task else (name, 0)
     if stem in arrays:
@@ -98,6 +100,14 @@ def target_in(arrays: Set[str], name: str) -> Target:
     if part.array not in arrays:
         return Target("")
     return Target(part.array, number, part.first, part.last)
+
+
+def listed_in(arrays: Set[str], number: int) -> Target:
+    """Return the task of that number in the list of a fjd run."""
+    found = filter(None, map(LIST.fullmatch, arrays))
+    firsts = [int(match.group(1)) for match in found]
+    first = max((n for n in firsts if n <= number), default=0)
+    return Target(f"list-{first}", number - first + 1) if first else Target("")
 
 
 def parts_of(project: Project, targets: Iterable[Target]) -> List[Part]:

@@ -1,20 +1,21 @@
 """Where each task of an array is: a byte a task."""
 import os
-from typing import Callable, Dict, Iterable, Iterator, Optional, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from fjd.acceptance import Accepted, KINDS
 from fjd.arrays import again, FINAL, list_of
 from fjd.census import names_in
 from fjd.errors import BadJob
 from fjd.jobfile import Job, read_job
-from fjd.ledger import (
-    CLEANED, DONE, FAILED, lines_after, read_entries, unescape,
-)
+from fjd.ledger import CLEANED, DONE, FAILED, read_entries, unescape
 from fjd.names import Attempt, is_range_name, Range
 from fjd.project import Project, STATES
 
 NONE, ENDED, OPEN, BAD = range(4)  # no file; done; may still run; not done
 PLACES = (*STATES, "cancelled")
+BLOCK = 1 << 20  # bytes of a ledger read at a time
+LONGEST_EVENT = 12  # bytes, with the ends of two lines
+BAD_EVENTS = [f"\n{event}\t".encode() for event in (FAILED, CLEANED)]
 Key = Tuple[str, int, int]
 
 
@@ -71,11 +72,10 @@ class TaskStates:
             return False
         return bool(tasks and tasks.is_escaped)
 
-    def lines(self, array: str) -> Iterator[str]:
-        is_escaped = self.is_escaped(array)
-        path = list_of(self.project, array)
-        for line, _ in lines_after(self.project, path, 0):
-            yield unescape(line) if is_escaped else line
+    def lines(self, array: str) -> List[str]:
+        _, data = self.project.files.read(list_of(self.project, array))
+        lines = os.fsdecode(data).split("\n")[:-1]
+        return list(map(unescape, lines)) if self.is_escaped(array) else lines
 
     def mark(self, place: str, part: Range) -> None:
         """Note what a range's name says of its tasks."""
@@ -92,7 +92,8 @@ class TaskStates:
     def look_into_ledgers(self) -> None:
         """Note the tasks that have failed, or that a person cancelled."""
         paths = self.project.ledger_files()
-        bad = read_entries(self.project, paths, has_event(FAILED, CLEANED))
+        some = [path for path in paths if self.is_any_bad(path)]
+        bad = read_entries(self.project, some, has_event(FAILED, CLEANED))
         parts: Dict[Key, Accepted] = {}
         for entry in bad:
             part = part_of(entry.attempt) if entry.task else None
@@ -107,6 +108,17 @@ class TaskStates:
                 parts[part.key].add(entry, part, n)
         for (array, first, _), accepted in parts.items():
             self.mark_bad(self.states[array], first, accepted.kinds)
+
+    def is_any_bad(self, path: str) -> bool:
+        """Return whether a ledger may have a line `failed` or `cleaned`."""
+        offset, data = 0, b"\n"
+        while data:
+            start = data[-LONGEST_EVENT:]
+            _, data = self.project.files.read(path, BLOCK, offset)
+            if any(event in start + data for event in BAD_EVENTS):
+                return True
+            offset += len(data)
+        return False
 
     def mark_bad(self, states: bytearray, first: int, kinds: bytes) -> None:
         for place, kind in enumerate(kinds, first - 1):

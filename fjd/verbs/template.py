@@ -49,11 +49,18 @@ def with_braces(template: str, length: int) -> Fill:
         if key.isdigit() and int(key) > length:
             raise BadUsage(f"{{{key}}}: there is no list number {key}")
     template += "" if keys else " {}"
+    texts = BRACES.split(template)  # text, key, text, key, ... text
 
     def fill(number: int, row: Sequence[str]) -> str:
-        values = {str(i): quote(word) for i, word in enumerate(row, 1)}
-        values.update({"": " ".join(map(quote, row)), "#": str(number)})
-        return BRACES.sub(lambda found: values[found.group(1)], template)
+        words = list(map(quote, row))
+        values = {"": " ".join(words), "#": str(number)}
+        if len(words) > 1 or others:
+            values.update((str(i), word) for i, word in enumerate(words, 1))
+        parts = texts[:]
+        parts[1::2] = [values[key] for key in texts[1::2]]
+        return "".join(parts)
+
+    others = set(texts[1::2]) - {"", "#"}
     return fill
 
 
