@@ -28,7 +28,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-LAYERS = ("project.py", "joblog.py", "ledger.py")  # their functions are steps
+LAYERS = ("project.py", "joblog.py", "rangelog.py", "ledger.py")  # their functions are steps
 # What changes nothing; whatever else of the module os is used, does.
 HARMLESS = {
     "O_NOCTTY", "O_NONBLOCK", "O_RDONLY", "close", "fsencode", "fstat",

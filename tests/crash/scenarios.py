@@ -12,6 +12,7 @@ import time
 from helpers import wait_until
 from stage import OFTEN
 
+from fjd.ledger import DONE, Entry, Ledger
 from fjd.names import Announcement, Attempt, Running, new_id
 from fjd.project import ORDER
 from fjd.reclaim import new_reclaimer
@@ -221,6 +222,87 @@ def gives_up_a_neighbours_job_that_is_removed(stage):
     leaves_when_it_is_alone(stage)
 
 
+# Scenarios of a worker that has a range of an array
+
+FLAKY_TASK = "test -e y || { touch y; exit 1; }"
+MIXED = ["echo hello", "exit 1", FLAKY_TASK, "'", "echo error >&2"]
+ENDS = [["done"], ["failed"], ["done"], ["failed"], ["done"]]
+
+
+def runs_an_array(stage):
+    """Its tasks print, fail, are tried again, and cannot be run."""
+    stage.put("job1")
+    stage.put_array("a", *MIXED[:1], "exit 1", MIXED[2], MIXED[3], MIXED[4],
+                    places=ENDS, retries="1")
+    stage.test("fjd-worker", *OFTEN)
+    worker = stage.worker()
+    stage.give(worker)
+    stage.order(worker, "drain")
+    stage.wait_for_end()
+
+
+def holds_a_range(stage, **plan):
+    """A worker that runs the second task of a range."""
+    stage.put("job1")
+    stage.put_array("a", "echo hello", f"echo two; {HOLD}", "true",
+                    places=[["done"], ["done", "cleaned"], ["done"]])
+    stage.test("fjd-worker", *OFTEN, **plan)
+    worker = stage.worker()
+    stage.give(worker)
+    stage.wait(lambda: any(":2~" in name for name in stage.runs()))
+    return worker
+
+
+def gives_back_a_range(stage):
+    stage.order(holds_a_range(stage), "now")
+    stage.wait_for_end()
+
+
+def drains_in_the_middle_of_a_range(stage):
+    worker = holds_a_range(stage)
+    stage.order(worker, "drain")
+    stage.release()
+    stage.wait_for_end()
+
+
+def is_signalled_in_a_range(stage):
+    holds_a_range(stage)
+    stage.tested.terminate()
+    stage.wait_for_end()
+
+
+def has_a_task_cancelled(stage):
+    worker = holds_a_range(stage, beat=0.05)
+    stage.project.files.create(stage.project.path("cancelled", "a=2"))
+    stage.wait(lambda: not stage.project.running())
+    stage.order(worker, "now")
+    stage.wait_for_end()
+
+
+def is_robbed_of_its_range(stage):
+    """Another has declared it dead, and cut its range."""
+    bury(stage, holds_a_range(stage, beat=0.05))
+
+
+def buries_a_neighbour_with_a_range(stage):
+    the_dead_with_a_range(stage)
+    stage.test("fjd-worker", *OFTEN)
+    leaves_when_it_is_alone(stage)
+
+
+def the_dead_with_a_range(stage):
+    worker = stage.puppet()
+    stage.put_array("a", "true", "true", "true")
+    stage.give(worker)
+    attempt, = stage.project.given(worker)
+    stage.project.begin(Running(attempt, worker))
+    Ledger(stage.project, worker).write(
+        Entry(DONE, "a:1", attempt, "lab", worker, task="1"))
+    draft = stage.project.draft_log(worker, 1, ".out")
+    stage.project.files.create(draft, "hello\n")
+    stage.kill_puppets()
+
+
 # Scenarios of a dispatcher
 
 def pairs(stage):
@@ -289,6 +371,13 @@ def buries(stage):
     the_dead(stage)
     stage.test("fjd-dispatcher", *OFTEN, beat=0.05)
     stage.wait(lambda: stage.is_beyond("beat_if_due sync sync"))
+
+
+def buries_the_dead_with_a_range(stage):
+    stage.put("job1")
+    the_dead_with_a_range(stage)
+    stage.test("fjd-dispatcher", *OFTEN)
+    stage.wait(lambda: stage.is_beyond("cut requeue move"))
 
 
 def makes_passes(stage):
@@ -493,9 +582,12 @@ SCENARIOS = {
         is_given_half_a_job, misses_a_directory_and_finds_a_draft,
         buries_its_neighbours,
         gives_up_a_neighbours_job_that_is_removed,
+        runs_an_array, gives_back_a_range, drains_in_the_middle_of_a_range,
+        is_signalled_in_a_range, has_a_task_cancelled, is_robbed_of_its_range,
+        buries_a_neighbour_with_a_range,
     ],
     "dispatcher": [
-        buries, pairs, rebalances, is_given_a_job_back, is_taken_for_dead,
+        buries, buries_the_dead_with_a_range, pairs, rebalances, is_given_a_job_back, is_taken_for_dead,
         misses_a_directory, gives_up_a_job_that_is_removed, makes_passes,
         counts,
     ],

@@ -10,15 +10,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from itertools import accumulate
 
 import faults
 from helpers import command, LONG, wait_until
 
+from fjd.acceptance import Accepted, KINDS
+from fjd.arrays import FINAL
 from fjd.ledger import read_entries
 from fjd.members import enrol, myself
-from fjd.names import Attempt, Order, Running, Stamps, new_token
+from fjd.names import (
+    Attempt, Order, Range, Running, Stamps, is_range_name, new_token,
+)
 from fjd.proc import start_time
 from fjd.project import DIRECTORIES, Project
+from fjd.verbs.arrayfind import files_of
+from fjd.verbs.newarray import Common, put_list, put_range, ranges
 
 HANG = LONG
 OFTEN = ("--interval", "0.05")
@@ -52,6 +60,7 @@ class Stage:
         self.puppets = []
         self.draft = None
         self.expected = {}  # job: the places where it may be in the end
+        self.tasks = {}     # task: the events that it may end with
         open(self.path("hold"), "w").close()
 
     def path(self, name):
@@ -145,6 +154,49 @@ class Stage:
         os.utime(draft, (1, 1))
         os.rename(draft, self.project.path("jobqueue", job))
         self.expected[job] = [place]
+
+    def put_array(self, array, *scripts, chunk=0, places=None, **keys):
+        """An array whose tasks tell that they run, and do what scripts do.
+
+        places: the event of each task; "" if a person may have removed it.
+        """
+        program = 'echo "$FJD_ATTEMPT" >> runs; '
+        lines = [f"{program}{script}" for script in scripts]
+        stamp = self.stamps.new()
+        put_list(self.project, array, "".join(
+            f"{line}\n" for line in lines).encode(), stamp)
+        common = Common("", self.place, tuple(keys.items()))
+        starts = [0, *accumulate(len(line) + 1 for line in lines)]
+        for first, last in ranges(len(lines), chunk or len(lines)):
+            put_range(self.project, array, first, last, common,
+                      starts[first - 1], self.stamps.new())
+        for number in range(len(lines)):
+            events = places[number] if places else ["done"]
+            self.tasks[f"{array}:{number + 1}"] = events
+
+    def accepted(self):
+        """{task: the event that counts}"""
+        parts = {}
+        for found in files_of(self.project):
+            part = Range.parse(found.attempt.job)
+            parts[part.key] = Accepted(self.project, part)
+            parts[part.key].see(part, found.attempt.n)
+        ends = []
+        for entry in self.entries():
+            attempt = Attempt.parse(entry.attempt)
+            if entry.task and entry.event in FINAL:
+                part = Range.parse(attempt.job)
+                parts[part.key].see(part, attempt.n)
+                ends.append((entry, part, attempt.n))
+        counts = Counter(entry.job for entry, part, n in ends
+                         if parts[part.key].add(entry, part, n))
+        assert set(counts.values()) <= {1}
+        kinds = {number: event for event, number in KINDS.items()}
+        return {
+            f"{array}:{first + place}": kinds.get(kind, "")
+            for (array, first, _), part in parts.items()
+            for place, kind in enumerate(part.kinds)
+        }
 
     def put_half(self, job, place):
         """What cannot be run, and may still be written."""
@@ -247,10 +299,11 @@ class Stage:
         wait_until(lambda: not self.processes())  # Also those it had hired.
 
     def ended(self):
-        """{attempt: place} of all that has ended."""
+        """{attempt: place} of all that has ended, but no ranges."""
         return {
             name: place for place in ("done", "failed")
             for name in os.listdir(self.project.path(place))
+            if not is_range_name(job_of(name))
         }
 
     def entries(self):
@@ -260,6 +313,9 @@ class Stage:
     def left(self):
         """What should not be there in the end."""
         known = {f"{name}.log" for name in self.runs() + list(self.ended())}
+        known.update(
+            entry.attempt + kind for entry in self.entries()
+            for kind in (".out", ".err") if entry.task)
         return sorted(
             f"{place}/{name}" + self.empty(place, name)
             for place in DIRECTORIES

@@ -56,6 +56,7 @@ STEPS = [step for role in steps.roles() for step in steps.steps_of(role)]
 def check(stage, litter):
     """litter: what may be left."""
     check_ends(stage)
+    check_tasks(stage)
     check_runs(stage)
     left = [name for name in stage.left() if not re.fullmatch(litter, name)]
     assert left == []
@@ -79,6 +80,14 @@ def check_ends(stage):
         assert fewest <= lines.count((name, place)) <= 1
 
 
+def check_tasks(stage):
+    """Each task has one end that counts, and ran no more after that."""
+    accepted = stage.accepted()
+    assert sorted(accepted) == sorted(stage.tasks)
+    for task, event in accepted.items():
+        assert event in stage.tasks[task], (task, event)
+
+
 def removable(stage):
     """The jobs that a scenario may have removed."""
     return [job for job, places in stage.expected.items() if "" in places]
@@ -95,6 +104,7 @@ def check_runs(stage):
     """
     runs, ended = stage.runs(), stage.ended()
     assert sorted(set(runs)) == sorted(runs)
+    runs = [name for name in runs if ":" not in name]  # no tasks
     last = {job_of(name): name for name in runs}
     for name in set(runs).intersection(ended):
         assert last[job_of(name)] == name
