@@ -14,7 +14,7 @@ from fjd.arrays import list_of
 from fjd.errors import BadJob, Busy
 from fjd.jobfile import read_job
 from fjd.ledger import CLEANED, escape, read_entries
-from fjd.members import BEAT, myself, read_member
+from fjd.members import BEAT, Here, myself, read_member
 from fjd.names import new_token, printable, Range, Stamps
 from fjd.project import Project
 from fjd.verbs.arrayfind import parts_of, Target
@@ -128,15 +128,9 @@ class Putting:
     def check_others(self) -> None:
         """Raise Busy if another process puts this array."""
         now = server_time(self.project, self.here)
-        for path in self.project.files.drafts(
-                self.project.path("arrays"), f".{self.array}."):
-            stem, _, stamp = path[1:].rpartition(".")[0].rpartition(".")
-            is_other = path.endswith(PUT) and path != self.record
-            if stem != self.array or not stamp or not is_other:
-                continue
-            if not read_member(self.project, "arrays", path).seems_dead(
-                    now, self.here):
-                raise Busy(f"{printable(self.array)}: another fjd put puts it")
+        if is_being_put(
+                self.project, self.array, self.here, now, self.record):
+            raise Busy(f"{printable(self.array)}: another fjd put puts it")
 
     def check_common(self, path: str) -> None:
         """Raise BadJob if a range has another command."""
@@ -180,6 +174,23 @@ class Putting:
         if now >= self.next_beat:
             self.next_beat = now + BEAT / 2
             self.project.touch("arrays", self.record)
+
+
+def is_being_put(
+    project: Project, array: str, here: Here, now: float, own: str = "",
+) -> bool:
+    """Return whether another process puts an array.
+
+    now: the file server's time.  own: the record that does not count.
+    """
+    arrays = project.path("arrays")
+    for name in project.files.drafts(arrays, f".{array}."):
+        stem = name[:-len(PUT)].rpartition(".")[0]
+        if name.endswith(PUT) and name != own and stem == f".{array}" \
+                and not read_member(project, "arrays", name).seems_dead(
+                    now, here):
+            return True
+    return False
 
 
 def was_used(project: Project, array: str) -> bool:
