@@ -93,8 +93,9 @@ class Project:
     def put_array(
         self, command: str, name: str, place: str, values: Iterable[Any],
     ) -> str:
+        from fjd.verbs.arraylines import checked, escaped
         from fjd.verbs.newarray import Common
-        from fjd.verbs.putarray import checked, escaped, put_array
+        from fjd.verbs.putting import put_array
         if isinstance(values, (str, bytes)):
             raise TypeError(f"array is several values, not {values!r}")
         if "{}" not in command:

@@ -143,6 +143,11 @@ def is_range(attempt: Attempt) -> bool:
         return False
 
 
+def is_range_of(arrays: Set[str], attempt: Attempt) -> bool:
+    """Return whether an attempt is one at a range of one of these arrays."""
+    return is_range(attempt) and Range.parse(attempt.job).array in arrays
+
+
 def no_task(name: str, target: Target) -> BadUsage:
     what = "task" if target.task else "range"
     return BadUsage(f"{printable(name)}: there is no such {what}")

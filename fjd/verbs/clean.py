@@ -21,6 +21,8 @@ from fjd.members import myself
 from fjd.names import Attempt
 from fjd.options import flag, option, PROJECT
 from fjd.project import ENDED
+from fjd.verbs.arrayclean import array_of_log, ArrayCleaning, told
+from fjd.verbs.arrayfind import arrays_in, is_range_of
 from fjd.verbs.change import Changes
 from fjd.verbs.overview import server_time
 
@@ -52,27 +54,41 @@ def act(options: Any) -> None:
     if not places:
         raise BadUsage("clean: give --done, --failed, or both")
     project = home.find_project(options.project, output.teller("fjd"))
-    counts = Cleaning(project, myself()).clean(places, options.older)
-    removed = ", ".join(f"{counts[place]} {place}" for place in places)
-    output.show(f"Removed: {removed}")
+    cleaning = Cleaning(project, myself())
+    counts = cleaning.clean(places, options.older)
+    removed = [f"{counts[place]} {place}" for place in places]
+    output.show(f"Removed: {', '.join(removed + told(cleaning.arrays))}")
+    for line in cleaning.left:
+        output.show(line)
 
 
 class Cleaning(Changes):
-    """The removal of ended jobs and of logs."""
+    """The removal of ended jobs, of arrays and of logs.
+
+    arrays: the number of tasks by array removed; left: a line for each that
+    stays.
+    """
+
+    arrays: Dict[str, int] = {}
+    left: Sequence[str] = ()
 
     def clean(self, places: Sequence[str], age: float = 0.0) \
             -> Dict[str, int]:
         """Remove jobs that ended so many seconds ago, and logs of jobs that
         no longer exist; return how many jobs each place had.
         """
-        logs = self.project.names("joblogs")
+        arrays = arrays_in(self.project)
+        logs = [log for log in self.project.names("joblogs")
+                if array_of_log(log) not in arrays]
         ended = {
             found.name: found
             for place in places for found in files_in(self.project, place)
+            if not is_range_of(arrays, found.attempt)
         }
+        ends = self.ends() if age else {}
+        self.clean_arrays(places, age, ends)
         if age:
             limit = server_time(self.project, myself()) - age
-            ends = self.ends()
             ended = {name: job for name, job in ended.items()
                      if ends.get(name, limit) < limit}
         # Logs go first: on a full disk they make room for ledger entries.
@@ -90,6 +106,13 @@ class Cleaning(Changes):
             job.place for job in ended.values()
             if self.project.discard(job.path(self.project))
         )
+
+    def clean_arrays(
+        self, places: Sequence[str], age: float, ends: Dict[str, float],
+    ) -> None:
+        cleaning = ArrayCleaning(self, myself())
+        cleaning.clean(places, age, ends)
+        self.arrays, self.left = cleaning.removed, cleaning.left
 
     def ends(self) -> Dict[str, float]:
         """Return when attempts ended, in the server's seconds.

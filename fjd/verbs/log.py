@@ -17,6 +17,7 @@ from fjd.errors import SOME_FAILED
 from fjd.census import Found
 from fjd.options import flag, PROJECT
 from fjd.project import ENDED, Project, RUNNING
+from fjd.verbs.arrayfind import split
 from fjd.verbs.find import find, JOB, unknown, where
 
 POLL = 0.25      # seconds
@@ -83,6 +84,9 @@ def show_log(
 
     Return the place of its file at the end; "" if the job was removed.
     """
+    for name, target in split(project, [wanted])[1].items():
+        from fjd.verbs.arraylog import show_task  # Late: few need it.
+        return show_task(project, name, target, is_once, write, say)
     tail, is_known = Tail(project, write), False
     while True:
         # RACE: a job that goes back to the queue meanwhile may be missed once.

@@ -1,7 +1,7 @@
 """Choose which of the waiting jobs go first.
 
-The command reads the names of all waiting jobs, one a line, and prints those
-that go first. A dispatcher follows the new order within two seconds. If the
+The command reads the names of all waiting jobs and arrays, one a line, and
+prints those that go first. A dispatcher follows the new order within two seconds. If the
 command fails, the order stays as it is.
 
 Examples:
@@ -11,7 +11,7 @@ Examples:
 import os
 import subprocess
 import time
-from typing import Any, List, Tuple
+from typing import Any, List, Set, Tuple
 
 from fjd import home, output
 from fjd.errors import BadUsage, FjdError
@@ -19,6 +19,7 @@ from fjd.names import Attempt, new_token, Stamps
 from fjd.options import flag, option, PROJECT
 from fjd.project import ORDER, Project
 from fjd.queueorder import lines, QueueOrder
+from fjd.verbs.arrayfind import arrays_in, is_range_of
 
 OPTIONS = (
     PROJECT,
@@ -52,7 +53,8 @@ def reorder(
     order = QueueOrder(project)
     order.look()
     names = sorted(project.waiting(), key=order.key)
-    jobs = dict.fromkeys(Attempt.parse(name).job for name in names)
+    arrays = arrays_in(project)
+    jobs = dict.fromkeys(title_of(arrays, Attempt.parse(n)) for n in names)
     text = "".join(f"{job}\n" for job in jobs if "\n" not in job)
     sorter = subprocess.run(
         ["/bin/sh", "-c", command], input=os.fsencode(text),
@@ -65,3 +67,9 @@ def reorder(
     text = "".join(f"{job}\n" for job in first)
     project.replace(ORDER, text, stamp)
     return first, len(printed) - len(first)
+
+
+def title_of(arrays: Set[str], attempt: Attempt) -> str:
+    """Return the name of a job, or of the array that has that range."""
+    is_range = is_range_of(arrays, attempt)
+    return attempt.job.rpartition("=")[0] if is_range else attempt.job

@@ -16,6 +16,7 @@ from fjd.members import Here, myself
 from fjd.names import Attempt, CONTROL, printable, Running
 from fjd.options import PROJECT
 from fjd.project import ENDED, Project, RUNNING
+from fjd.verbs.arrayfind import split
 from fjd.verbs.find import find, JOB, unknown, where
 from fjd.verbs.overview import moment, Overview, since, span
 
@@ -33,6 +34,10 @@ def act(options: Any) -> None:
 
 def why(project: Project, here: Here, wanted: str) -> Iterator[str]:
     """Yield lines for people; FjdError if nothing is known of that job."""
+    for name, target in split(project, [wanted])[1].items():
+        from fjd.verbs.taskwhy import why_target  # Late: few need it.
+        yield from why_target(project, here, name, target)
+        return
     matches = find(project, wanted)
     attempt = matches[-1].attempt if matches else Attempt.parse(wanted)
     entries = history(project, attempt.job)
@@ -114,8 +119,13 @@ def last_lines(
     for path in filter(project.files.size, reversed(logs)):
         start = max(0, project.files.size(path) - LAST_BYTES)
         _, data = project.files.read(path, LAST_BYTES, start)
-        yield f"The last lines of {printable(path)}:"
-        for line in data.splitlines()[-LAST_LINES:]:
-            text = line.decode(errors="backslashreplace").expandtabs()
-            yield "    " + CONTROL.sub("?", text)
+        yield from lines_at_end(path, data)
         return
+
+
+def lines_at_end(path: str, data: bytes) -> Iterator[str]:
+    """Yield the last lines of a log, which data is the end of."""
+    yield f"The last lines of {printable(path)}:"
+    for line in data.splitlines()[-LAST_LINES:]:
+        text = line.decode(errors="backslashreplace").expandtabs()
+        yield "    " + CONTROL.sub("?", text)
