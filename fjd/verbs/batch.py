@@ -13,7 +13,7 @@ from math import inf
 from typing import Any, Callable, Deque, Dict, List, Set
 
 from fjd.errors import Busy, Hopeless, SOME_FAILED
-from fjd.census import left
+from fjd.census import jobs_left, left, UNENDED
 from fjd.hosts.session import cpus, PROCESS
 from fjd.members import HIRING
 from fjd.names import new_token, printable, Stamps
@@ -31,6 +31,7 @@ from fjd.verbs.forks import HiringByFork
 from fjd.verbs.inorder import InOrder
 from fjd.verbs.joblist import AskedList, Listed, not_done
 from fjd.verbs.runs import Runs
+from fjd.verbs.taskcount import TaskCount
 from fjd.wakeup import Alarm, LEAVE
 
 SECONDS_TO_LEAVE = 60.0  # for workers; a dead host takes as long
@@ -65,7 +66,7 @@ class ListRun:
         self.dispatcher = new_dispatcher(
             project, reclaimer, self.say, HIRING, heed=self.heed,
             alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.put_some,
-            hiring=self.hiring, progress=progress)
+            hiring=self.hiring, progress=progress, tasks=TaskCount)
         self.outcome = self.dispatcher.outcome
         # The dispatcher's stamps mark jobs that workers handed back; ours
         # must differ.
@@ -237,7 +238,8 @@ class ListRun:
         outcome = self.outcome
         for mark in [job.mark for job in self.todo] + list(self.failed):
             self.asked.jobs.pop(mark, None)
-        left = self.left() + self.project.count("held")
+        left = len(self.todo) + len(self.failed) + jobs_left(
+            self.project, "held", *UNENDED)
         self.dispatcher.close(self.report, self.options.quiet, False, left)
         names_logs = outcome.failed or self.options.in_order
         if self.project.count("joblogs") and not names_logs:
