@@ -107,6 +107,8 @@ class Ranges:
 
     def to_do(self, part: Range) -> Sequence[int]:
         """Return its tasks that have not ended."""
+        if not part.stamp:
+            return range(part.next, part.last + 1)
         return between(self.tasks(part) or (), part.next, part.last)
 
     def number(self, names: List[str]) -> int:

@@ -21,7 +21,7 @@ class Numbers(Ranges):
 
         All tasks of a range that is there count, also those that have ended.
         """
-        found: Dict[str, int] = Counter()
+        found = Counter(dict.fromkeys([*STATES.values(), CANCELLED], 0))
         marks = self.marks()
         for place in places:
             names = self.names(place)
@@ -64,6 +64,12 @@ class Numbers(Ranges):
         found[FAILED] += part.failed
         found[CANCELLED] += marked
         found[DONE] += ended - part.failed - marked
+
+
+def title(array: str, first: int, last: int) -> str:
+    """Return the name of tasks for people: `sim:17`, `sim: tasks 17 to 64`."""
+    return f"{array}: tasks {first} to {last}" if last > first \
+        else f"{array}:{first}"
 
 
 def numbers(project: Project, *places: str) -> Dict[str, int]:
