@@ -10,8 +10,8 @@ frozen until now: a pass is late if its gap is more than 1.5 times the one
 before, or if the server's clock was set back.  All times are the file
 server's.
 
-For fjd status, dispatchers/<dispatcher>.<stamp>.counts: the number of jobs in
-each state, once a heartbeat; its mtime is their time.  The dispatcher knows
+For fjd status, dispatchers/<dispatcher>.<stamp>.counts: the number of jobs and
+tasks in each state, once a heartbeat; its mtime is their time.  The dispatcher knows
 which jobs wait.  It lists ended jobs only as often as that is cheap, and
 counts on from there by the ledgers.  fjd status of a million jobs reads this
 note instead of listing them.
@@ -181,7 +181,7 @@ class Tally:
 
     def counts(self, waiting: int) -> Counts:
         self.list_if_due()
-        done, failed = self.outcome.done, len(self.outcome.failed)
+        done, failed = self.outcome.done, self.outcome.number_failed
         now = self.clock.monotonic()
         self.ends.append((now, done + failed))
         began, ended = self.ends[0]
@@ -192,8 +192,8 @@ class Tally:
     def list_if_due(self) -> None:
         began = self.clock.monotonic()
         if began >= self.next_listing:
-            done = self.project.count("done") - self.outcome.done
-            failed = self.project.count("failed") - len(self.outcome.failed)
-            self.before = (done, failed)
+            done, failed = self.outcome.tasks.ended()
+            self.before = (done - self.outcome.done,
+                           failed - self.outcome.number_failed)
             now = self.clock.monotonic()
             self.next_listing = now + LISTING_SHARE * (now - began)

@@ -3,9 +3,10 @@
 At the end they are compared with the requested jobs (account.py).
 """
 from collections import Counter
-from typing import Dict, List, Optional, Set
+from typing import Dict, List, Optional, Set, Tuple
 
 from fjd.account import CANCELLED, fates, LEFT, NO_RECORD, VANISHED
+from fjd.census import count
 from fjd.ledger import (
     BACK, DONE, Entry, FAILED, holds, lines_after, parse, RETRIED,
 )
@@ -22,11 +23,37 @@ class Asked:
     def count_done(self, job: str, number: int) -> None:
         """Note that so many more ends of that job were counted as done."""
 
-    def see(self, entry: Entry) -> None:
-        """Note an end that counts."""
-
     def recount(self, outcome: "Outcome") -> None:
         """Count the jobs of the list by their places instead."""
+
+
+class Tasks:
+    """The tasks of arrays: here, none are known (verbs/taskcount.py).
+
+    more: of those failed, cancelled, vanished and left, how many have no
+    entry of their own in the outcome.
+    """
+
+    def __init__(self, outcome: "Outcome") -> None:
+        self.outcome = outcome
+        self.more: Dict[str, int] = Counter()
+
+    def takes(self, line: str) -> bool:
+        """Count a line of a ledger, if it is about a task or a range."""
+        return False
+
+    def new_failures(self) -> List[str]:
+        """Return tasks that have failed since the last call, at least some.
+        """
+        return []
+
+    def recount(self, is_pass: bool) -> None:
+        """Count the tasks by the names of their ranges instead."""
+
+    def ended(self) -> Tuple[int, int]:
+        """Return how many jobs and tasks are done, and how many failed."""
+        project = self.outcome.project
+        return project.count(DONE), project.count(FAILED)
 
 
 class Outcome:
@@ -37,6 +64,7 @@ class Outcome:
         self.offsets = dict(offsets)  # of each ledger: bytes counted
         self.begin = dict(offsets)
         self.asked = Asked()
+        self.tasks = Tasks(self)
         # Attempts and jobs seen whose end no line records: the worker that
         # each was given to, or "".
         self.owed: Dict[str, str] = {}
@@ -50,6 +78,13 @@ class Outcome:
         self.retried: Set[str] = set()
         self.reported: Set[str] = set()  # failed attempts
 
+    def begin_now(self) -> None:
+        """Count no line that was written before."""
+        for ledger in self.project.names("ledger"):
+            path = self.project.path("ledger", ledger)
+            self.begin[ledger] = self.project.files.size(path)
+        self.offsets = dict(self.begin)
+
     def update(self) -> List[str]:
         """Count new entries; return the new failures.
 
@@ -59,7 +94,7 @@ class Outcome:
             path = self.project.path("ledger", ledger)
             offset = self.offsets.get(ledger, 0)
             for line, after in lines_after(self.project, path, offset):
-                entry = parse(line)
+                entry = None if self.tasks.takes(line) else parse(line)
                 if entry:
                     self.count(entry)
                 self.offsets[ledger] = after
@@ -69,7 +104,8 @@ class Outcome:
                 del self.failed[name]
         new = [name for name in self.failed if name not in self.reported]
         self.reported.update(new)
-        return [described(self.failed[name]) for name in new]
+        return [described(self.failed[name]) for name in new] \
+            + self.tasks.new_failures()
 
     def count(self, entry: Entry) -> None:
         """Count an end, or take it back; after an OSError, call this again."""
@@ -83,10 +119,8 @@ class Outcome:
         if not holds(self.project, name, self.back):
             self.take_back(entry)
         elif entry.event == FAILED:
-            self.asked.see(entry)
             self.failed[name] = entry
         elif entry.event == DONE:
-            self.asked.see(entry)
             self.count_done(entry, 1)
             self.last_done[entry.worker] = name
             if entry.reason:
@@ -120,7 +154,7 @@ class Outcome:
         }
         for entry in uncounted.values():
             self.add(entry)
-        self.left = max(left, self.left)
+        self.left = max(left, self.left) + self.tasks.more[LEFT]
 
     def add(self, entry: Entry) -> None:
         """Count a job whose end was not counted by a line."""
@@ -136,13 +170,26 @@ class Outcome:
     @property
     def is_well(self) -> bool:
         """Return whether all requested jobs are done."""
-        return not (self.failed or self.missing or self.left)
+        return not (self.failed or self.missing or self.left
+                    or any(self.tasks.more.values()))
+
+    @property
+    def number_failed(self) -> int:
+        return len(self.failed) + self.tasks.more[FAILED]
+
+    @property
+    def number_missing(self) -> int:
+        more = self.tasks.more
+        return len(self.missing) + more[CANCELLED] + more[VANISHED]
 
     # Messages
 
     def at_end(self, left: Optional[int], is_quiet: bool) -> List[str]:
-        """Return the final lines; left: how many jobs are (None: unknown)."""
+        """Return the final lines; left: how many jobs that are no tasks are
+        left (None: unknown).
+        """
         self.update()
+        self.tasks.recount(is_pass=left is None)
         if left is not None:
             self.settle(left)
         return self.failures() if is_quiet else self.summary()
@@ -153,6 +200,9 @@ class Outcome:
             f"Failed: {described(entry)}, see {self.log(entry)}"
             for entry in self.failed.values()
         ]
+        more = self.number_failed - sum(map(weight, self.failed.values()))
+        if more:
+            lines.append(f"Failed: {more} more")
         if self.missing:
             lines.append(f"Not done: {listing(self.missing)}")
         return lines
@@ -162,36 +212,51 @@ class Outcome:
         failed = list(self.failed.values())
         lines = [self.totals()]
         if failed or self.missing:
-            lines[0] += f": {listing(failed + self.missing)}"
+            number = self.number_failed + self.number_missing
+            lines[0] += f": {listing(failed + self.missing, number)}"
         if failed:
             lines.append(
                 f"To see why: fjd why --project {self.project.name}"
                 f" {pasteable(printable(failed[0].job))}; what it printed:"
                 f" {self.log(failed[0])}")
         if self.short:
-            lines.append(f"Done: {listing(list(self.short.values()))}")
+            short = list(self.short.values())
+            lines.append(f"Done: {listing(short, len(short))}")
         return lines
 
     def totals(self) -> str:
         """Return numbers that add up: 6 done, 0 failed, 2 vanished."""
         others = Counter(entry.event for entry in self.missing)
+        others.update(self.tasks.more)
         others[LEFT] = self.left
-        text = f"{self.done} done, {len(self.failed)} failed"
+        text = f"{self.done} done, {self.number_failed} failed"
         for event in CANCELLED, VANISHED, LEFT:
             if others[event]:
                 text += f", {others[event]} {event}"
         return text
 
     def log(self, entry: Entry) -> str:
+        """Return what to look at, or to type, for a job's output."""
+        if entry.task:
+            return f"fjd log --project {self.project.name}" \
+                f" {pasteable(printable(entry.job))}"
         return pasteable(printable(self.project.job_log(entry.attempt)))
 
 
-def listing(entries: List[Entry]) -> str:
-    """Return the first entries in one line."""
-    names = list(map(described, entries[:MOST_NAMED]))
-    if len(entries) > MOST_NAMED:
-        names.append(f"and {len(entries) - MOST_NAMED} more")
+def listing(entries: List[Entry], number: int) -> str:
+    """Return the first entries, of so many jobs and tasks, in one line."""
+    named = entries[:MOST_NAMED]
+    names = list(map(described, named))
+    more = number - sum(map(weight, named))
+    if more > 0:
+        names.append(f"and {more} more")
     return ", ".join(names)
+
+
+def weight(entry: Entry) -> int:
+    """Return how many jobs or tasks it is about."""
+    first, _, last = entry.task.partition("-")
+    return int(last) - int(first) + 1 if last else 1
 
 
 def described(entry: Entry) -> str:
@@ -200,6 +265,10 @@ def described(entry: Entry) -> str:
 
 def title_of(entry: Entry) -> str:
     """Return a job's name for people: `12: command` for a listed job."""
+    first, _, last = entry.task.partition("-")
+    if last:
+        array = printable(entry.job.rpartition(":")[0])
+        return f"{array}: tasks {first} to {last}"
     number = number_in_list(entry.job)
     if not (entry.command and number):
         return printable(entry.job)
@@ -218,6 +287,6 @@ def pasteable(path: str) -> str:
 
 def told_held(project: Project) -> List[str]:
     """Return a line that reminds the user of held jobs, if there are any."""
-    held = project.count("held")
+    held = count(project, "held")
     return [f"{held} job(s) are held: fjd release --project {project.name}"
             " --all lets them wait again."] if held else []

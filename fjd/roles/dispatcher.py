@@ -8,7 +8,7 @@ simulation all run this one.
 import time
 from typing import Any, Callable, Dict, List, Optional, Set
 
-from fjd.census import count, GIVEN_OUT
+from fjd.census import count, GIVEN_OUT, Ranges
 from fjd.command import patiently
 from fjd.handover import leave_memory, Memory, resume, Tally
 from fjd.members import BEAT, is_late, Observer, STANDBY
@@ -224,7 +224,7 @@ class Dispatcher:
         self.next_count = now + BEAT
         self.tell_failed()
         note = f"{self.succession.id}.{self.stamps.new()}"
-        self.tally.write_down(note, len(self.queue.names))
+        self.tally.write_down(note, self.waiting())
 
     # Pairing
 
@@ -387,7 +387,8 @@ class Dispatcher:
     ) -> None:
         """Report the outcome (if quiet, only failures), and leave a note.
 
-        left: the number of jobs left; None for a pass, which does not wait.
+        left: the number of jobs left that are no tasks; None for a pass,
+        which does not wait.
         """
         self.progress.end()
         for line in self.outcome.at_end(left, is_quiet):
@@ -403,8 +404,12 @@ class Dispatcher:
     def how_far(self) -> HowFar:
         """Return how many jobs are done, failed and left."""
         self.tell_failed()
-        left = len(self.queue.names) + count(self.project, *GIVEN_OUT)
-        return self.outcome.done, len(self.outcome.failed), left
+        left = self.waiting() + count(self.project, *GIVEN_OUT)
+        return self.outcome.done, self.outcome.number_failed, left
+
+    def waiting(self) -> int:
+        """Return how many jobs and tasks wait."""
+        return Ranges(self.project).number(self.queue.names)
 
     def tell_found(self, workers: int) -> None:
         found = (len(self.queue.names), workers)
@@ -413,7 +418,8 @@ class Dispatcher:
             is_first = now < self.begun + FIRST_MINUTE
             self.next_found = now + (FOUND if is_first else FOUND_LATER)
             self.found = found
-            self.say(f"Found {found[0]} job(s) and {found[1]} worker(s)...")
+            self.say(
+                f"Found {self.waiting()} job(s) and {workers} worker(s)...")
 
     def tell_failed(self) -> None:
         """Count ended jobs; report failures now if there will be no summary.
@@ -428,7 +434,7 @@ class Dispatcher:
         elif not (self.hiring or self.has_told_alone):
             self.has_told_alone = True
             self.say(
-                f"{len(self.queue.names)} job(s) wait, and there is no worker;"
+                f"{self.waiting()} job(s) wait, and there is no worker;"
                 f" fjd-recruiter --project {self.project.name} hire starts"
                 " some.")
 

@@ -11,19 +11,21 @@ from fjd.project import Project
 from fjd.reclaim import Reclaimer
 from fjd.roles.active import Succession
 from fjd.roles.dispatcher import Dispatcher
-from fjd.summary import Outcome, told_held
+from fjd.summary import Outcome, Tasks, told_held
 
 
 def new_dispatcher(
     project: Project, reclaimer: Reclaimer, say: Callable[[str], None],
-    role: str = ACTIVE, clock: Any = time, **how: Any,
+    role: str = ACTIVE, clock: Any = time,
+    tasks: Callable[[Outcome], Tasks] = Tasks, **how: Any,
 ) -> Dispatcher:
     """Return an enrolled dispatcher that stands by, with the last note."""
     memory = recall(project)
+    outcome = Outcome(project, memory.ledgers)
+    outcome.tasks = tasks(outcome)
     return Dispatcher(
         project, Succession(project, reclaimer.here, role, clock), reclaimer,
-        Outcome(project, memory.ledgers), say, clock=clock, memory=memory,
-        **how)
+        outcome, say, clock=clock, memory=memory, **how)
 
 
 def is_wanted(dispatcher: Dispatcher, options: Any) -> bool:
@@ -46,12 +48,13 @@ def serve(dispatcher: Dispatcher, options: Any) -> int:
     try:
         left = give_out(dispatcher, options, has_hired)
     except (KeyboardInterrupt, NotHired):
-        left = census.left(dispatcher.project)
+        left = census.jobs_left(dispatcher.project)
         dispatcher.close(say, options.quiet, options.hire, left)
         raise
     dispatcher.close(say, options.quiet, options.once and has_hired, left)
     for line in [] if options.quiet else told_held(dispatcher.project):
         say(line)
+    left = 0 if options.once else census.left(dispatcher.project)
     if left:
         say(f"{left} job(s) are left in {dispatcher.project.root}: start me"
             " again.")
@@ -61,8 +64,8 @@ def serve(dispatcher: Dispatcher, options: Any) -> int:
 def give_out(
     dispatcher: Dispatcher, options: Any, has_hired: bool,
 ) -> Optional[int]:
-    """Give out jobs, to the last or in one pass; return how many are left,
-    None after a pass.
+    """Give out jobs, to the last or in one pass; return how many, tasks not
+    among them, are left, None after a pass.
     """
     if options.once:
         dispatcher.make_one_pass()
@@ -78,7 +81,7 @@ def give_out(
     here = dispatcher.reclaimer.here.host
     for line in dispatcher.dismissal.summary(here):
         teller("fjd-recruiter", options.quiet)(line)
-    return census.left(dispatcher.project)
+    return census.jobs_left(dispatcher.project)
 
 
 def stop(dispatcher: Dispatcher) -> None:

@@ -13,11 +13,11 @@ from math import inf
 from typing import Any, Callable, List, Optional, Set
 
 from fjd.errors import Busy, Hopeless, SOME_FAILED
-from fjd.census import left
+from fjd.census import jobs_left, left, UNENDED
 from fjd.hosts.session import cpus, PROCESS
-from fjd.ledger import Entry
+from fjd.ledger import DONE, FAILED, parse
 from fjd.members import HIRING
-from fjd.names import new_token, number_in_list, printable, Stamps
+from fjd.names import new_token, printable, Stamps
 from fjd.newjob import LONGEST_WORD, of_command
 from fjd.options import MOST_LOSSES
 from fjd.output import teller
@@ -35,37 +35,46 @@ from fjd.verbs.inorder import InOrder
 from fjd.verbs.joblist import Comparison, Listed, hashed
 from fjd.verbs.lists import last_number, Lists, Pace
 from fjd.verbs.source import SLICE, Source
+from fjd.verbs.taskcount import TaskCount
 from fjd.wakeup import Alarm, LEAVE
 
 SECONDS_TO_LEAVE = 60.0  # for workers; a dead host takes as long
 SOME = 2     # ranges for each worker that wait at least
 ENOUGH = 8   # ... and at most
 AHEAD = 0.5  # seconds of work that should wait
+ENDS = (f"{DONE}\t", f"{FAILED}\t")  # how lines begin
 OFTEN, SELDOM = 0.02, 0.5  # seconds between looks at the pace
 
 
 class AskedList(Asked):
     """What one fjd run asks for, in an outcome.
 
-    done: how many commands were done before, and are not counted by lines.
+    done: how many of its commands were done before.
     """
 
-    def __init__(self, printer: InOrder) -> None:
-        self.pace = Pace()
-        self.printer = printer
-        self.done = self.counted = 0
-
-    def count_done(self, job: str, number: int) -> None:
-        if number_in_list(job):
-            self.counted += number
-
-    def see(self, entry: Entry) -> None:
-        self.pace.see(entry)
-        self.printer.see(entry)
+    done = 0
 
     def recount(self, outcome: Outcome) -> None:
         outcome.done += self.done
         self.done = 0
+
+
+class Followed(TaskCount):
+    """The tasks of a run: each end shows the pace, and may be printed."""
+
+    def __init__(self, outcome: Outcome, printer: InOrder) -> None:
+        super().__init__(outcome)
+        self.pace = Pace()
+        self.printer = printer
+
+    def takes(self, line: str) -> bool:
+        is_of_range = super().takes(line)
+        if line.startswith(ENDS):
+            entry = parse(line)
+            if entry:
+                self.pace.see(entry)
+                self.printer.see(entry)
+        return is_of_range
 
 
 class ListRun:
@@ -91,11 +100,12 @@ class ListRun:
         reclaimer = new_reclaimer(project, self.say, MOST_LOSSES)
         self.is_stopping = False
         self.deadline = inf  # for workers to leave
+        self.printer = InOrder(project, progress, options.in_order)
         self.hiring = HiringByFork(project, self.words_to_hire, self.is_here)
         self.dispatcher = new_dispatcher(
             project, reclaimer, self.say, HIRING, heed=self.heed,
             alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.put_some,
-            hiring=self.hiring, progress=progress)
+            hiring=self.hiring, progress=progress, tasks=lambda outcome: Followed(outcome, self.printer))
         self.outcome = self.dispatcher.outcome
         # The dispatcher's stamps mark jobs that workers handed back; ours
         # must differ.
@@ -103,9 +113,8 @@ class ListRun:
         self.come = come
         self.source = source
         self.lists = Lists(project, directory, options.shell, self.stamps)
-        self.printer = InOrder(project, progress, options.in_order)
         self.printer.update = self.outcome.update
-        self.asked = AskedList(self.printer)
+        self.asked = AskedList()
         self.outcome.asked = self.asked
         self.known: Optional[Comparison] = None
         self.next_look = 0.0
@@ -145,8 +154,9 @@ class ListRun:
         """Set the commands to put, and the tasks and jobs to retry."""
         self.known = known
         if known.states:
-            self.outcome.update()
-            self.asked.done = known.done - self.asked.counted
+            # What ended before counts as far as it is asked for now.
+            self.outcome.begin_now()
+            self.asked.done = known.done
         self.printer.plan(known)
         self.come = list(known.new())
         for array, tasks in known.unput.items():
@@ -247,7 +257,7 @@ class ListRun:
         while self.is_wanted():
             if not (self.lists.left or self.take()):
                 break
-            self.lists.put(self.asked.pace.size(
+            self.lists.put(self.pace.size(
                 self.lists.ranges, self.lists.left, self.workers()))
             if time.monotonic() > until:
                 return 0.0
@@ -287,17 +297,21 @@ class ListRun:
     def ranges_ahead(self) -> int:
         """Return how many ranges should wait for each worker."""
         self.look_at_pace()
-        seconds = self.asked.pace.range_seconds(self.lists.ranges)
+        seconds = self.pace.range_seconds(self.lists.ranges)
         return min(max(SOME, int(AHEAD / seconds)), ENOUGH)
 
     def look_at_pace(self) -> None:
         now = time.monotonic()
         if now >= self.next_look:
             self.outcome.update()
-            is_known = self.asked.pace.seconds is not None
+            is_known = self.pace.seconds is not None
             cost = time.monotonic() - now
             pause = SELDOM if is_known else OFTEN
             self.next_look = now + max(pause, 20 * cost)
+
+    @property
+    def pace(self) -> Pace:
+        return self.outcome.tasks.pace
 
     def workers(self) -> int:
         return max(1, len(self.project.pods()))
@@ -344,7 +358,9 @@ class ListRun:
     def end(self) -> None:
         """Report the outcome, and where to see more."""
         outcome = self.outcome
-        left = self.left() + self.project.count("held")
+        again = self.known.to_retry if self.known else 0
+        left = self.to_put() + again + jobs_left(
+            self.project, "held", *UNENDED)
         self.dispatcher.close(self.report, self.options.quiet, False, left)
         names_logs = outcome.failed or self.options.in_order
         if self.project.count("joblogs") and not names_logs:

@@ -14,6 +14,11 @@ Each line is one end, the first end first. The columns are separated by tabs:
                 it begins as a copy of its worker
     command     what was run
     reason      why it failed
+    task        the number of a task of an array; its job is array:number
+    out, err    the bytes of what it printed, from-to, in the logs of its
+                attempt; fjd log prints them
+
+Each task of an array has a line of its own.
 
 --all adds these events:
 
@@ -27,26 +32,35 @@ Each line is one end, the first end first. The columns are separated by tabs:
 With --joblog, Exitval is -1 for a job that failed without a status.
 """
 # Each ledger is already in that order, so they are merged while they are read.
-# Only a part of each is in memory, and the names of attempts that went back.
-# A recorded end that did not happen is no result (ledger.holds).
+# Only a part of each is in memory, the names of attempts that went back, and
+# a few bytes of each task: all ledgers are read twice, first to know which
+# line of each task counts (acceptance.py).  A recorded end that did not happen
+# is no result (ledger.holds).
 import heapq
 import json
 import os
 import sys
-from typing import Any, Callable, Iterable, Iterator
+from itertools import islice
+from math import inf
+from typing import Any, Iterable, Iterator, NamedTuple, Optional, Set, Tuple
 
 from fjd import home, output
+from fjd.errors import BadUsage
 from fjd.ledger import (
-    BACK, DONE, Entry, HEADER, holds, line_of, read_entries,
+    BACK, DONE, Entry, FAILED, HEADER, holds, line_of, NAMES, parse,
 )
 from fjd.names import printable
 from fjd.options import flag, option, PROJECT
 from fjd.project import ENDED, Project
+from fjd.verbs.acceptance import blocks, Book
 
 JOBLOG = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal" \
     "\tCommand\n"
+END = NAMES.index("end")
+BATCH = 1000  # lines written at a time
 OPTIONS = (
     PROJECT,
+    flag("--failed", help="print only what failed"),
     option("--json", dest="form", action="store_const", const="json",
            help="print an object in each line"),
     option("--joblog", dest="form", action="store_const", const="joblog",
@@ -57,34 +71,95 @@ OPTIONS = (
 
 
 def act(options: Any) -> None:
+    if options.failed and options.all:
+        raise BadUsage("results: give either --failed or --all")
     project = home.visit_project(options.project, output.teller("fjd"))
-    forms = {"json": as_json, "joblog": as_joblog, None: as_table}
-    lines = forms[options.form](results(project, options.all))
+    events = (FAILED,) if options.failed else ENDED
+    found = rows(project, options.all, events)
+    lines = as_table(found)
+    if options.form:
+        form = as_json if options.form == "json" else as_joblog
+        lines = form(row.whole for row in found)
     if sys.stdout and sys.stdout.isatty():
         for line in lines:
             output.show(on_terminal(line))
         return
-    for line in lines:
-        output.show_bytes(os.fsencode(line), is_more=True)
+    while True:
+        batch = list(islice(lines, BATCH))
+        if not batch:
+            break
+        output.show_bytes(os.fsencode("".join(batch)), is_more=True)
+
+
+class Row(NamedTuple):
+    """A line of a ledger; entry is None if it was not needed yet."""
+
+    end: float
+    line: str
+    entry: Optional[Entry] = None
+
+    @property
+    def text(self) -> str:
+        return line_of(self.entry) if self.entry else self.line + "\n"
+
+    @property
+    def whole(self) -> Entry:
+        entry = self.entry or parse(self.line)
+        assert entry
+        return entry
 
 
 def results(project: Project, has_all: bool = False) -> Iterator[Entry]:
     """Yield the entries of jobs that ended for good, or all entries."""
+    return (row.whole for row in rows(project, has_all))
+
+
+def rows(
+    project: Project, has_all: bool = False,
+    events: Tuple[str, ...] = ENDED,
+) -> Iterator[Row]:
+    """Yield the same as rows; only ends with these events, if not all."""
+    book, back = Book(project), set()
     paths = project.ledger_files()
-    has = bool if has_all else with_event(ENDED)
-    went_back = read_entries(
-        project, [] if has_all else paths, with_event(BACK))
-    back = {entry.attempt for entry in went_back}
-    ledgers = [read_entries(project, [path], has) for path in paths]
-    for entry in heapq.merge(*ledgers, key=lambda entry: entry.end):
-        if holds(project, entry.attempt, back):
-            yield entry
+    for path in [] if has_all else paths:
+        back.update(went_back(book, path))
+    # RACE: a line that counts for nothing came after a cut, so the name that
+    # the cut made is there, or was, when the line has been read.
+    for _ in range(2):
+        book.look()
+    book.settle()
+    starts = () if has_all else tuple(f"{event}\t" for event in events)
+    ledgers = [rows_of(book, path, starts) for path in paths]
+    for row in heapq.merge(*ledgers, key=lambda row: row[0]):
+        if not row.entry or holds(project, row.entry.attempt, back):
+            yield row
 
 
-def with_event(events: Iterable[str]) -> Callable[[str], bool]:
-    """Return a function that accepts the lines with these events."""
-    starts = tuple(f"{event}\t" for event in events)
-    return lambda line: line.startswith(starts)
+def went_back(book: Book, path: str) -> Set[str]:
+    """Read a ledger; return the attempts of jobs that went back."""
+    starts = tuple(f"{event}\t" for event in BACK)
+    entries = (parse(line) for line in book.read(path)
+               if line.startswith(starts))
+    return {entry.attempt for entry in entries if entry}
+
+
+def rows_of(book: Book, path: str, starts: Tuple[str, ...]) -> Iterator[Row]:
+    """Yield the rows that begin like this (all, if () is given), of tasks
+    only those that count.
+    """
+    end = book.ends.get(path, 0) if starts else inf
+    for lines, _ in blocks(book.project, path, 0, end):
+        for line in lines:
+            if starts and not line.startswith(starts):
+                continue
+            fields = line.split("\t", END + 1)
+            takes = book.takes(fields) \
+                if starts and len(fields) > END and "=" in fields[2] else None
+            if takes:
+                yield Row(float(fields[END]), line)
+            entry = parse(line) if takes is None else None
+            if entry:
+                yield Row(entry.end, line, entry)
 
 
 def on_terminal(line: str) -> str:
@@ -92,17 +167,18 @@ def on_terminal(line: str) -> str:
     return "\t".join(map(printable, line.rstrip("\n").split("\t")))
 
 
-def as_table(entries: Iterator[Entry]) -> Iterator[str]:
+def as_table(found: Iterable[Row]) -> Iterator[str]:
     yield HEADER
-    yield from map(line_of, entries)
+    for row in found:
+        yield row.text
 
 
-def as_json(entries: Iterator[Entry]) -> Iterator[str]:
+def as_json(entries: Iterable[Entry]) -> Iterator[str]:
     for entry in entries:
         yield json.dumps(entry._asdict()) + "\n"
 
 
-def as_joblog(entries: Iterator[Entry]) -> Iterator[str]:
+def as_joblog(entries: Iterable[Entry]) -> Iterator[str]:
     """Yield the lines of GNU parallel's --joblog (for --retry-failed)."""
     yield JOBLOG
     for number, entry in enumerate(entries, 1):

@@ -5,18 +5,22 @@ and what is wrong.
 
 With 10,000 jobs or more, the numbers of those that wait and have ended come
 from the active dispatcher, which counts them every 10 seconds. Fewer jobs are
-counted now.
+counted now, and so are the tasks of arrays: each counts as a job. Of the tasks
+that one worker was given together, those that have ended count when all have,
+or when it gives the others back.
 
 Keys of the object that --json prints:
 
     project, time
-    waiting, held, given, running, done, failed
-                 numbers of jobs
+    waiting, held, given, running, done, failed, cancelled
+                 numbers of jobs and tasks
     counted_by   the dispatcher that counted, or null
     age          seconds since that count
     rate         jobs a second
     left         seconds until all have ended
-    jobs         all jobs that run
+    jobs         all jobs that run; of several tasks, array is its name, and
+                 first and last are their numbers, else these are null
+    runs         the number of these
     hosts        the workers of each host
     silent       seconds without a heartbeat, by worker
     dispatchers  those that are active
@@ -24,15 +28,15 @@ Keys of the object that --json prints:
 """
 # Jobs are counted by listing them, except where an active dispatcher has
 # counted very many (handover.py).
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 from fjd import home, output
-from fjd.handover import Counts
+from fjd.census import GIVEN_OUT
 from fjd.members import Here, myself
-from fjd.names import Attempt, host_of, printable
+from fjd.names import Attempt, host_of, printable, Running
 from fjd.options import flag, PROJECT
-from fjd.project import Project
-from fjd.verbs.counted import newest_counts
+from fjd.project import Project, STATES as PLACES
+from fjd.verbs.counted import CANCELLED, newest_counts, Numbers, title
 from fjd.verbs.overview import COUNTS, Overview, since, span, STATES
 
 MOST_SHOWN = 10  # running jobs on a screen
@@ -63,51 +67,69 @@ def status_of(
 ) -> Dict[str, Any]:
     """Return what --json prints, with at most so many running jobs."""
     overview = Overview(project, here)
-    written, dispatcher, counts = counted(project, overview, is_exact)
-    given = sum(
-        len(project.given(worker) or []) for worker in overview.workers)
-    ahead = counts.waiting + given + len(overview.runs)
+    numbers = Numbers(project)
+    written, dispatcher, counts = counted(numbers, overview, is_exact)
+    given_out = counts["waiting"] + counts["given"]
+    ahead, rate = given_out + counts["running"], counts["rate"]
     return {
-        "project": project.name, "time": overview.now, **counts._asdict(),
-        "held": len(project.waiting("held")), "given": given,
-        "running": len(overview.runs), "counted_by": dispatcher,
-        "age": max(0.0, overview.now - written),
-        "left": ahead / counts.rate if counts.rate else None,
-        "jobs": [{
-            "job": Attempt.parse(run.attempt).job, **run._asdict(),
-            "host": host_of(run.worker), "since": project.begun(run) or None,
-        } for run in overview.runs[:most]],
+        "project": project.name, "time": overview.now, **counts,
+        "counted_by": dispatcher, "age": max(0.0, overview.now - written),
+        "left": ahead / rate if rate else None,
+        "jobs": [job_of(numbers, run) for run in overview.runs[:most]],
+        "runs": len(overview.runs),
         "hosts": overview.hosts(), "silent": overview.silent,
         "dispatchers": overview.dispatchers,
-        "troubles": list(overview.troubles(counts.waiting + given)),
+        "troubles": list(overview.troubles(given_out)),
     }
 
 
-def counted(project: Project, overview: Overview, is_exact: bool) -> Any:
+def job_of(numbers: Numbers, run: Running) -> Dict[str, Any]:
+    """Return what runs: a job, or some tasks of an array."""
+    part = numbers.parse(run.attempt)
+    tasks = numbers.to_do(part) if part else ()
+    return {
+        "job": Attempt.parse(run.attempt).job, **run._asdict(),
+        "host": host_of(run.worker),
+        "since": numbers.project.begun(run) or None,
+        "array": part.array if part and tasks else None,
+        "first": tasks[0] if tasks else None,
+        "last": tasks[-1] if tasks else None,
+    }
+
+
+def counted(
+    numbers: Numbers, overview: Overview, is_exact: bool,
+) -> Tuple[float, Optional[str], Dict[str, Any]]:
     """Return when the jobs were counted, by which dispatcher (None: by us),
-    and the Counts.  Only a dispatcher knows the rate.
+    and the numbers.  Only a dispatcher knows the rate.
     """
-    noted = newest_counts(project, overview.dispatchers)
-    if noted and not is_exact and sum(noted[2][:3]) >= MOST_LISTED:
-        return noted
-    return overview.now, None, Counts(
-        len(project.waiting()), project.count("done"), project.count("failed"),
-        noted[2].rate if noted else None,
-    )
+    noted = newest_counts(numbers.project, overview.dispatchers)
+    is_large = noted and sum(noted[2][:3]) >= MOST_LISTED
+    # The tasks of a million are in few files.
+    if noted and is_large and not (is_exact or numbers.arrays):
+        when, who, counts = noted
+        others = numbers.in_states("held", *GIVEN_OUT)
+        return when, who, {**others, **counts._asdict()}
+    found: Dict[str, Any] = numbers.in_states(*PLACES, CANCELLED)
+    found["rate"] = noted[2].rate if noted else None
+    return overview.now, None, found
 
 
 def screen(found: Dict[str, Any]) -> Iterator[str]:
     """Yield the lines that people read, from what status_of() returned."""
-    yield COUNTS.format(**found)
+    cancelled = f", {found['cancelled']} cancelled" * bool(found["cancelled"])
+    yield COUNTS.format(**found) + cancelled
     if found["counted_by"]:
         yield f"waiting, done and failed: as of {span(found['age'])} ago, by" \
             f" dispatcher {found['counted_by']}" \
             f" on host {host_of(found['counted_by'])} (--exact: now)"
     for job in found["jobs"]:
-        yield f"running: {printable(job['job'])} on {job['host']}" \
+        name = title(*map(job.get, ("array", "first", "last"))) \
+            if job["array"] else job["job"]
+        yield f"running: {printable(name)} on {job['host']}" \
             + since(job["since"], found["time"])
-    if found["running"] > len(found["jobs"]):
-        yield f"running: and {found['running'] - len(found['jobs'])} more"
+    if found["runs"] > len(found["jobs"]):
+        yield f"running: and {found['runs'] - len(found['jobs'])} more"
     for host, workers in found["hosts"].items():
         counts = (f"{len(workers[state])} {state}" for state in STATES)
         yield f"workers on {host}: {', '.join(counts)}"

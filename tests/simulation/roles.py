@@ -13,6 +13,7 @@ from fjd.roles.recruiter import Recruiter
 from fjd.roles.arrayworker import ArrayWorker
 from fjd.terminal import Terminal
 from fjd.verbs.change import Changes
+from fjd.verbs.taskcount import TaskCount
 
 from simulation.claims import Claims
 from simulation.world import Process, SimProcesses
@@ -109,7 +110,8 @@ def dispatcher(
 
     new = new_dispatcher(
         process.project, new_reclaimer(process), say, clock=process.clock,
-        interval=interval, keep_running=keep_running, alarm=alarm)
+        interval=interval, keep_running=keep_running, alarm=alarm,
+        tasks=TaskCount)
     try:
         if standby or not new.succession.rival():
             dispatch(new, once, claims)
@@ -131,7 +133,7 @@ def dispatch(new, once, claims):
 
 def close(new, once, claims):
     claims.looks()
-    left = None if once else census.left(new.project)
+    left = None if once else census.jobs_left(new.project)
     new.close(new.say, False, False, left)
     claims.has_left_its_note(new.outcome)
 
