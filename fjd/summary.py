@@ -217,7 +217,7 @@ class Outcome:
         if failed:
             lines.append(
                 f"To see why: fjd why --project {self.project.name}"
-                f" {pasteable(printable(failed[0].job))}; what it printed:"
+                f" {word_for(failed[0])}; what it printed:"
                 f" {self.log(failed[0])}")
         if self.short:
             short = list(self.short.values())
@@ -238,8 +238,7 @@ class Outcome:
     def log(self, entry: Entry) -> str:
         """Return what to look at, or to type, for a job's output."""
         if entry.task:
-            return f"fjd log --project {self.project.name}" \
-                f" {pasteable(printable(entry.job))}"
+            return f"fjd log --project {self.project.name} {word_for(entry)}"
         return pasteable(printable(self.project.job_log(entry.attempt)))
 
 
@@ -276,6 +275,12 @@ def title_of(entry: Entry) -> str:
     if len(command) > LONGEST_TITLE:
         command = command[:LONGEST_TITLE - 3] + "..."
     return f"{number}: {command}"
+
+
+def word_for(entry: Entry) -> str:
+    """Return what to type for a job: its number in a list, or its name."""
+    number = number_in_list(entry.job) if entry.task else ""
+    return number or pasteable(printable(entry.job))
 
 
 def pasteable(path: str) -> str:
