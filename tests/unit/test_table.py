@@ -12,9 +12,9 @@ from fjd.verbs import table
 
 # What several verbs need, and is none.
 HELPERS = {
-    "batch", "callback", "change", "checks", "choice", "claim", "counted",
-    "find", "forks", "inorder", "jobcopy", "joblist", "overview", "runs",
-    "table", "template",
+    "acceptance", "batch", "callback", "change", "checks", "choice", "claim",
+    "counted", "find", "forks", "inorder", "jobcopy", "joblist", "overview",
+    "runs", "table", "taskaudit", "taskcount", "template",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 
