@@ -6,7 +6,7 @@ for instance from `fjd-dispatcher --hire` in a crontab.
 import os
 import time
 from typing import (
-    Any, Iterable, Iterator, List, NamedTuple, Optional, TYPE_CHECKING,
+    Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, TYPE_CHECKING,
 )
 
 from fjd import home
@@ -21,13 +21,15 @@ class Job(NamedTuple):
     """A job in the project: its name, its latest attempt and its state.
 
     state is waiting, held, given, running, done or failed.  host is the host
-    that it was given to or runs on, else "".
+    that it was given to or runs on, else "".  Tasks of an array that are
+    given out together are one Job, and tasks is their number.
     """
 
     name: str
     attempt: str
     state: str
     host: str = ""
+    tasks: int = 1
 
 
 class Project:
@@ -106,14 +108,30 @@ class Project:
 
     def jobs(self) -> List[Job]:
         """Return all jobs, unordered."""
-        from fjd.census import everything
+        from fjd.census import everything, Ranges
         from fjd.project import STATES
+        parse = Ranges(self.project).parse
         found = {}
         for place, _, attempt, worker in everything(self.project):
+            part = parse(attempt.job)
+            tasks = part.last + 1 - part.first if part else 1
             # RACE: a job that has moved on meanwhile is found twice.
-            found[attempt] = Job(
-                attempt.job, attempt.name, STATES[place], host_of(worker))
+            found[part.key if part else attempt] = Job(
+                attempt.job, attempt.name, STATES[place], host_of(worker),
+                tasks)
         return list(found.values())
+
+    def counts(self) -> Dict[str, int]:
+        """Return the number of jobs, and of tasks, in each state.
+
+        The states are those of a Job, and cancelled, for tasks.
+
+        >>> Project("empty").counts()["done"]
+        0
+        """
+        from fjd.project import STATES
+        from fjd.verbs.counted import CANCELLED, numbers
+        return dict(numbers(self.project, *STATES, CANCELLED))
 
     def wait(self, timeout: float = float("inf")) -> bool:
         """Wait until no job waits or runs; False after timeout seconds.
@@ -137,7 +155,8 @@ class Project:
         return True
 
     def results(self) -> "Iterator[Entry]":
-        """Yield the final end of each job, in the order of these ends.
+        """Yield the final end of each job and task, in the order of these
+        ends.
 
         fjd results prints the same.  The columns are those of ledger.py;
         times are in seconds.

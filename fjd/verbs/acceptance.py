@@ -7,7 +7,7 @@ import os
 from array import array
 from math import inf
 from typing import (
-    Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple,
+    Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple,
 )
 
 from fjd.census import GIVEN_OUT, names_in, Ranges
@@ -50,6 +50,7 @@ class Chapter:
     """
 
     def __init__(self, key: Tuple[str, int, int]) -> None:
+        self.key = key
         self.array, self.first, self.last = key
         self.parts: List[Range] = []
         self.keys: List[Key] = []
@@ -158,6 +159,7 @@ class Book(Ranges):
         self.chapters: Dict[Tuple[str, int, int], Chapter] = {}
         self.sources: Dict[str, Source] = {}
         self.ends: Dict[str, int] = {}  # how far each ledger was read
+        self.workers: Set[str] = set()  # that have ranges
         self.old = -1  # what the last line has replaced; -1: nothing
 
     def chapter(self, part: Range) -> Chapter:
@@ -187,6 +189,7 @@ class Book(Ranges):
             for name, worker in self.names(place):
                 part = self.parse(name)
                 if part:
+                    self.workers.add(worker)
                     n = Attempt.parse(name).n
                     yield Place(place, name, part, n, worker)
 

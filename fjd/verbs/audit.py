@@ -3,7 +3,7 @@
 Compare the job directories with the ledger (the record that fjd results
 prints). Every job must lie in exactly one place, and every end must be
 recorded once. Each job that breaks a rule is named with the rule, and the
-exit code is 1.
+exit code is 1. The same is checked of each task of an array.
 
 An ended job without a ledger entry is reported, too, but is no error.
 """
@@ -14,8 +14,9 @@ An ended job without a ledger entry is reported, too, but is no error.
 #
 # A million jobs must fit into 150 MB.  So a glance comes first, which keeps a
 # few bits of each attempt, and the inventories are of those that are not
-# plainly in order.
-from collections import defaultdict
+# plainly in order.  The ranges of arrays have rules of their own
+# (taskaudit.py); their files are listed before the ledgers are read.
+from collections import Counter, defaultdict
 from typing import (
     Any, Callable, Container, Dict, Iterator, List, NamedTuple, Set, Tuple,
 )
@@ -23,14 +24,15 @@ from typing import (
 from fjd import home, output
 from fjd.census import each_in, Found
 from fjd.ledger import (
-    CLEANED, DONE, Entry, FAILED, GIVEN_BACK, LOST, read_entries, RETRIED,
-    SUPERSEDED,
+    CLEANED, DONE, Entry, FAILED, GIVEN_BACK, LOST, parse, RETRIED, SUPERSEDED,
 )
 from fjd.members import Here, MISSED, MISSING, myself, read_member
 from fjd.names import Attempt, printable
 from fjd.options import PROJECT
 from fjd.project import ENDED, Project, STATES
-from fjd.verbs.overview import COUNTS
+from fjd.verbs import taskaudit
+from fjd.verbs.acceptance import Book
+from fjd.verbs.overview import in_words
 
 EXCUSES = (LOST, RETRIED, GIVEN_BACK, CLEANED)
 # What a glance keeps of an attempt: where its file lies, which lines it has,
@@ -51,12 +53,16 @@ OPTIONS = (PROJECT,)
 
 class Report(NamedTuple):
     """The number of files in each place, a line for each broken rule, and
-    the paths of ended attempts without a ledger entry.
+    the paths of ended attempts, and tasks, without a ledger entry.
+
+    tasks: how many are in each state.
     """
 
     counts: Dict[str, int]
     findings: List[str]
     lost_records: List[str]
+    tasks: Dict[str, int] = {}
+    lost_tasks: List[str] = []
 
 
 def act(options: Any) -> int:
@@ -67,10 +73,13 @@ def act(options: Any) -> int:
     for path in report.lost_records:
         output.show(f"{printable(path)}: record lost: no ledger entry for this"
                     " attempt")
-    counts = COUNTS.format(
-        **{state: report.counts[place] for place, state in STATES.items()})
+    for name in report.lost_tasks:
+        output.show(f"{name}: record lost: no ledger entry for this task")
+    counts = Counter(report.tasks)
+    counts.update({state: report.counts[place]
+                   for place, state in STATES.items()})
     number = len(report.findings)
-    output.show(f"{counts}: {number} not accounted for")
+    output.show(f"{in_words(counts)}: {number} not accounted for")
     return 1 if number else 0
 
 
@@ -81,7 +90,8 @@ class Glance:
         self.bits: Dict[int, int] = defaultdict(int)
         self.pods: Dict[str, Set[int]] = defaultdict(set)  # by worker
         self.jobs: Set[str] = set()  # of superseded attempts
-        self.counts = look(project, self.see, self.note)
+        self.book = Book(project)
+        self.counts = look(self.book, self.see, self.note)
 
     def see(self, found: Found) -> None:
         attempt = found.attempt
@@ -126,7 +136,7 @@ class Inventory:
         self.jobs: Set[str] = set()  # of all these files, if asked for
         self.excused: Set[str] = set()
         self.superseded: Set[str] = set()
-        self.counts = look(project, self.see, self.note)
+        self.counts = look(Book(project), self.see, self.note)
 
     def see(self, found: Found) -> None:
         attempt = found.attempt
@@ -196,23 +206,30 @@ class Inventory:
 
 
 def look(
-    project: Project, see: Callable[[Found], None],
-    note: Callable[[Entry], None],
+    book: Book, see: Callable[[Found], None], note: Callable[[Entry], None],
 ) -> Dict[str, int]:
-    """Show all job files and ledger entries to see() and note(), in the order
-    given above; return the number of files in each place.
+    """Show all jobs' files and ledger entries to see() and note(), in the
+    order given above, and the others to the book; return the number of jobs'
+    files in each place.
     """
+    project = book.project
     counts: Dict[str, int] = defaultdict(int)
 
     def look_in(place: str) -> None:
         for found in each_in(project, place):
-            counts[place] += 1
-            see(found)
+            if not book.parse(found.attempt.job):
+                counts[place] += 1
+                see(found)
 
     for place in ENDED:
         look_in(place)
-    for entry in read_entries(project, project.ledger_files()):
-        note(entry)
+    for _ in range(2):
+        book.look()
+    for path in project.ledger_files():
+        for entry in map(parse, book.read(path)):
+            if entry:
+                note(entry)
+    book.settle()
     for place in ("jobqueue", "held", "running", "jobpods"):
         look_in(place)
     return counts
@@ -231,7 +248,22 @@ def audit(project: Project, here: Here) -> Report:
     glance = Glance(project)
     # RACE: a worker that enrols while the dead are sought would be one of
     # them, so its pod must have been seen before.
-    dead = dead_workers(project, here).intersection(glance.pods)
+    pods = glance.book.workers.union(glance.pods)
+    dead = dead_workers(project, here).intersection(pods)
+    report = audit_jobs(project, glance, dead)
+    book = glance.book
+    broken = taskaudit.findings(book, dead)
+    if broken:
+        book = Book(project)
+        look(book, lambda found: None, lambda entry: None)
+        broken &= taskaudit.findings(book, dead)
+    return report._replace(
+        findings=report.findings + sorted(broken),
+        tasks=taskaudit.numbers(book),
+        lost_tasks=taskaudit.lost_records(book))
+
+
+def audit_jobs(project: Project, glance: Glance, dead: Set[str]) -> Report:
     keys = glance.odd(dead)
     if not keys:
         return Report(glance.counts, [], [])

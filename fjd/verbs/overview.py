@@ -16,6 +16,12 @@ SPANS = (("d", 86400), ("h", 3600), ("min", 60))
 STATES = ("busy", "idle", "silent")
 
 
+def in_words(found: Dict[str, Any]) -> str:
+    """Return the numbers of jobs in each state; cancelled tasks if any."""
+    number = found.get("cancelled")
+    return COUNTS.format(**found) + (f", {number} cancelled" if number else "")
+
+
 class Overview:
     """The active dispatchers, the workers and the running jobs at one moment.
 

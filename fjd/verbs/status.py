@@ -37,7 +37,7 @@ from fjd.names import Attempt, host_of, printable, Running
 from fjd.options import flag, PROJECT
 from fjd.project import Project, STATES as PLACES
 from fjd.verbs.counted import CANCELLED, newest_counts, Numbers, title
-from fjd.verbs.overview import COUNTS, Overview, since, span, STATES
+from fjd.verbs.overview import in_words, Overview, since, span, STATES
 
 MOST_SHOWN = 10  # running jobs on a screen
 MOST_LISTED = 10000  # jobs, waiting or ended, that are counted by listing
@@ -117,8 +117,7 @@ def counted(
 
 def screen(found: Dict[str, Any]) -> Iterator[str]:
     """Yield the lines that people read, from what status_of() returned."""
-    cancelled = f", {found['cancelled']} cancelled" * bool(found["cancelled"])
-    yield COUNTS.format(**found) + cancelled
+    yield in_words(found)
     if found["counted_by"]:
         yield f"waiting, done and failed: as of {span(found['age'])} ago, by" \
             f" dispatcher {found['counted_by']}" \

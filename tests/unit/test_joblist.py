@@ -1,102 +1,161 @@
-"""A list of fjd run: its jobs count by where they lie."""
-from fjd.ledger import CLEANED, DONE, FAILED
-from fjd.verbs.joblist import AskedList, listed
-from test_account import attempt, make, summary  # noqa: F401
+"""A list of fjd run, compared with what a project has of it."""
+import os
+import time
+from collections import Counter
+
+import pytest
+from hypothesis import given, strategies as st
+
+from fjd.jobfile import SHELL
+from fjd.ledger import CLEANED, DONE, Entry, FAILED, Ledger
+from fjd.names import Attempt, new_token, Range, Stamps
+from fjd.verbs.arraystate import BAD, ENDED, NONE, OPEN
+from fjd.verbs.joblist import Array, Bag, Comparison, listed, Request
+from fjd.verbs.lists import Lists, offsets_in, Pace, runs_of
+
+numbers = st.lists(st.integers(-5, 5))
 
 
-def asked(*commands, **more):
-    return AskedList({job.mark: job for job in listed(commands, "/")}, **more)
+def asked(*commands, place="/"):
+    request = Request(place)
+    request.add(commands)
+    return request
 
 
-def names_of(question):
-    return [job.job for job in question.jobs.values()]
+@pytest.fixture
+def lists(project):
+    return Lists(project, "/", SHELL, Stamps(new_token(time.time())))
 
 
-def test_a_list_is_counted_by_where_its_jobs_lie(
-    project, record, summary,  # noqa: F811
+@pytest.fixture
+def end(project):
+    """end(array, first, last, events) ends a range that waits."""
+    ledger, stamps = Ledger(project, "w"), Stamps(new_token(1.0))
+
+    def end(array, first, last, *events):
+        name, = [n for n in project.waiting()
+                 if n.startswith(f"{array}={first}.")]
+        for task, event in enumerate(events, first):
+            ledger.write(Entry(event, f"{array}:{task}", name, worker="w",
+                               task=str(task)))
+        failed = events.count(FAILED)
+        part = Range(array, first, last + 1, last, failed)
+        place = "failed" if failed else "done"
+        after = Attempt(part.job, 1, stamps.new()).name
+        os.rename(project.waiting_job(name), project.path(place, after))
+    return end
+
+
+@given(numbers, numbers)
+def test_a_bag_gives_each_as_often_as_it_has_it(have, wanted):
+    bag = Bag(Array("q", have), has_origins=True)
+    found = [bag.take(value) for value in wanted]
+    assert Counter(v for v, f in zip(wanted, found) if f >= 0) \
+        == Counter(have) & Counter(wanted)
+    places = [bag.origins[f] for f in found if f >= 0]
+    assert len(set(places)) == len(places)
+    assert all(have[bag.origins[f]] == v
+               for v, f in zip(wanted, found) if f >= 0)
+
+
+@given(st.sets(st.integers(1, 60)))
+def test_runs_of_numbers_are_all_of_them(wanted):
+    runs = list(runs_of(list(wanted)))
+    assert [n for first, last in runs for n in range(first, last + 1)] \
+        == sorted(wanted)
+    assert all(b[0] > a[1] + 1 for a, b in zip(runs, runs[1:]))
+
+
+@given(st.lists(st.text("ab\r é")))
+def test_each_line_begins_where_the_one_before_ended(lines):
+    data = "".join(f"{line}\n" for line in lines).encode()
+    found = [data[begin:].split(b"\n")[0].decode()
+             for begin in offsets_in(data)]
+    assert found == lines
+
+
+def test_a_request_gives_back_its_commands():
+    commands = ["a", "é\udcff", "b\nc", "a"]
+    assert list(asked(*commands).commands) == commands
+
+
+def test_a_command_is_known_by_its_directory_and_line(project, lists):
+    lists.add(["a", "b", "a"])
+    lists.put(3)
+    known = Comparison(project, asked("b", "x", "a", "a", "a"))
+    assert list(known.states) == [OPEN, NONE, OPEN, OPEN, NONE]
+    assert (known.shared, list(known.new())) == (3, ["x", "a"])
+    assert Comparison(project, asked("a", place="/tmp")).shared == 0
+
+
+def test_states_are_those_of_names_and_accepted_lines(project, lists, end):
+    lists.add(["a", "b", "c", "d", "e", "f"])
+    lists.put(2)
+    lists.put(2)
+    lists.put(1)
+    end("list-1", 1, 2, DONE, DONE)
+    end("list-1", 3, 4, FAILED, CLEANED)
+    known = Comparison(project, asked(*"fedcba"))
+    # f has no file: it is put again, where it was.
+    assert list(known.states) == [OPEN, OPEN, BAD, BAD, ENDED, ENDED]
+    assert known.failed == {"list-1": [4, 3]}
+    assert known.unput == {"list-1": [6]}
+    assert known.done == 2 and known.to_retry == 2
+
+
+def test_of_equal_commands_those_that_are_done_count_first(
+    project, lists, end,
 ):
-    question = asked("x", "y", "z", "u", "v")
-    done, failed, lost, waits, _ = names_of(question)
-    record(DONE, attempt(1, done))
-    record(FAILED, attempt(1, failed), status="exit 1", command="y")
-    make(project, DONE, attempt(1, done))
-    for name in (failed, lost):
-        make(project, FAILED, attempt(1, name))
-    make(project, "jobqueue", attempt(1, waits))
-    assert summary(question, left=1) == (
-        "1 done, 2 failed, 1 vanished, 1 left: 2: y (exit 1), 3: z (record"
-        " lost), 5: v (vanished)")
+    lists.add(["a"] * 4)
+    for _ in range(4):
+        lists.put(1)
+    end("list-1", 2, 2, FAILED)
+    end("list-1", 3, 3, DONE)
+    known = Comparison(project, asked("a", "a", "a"))
+    assert sorted(known.states) == sorted([ENDED, OPEN, OPEN])
+    known = Comparison(project, asked(*["a"] * 5))
+    assert Counter(known.states) == {ENDED: 1, OPEN: 2, BAD: 1, NONE: 1}
 
 
-def test_a_job_that_ended_twice_counts_once(
-    project, record, summary,  # noqa: F811
-):
-    """Somebody had it repeated, or it is of an earlier list."""
-    question = asked("x")
-    name, = names_of(question)
-    for count in (1, 2):
-        record(DONE, attempt(count, name))
-        make(project, DONE, attempt(count, name))
-    record(FAILED, attempt(3, name), status="exit 1")
-    make(project, FAILED, attempt(3, name))
-    assert summary(question) == "1 done, 0 failed"
-    earlier = {attempt(1, name), attempt(2, name)}
-    assert summary(asked("x", earlier=earlier)).startswith(
-        "0 done, 1 failed")
+def test_without_commands_all_that_failed_is_tried_again(project, lists, end):
+    lists.add(["a", "b"])
+    lists.put(2)
+    end("list-1", 1, 2, DONE, FAILED)
+    assert Comparison(project, asked()).failed == {"list-1": [2]}
 
 
-def test_a_done_job_that_waits_again_is_left(
-    project, record, summary,  # noqa: F811
-):
-    question = asked("x")
-    name, = names_of(question)
-    record(DONE, attempt(1, name))
-    make(project, "jobqueue", attempt(2, name))
-    question.done = set(question.jobs)
-    assert summary(question, left=1) == "0 done, 0 failed, 1 left"
+def test_a_line_with_a_newline_is_known_again(project, lists):
+    lists.add(["echo 'a\nb'", "c\\nd"])
+    lists.put(2)
+    known = Comparison(project, asked("c\\nd", "echo 'a\nb'", "c\nd"))
+    assert list(known.states) == [OPEN, OPEN, NONE]
 
 
-def test_jobs_of_others_count_too(
-    project, record, summary,  # noqa: F811
-):
-    question = asked("x")
-    name, = names_of(question)
-    record(DONE, attempt(1, name))
-    make(project, DONE, attempt(1, name))
-    record(DONE, attempt(2, "b"))
-    record(FAILED, attempt(3, "c"), status="exit 1")
-    assert summary(question, [attempt(4, "d")]) == (
-        "2 done, 1 failed, 1 vanished: c (exit 1), d (vanished)")
+def test_jobs_of_an_older_version_are_known_by_their_marks(project):
+    jobs = list(listed(["a", "b", "a"], "/"))
+    for place, job in zip(("done", "failed", "jobqueue"), jobs):
+        name = Attempt(job.job, 1, "0123456789abcdef0-1").name
+        open(project.path(place, name), "w").close()
+    known = Comparison(project, asked("a", "b", "a", "a"))
+    assert list(known.states) == [ENDED, BAD, OPEN, NONE]
+    assert len(known.failed_jobs) == 1
 
 
-def test_a_job_that_lies_nowhere_counts_as_the_ledgers_say(
-    project, record, summary,  # noqa: F811
-):
-    """Somebody has removed what had ended, or cancelled it."""
-    question = asked("x", "y", "z", "u")
-    done, failed, cancelled, _ = names_of(question)
-    record(DONE, attempt(1, done))
-    record(FAILED, attempt(1, failed), status="exit 1")
-    for name in (done, failed, cancelled):
-        record(CLEANED, attempt(1, name))
-    assert summary(question) == (
-        "1 done, 1 failed, 1 cancelled, 1 vanished: 2: y (exit 1), 3: z"
-        " (cancelled), 4: u (vanished)")
+def test_a_comparison_is_renewed_if_something_has_moved(project, lists, end):
+    lists.add(["a", "b"])
+    lists.put(2)
+    known = Comparison(project, asked("a", "b"))
+    assert known.renewed() is known
+    end("list-1", 1, 2, DONE, DONE)
+    assert known.renewed().done == 2
 
 
-def test_a_job_done_before_the_list_began_may_have_been_removed(
-    summary,  # noqa: F811
-):
-    question = asked("x", "y")
-    question.done = {next(iter(question.jobs))}
-    assert summary(question) == "1 done, 0 failed, 1 vanished: 2: y (vanished)"
-
-
-def test_a_listed_job_that_is_owed_is_counted_by_its_place(
-    project, summary,  # noqa: F811
-):
-    question = asked("x")
-    name, = names_of(question)
-    make(project, FAILED, attempt(1, name))
-    assert summary(question, [attempt(1, name)]) == (
-        "0 done, 1 failed: 1: x (record lost)")
+@pytest.mark.parametrize("seconds, ranges, left, size", [
+    (None, 0, 1000, 1), (0.0001, 0, 10 ** 6, 64), (0.01, 0, 10 ** 6, 25),
+    (1.0, 0, 10 ** 6, 1), (0.0001, 0, 80, 10), (0.0001, 0, 3, 1),
+    (0.0001, 2000, 10 ** 6, 128), (1.0, 2000, 10 ** 6, 10),
+])
+def test_ranges_follow_the_pace(seconds, ranges, left, size):
+    pace = Pace()
+    pace.seconds = seconds
+    assert pace.size(ranges, left, workers=2) == size

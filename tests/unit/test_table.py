@@ -12,10 +12,11 @@ from fjd.verbs import table
 
 # What several verbs need, and is none.
 HELPERS = {
-    "arraychange", "arrayclean", "arrayfind", "arraylines", "arraylog",
-    "batch", "callback", "change", "checks", "choice", "claim", "counted",
-    "find", "forks", "inorder", "jobcopy", "joblist", "newarray", "overview",
-    "putarray", "putting", "runs", "table", "taskhistory", "taskwhy",
+    "acceptance", "arraychange", "arrayclean", "arrayfind", "arraylines",
+    "arraylog", "arraystate", "batch", "callback", "change", "checks",
+    "choice", "claim", "counted", "find", "forks", "inorder", "jobcopy",
+    "joblist", "lists", "newarray", "overview", "putarray", "putting", "runs",
+    "source", "table", "taskaudit", "taskcount", "taskhistory", "taskwhy",
     "template",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
