@@ -44,7 +44,7 @@ def put_list(project: Project, array: str, data: bytes, stamp: str) -> bool:
     """
     files, path = project.files, list_of(project, array)
     draft = project.path("arrays", f".{array}.{stamp}")
-    files.create(draft, data)
+    project.draft(draft, data)
     try:
         return bool(files.link(draft, path) or files.read(path)[1] == data)
     finally:

@@ -274,7 +274,8 @@ class Worker:
         return wait
 
     def spawn(self, task: Task) -> float:
-        environ, logs = task.environment(self.environ), self.log.open()
+        log = self.log  # Of a range that goes back, it is no longer ours.
+        environ, logs = task.environment(self.environ), log.open()
         if self.log.terminal.is_open:
             self.tell(task)
         task.begun = self.clock.monotonic()
@@ -283,7 +284,7 @@ class Worker:
         except OSError as error:
             return self.not_started(task, error)
         finally:
-            self.log.let_go(logs[0])
+            log.let_go(logs[0])
         self.rest.reset()
         task.limit = task.begun + (task.job.timeout or inf)
         self.task = task
