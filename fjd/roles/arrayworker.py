@@ -27,6 +27,7 @@ class RangeRun:
     def __init__(
         self, project: Project, task: Task, part: Range, ends: Ends,
     ) -> None:
+        self.project = project
         self.run = task.run
         self.part = part
         self.n = task.attempt.n
@@ -34,23 +35,37 @@ class RangeRun:
         self.ends = ends  # by lines of ours
         self.begun = task.clock.monotonic()
         self.tasks = iter(to_do(project, part))
-        assert self.job.tasks
-        self.lines = lines_of(project, part, self.job.tasks.offset)
         self.number = 0
-        self.line: Optional[str] = None
+        self.open_list()
         self.cancelled = cancelled_of(project, part.array)
 
     def advance(self) -> bool:
         """Go to the first task without an end; False if there is none."""
         while self.number == 0 or self.number in self.ends.ended:
             self.number = next(self.tasks, -1)
-            if self.number < 0:
-                return False
-            if self.number not in self.ends.ended:
-                self.line = next(
-                    (line for number, line in self.lines
-                     if number == self.number), None)
         return self.number > 0
+
+    def open_list(self) -> None:
+        assert self.job.tasks
+        self.lines = lines_of(self.project, self.part, self.job.tasks.offset)
+        self.at = 0  # the task whose line was read last
+        self.line: Optional[str] = None
+
+    def find_line(self) -> Optional[str]:
+        """Return the current task's line; None if its list has none.
+
+        After an OSError, call this again: it begins again, as a generator
+        that has raised one is at its end.
+        """
+        try:
+            while self.at < self.number:
+                self.at, self.line = next(self.lines, (self.number, None))
+            if self.line is None:
+                self.project.check_home()
+        except OSError:
+            self.open_list()
+            raise
+        return self.line
 
     @property
     def first_try(self) -> int:
@@ -165,10 +180,11 @@ class ArrayWorker(Worker):
         most = max(self.neighbours.reclaimer.most_losses, lot.job.retries + 1)
         if lot.number == lot.part.next and lot.n > most:
             return self.fail(task, f"given up after {lot.n - 1} attempt(s)")
+        line = lot.find_line()
         try:
-            if lot.line is None:
+            if line is None:
                 raise BadJob("the list of its array has no such line")
-            task.job = job_of_task(lot.job, lot.line)
+            task.job = job_of_task(lot.job, line)
         except BadJob as error:
             return self.fail(task, str(error))
         return super().spawn(task)
