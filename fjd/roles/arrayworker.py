@@ -122,6 +122,7 @@ class ArrayWorker(Worker):
         self.job_log = self.log
         self.range_log = RangeLog(project, self.id, self.log.terminal)
         self.unwritten: List[Entry] = []
+        self.unsynced: List[Entry] = []  # written since the last flush
         self.next_write = 0.0
         self.is_adopted = False
 
@@ -202,30 +203,46 @@ class ArrayWorker(Worker):
             return super().commit(task)
         assert entry
         if not task.is_recorded:
-            self.record(entry, lot.n)
+            self.record(entry)
             task.is_recorded = True
+        may_wait = entry.event == DONE and lot.n == 1 and not self.is_local
+        if not may_wait:
+            self.write_lines()
         if entry.event == RETRIED:
             lot.ends.retried[lot.number] = 1 + task.tries - lot.first_try
         else:
             lot.ends.ended[lot.number] = entry.event
         if entry.event != DONE:
-            self.ledger.sync()
+            self.sync()
         self.task = None
         if entry.event == FAILED:
             self.say(f"{self.me} It failed: {entry.job}: {entry.how}")
 
-    def record(self, entry: Entry, n: int) -> None:
-        """Write a line; NFS: `done` lines of a first attempt together."""
-        self.unwritten.append(entry)
-        if len(self.unwritten) == 1:
+    def record(self, entry: Entry) -> None:
+        """Write a line soon; NFS: `done` lines of first attempts together."""
+        if not self.unwritten:
             self.next_write = self.clock.monotonic() + GROUP
-        may_wait = entry.event == DONE and n == 1
-        if self.is_local or not may_wait:
-            self.write_lines()
+        self.unwritten.append(entry)
 
     def write_lines(self) -> None:
-        self.ledger.write(*self.unwritten)
-        self.unwritten = []
+        if self.unwritten:
+            self.ledger.write(*self.unwritten)
+            self.unsynced += self.unwritten
+            self.unwritten = []
+
+    def sync(self) -> None:
+        """Flush the lines, or let them be written again.
+
+        A flush that fails may have lost them, and the next one succeeds
+        (fsync(2)).
+        """
+        try:
+            super().sync()
+        except OSError:
+            self.unwritten = self.unsynced + self.unwritten
+            self.unsynced = []
+            raise
+        self.unsynced = []
 
     # The end of a range
 
@@ -245,8 +262,7 @@ class ArrayWorker(Worker):
 
     def give_back(self, task: Task, reason: str) -> float:
         """Put what is left of the range into the queue again."""
-        if self.unwritten:
-            self.write_lines()
+        self.write_lines()
         wait = super().give_back(task, reason)
         if self.range:
             self.close(self.range)
@@ -270,7 +286,7 @@ class ArrayWorker(Worker):
         if self.task:
             self.end_processes(self.task)
             self.task = None
-        self.unwritten = []
+        self.unwritten, self.unsynced = [], []
         self.supersede(lot)
         self.log.keep(lot.run.attempt)
         self.close(lot)

@@ -80,6 +80,8 @@ class Checks:
             self.demand(owner is by, "announced for another", by.name, name)
 
     def use(self, place, path):
+        if place == "cancelled" and "~" not in path:
+            return  # A mark, which a retry removes.
         self.demand(path not in self.used, "a path is used twice", path)
 
     def renamed(self, by, source, target, node, replaced, again):

@@ -209,6 +209,8 @@ class SimOS:
         Only a bare name in the queue is the user's, and may be used again:
         there it is not repeated for a namesake.
         """
+        if operation.__name__ == "create" and "/." in paths[0]:
+            return  # Else, of two requests, it would have to repeat both.
         node = self.server.find(paths[0])
         is_bare = "/jobqueue/" in paths[0] and "~" not in paths[0]
 
