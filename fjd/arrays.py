@@ -115,7 +115,8 @@ def cancelled_of(project: Project, array: str) -> Set[int]:
 def ends_of(project: Project, attempt: str, paths: List[str]) -> Ends:
     """Return the ends of tasks that ledgers record for an attempt."""
     ends = Ends({}, Counter())
-    for entry in read_entries(project, paths, lambda line: attempt in line):
+    lines = read_entries(project, paths, lambda line: attempt in line)
+    for entry in set(lines):  # A line that was written again counts once.
         if entry.attempt == attempt and entry.task:
             number = int(entry.task)
             if entry.event in FINAL:

@@ -330,8 +330,17 @@ class Project:
     def put(self, name: str, data: bytes, is_program: bool = False) -> None:
         """Add a new job to the queue; its name must never have been used."""
         draft = self.waiting_job(f".{name}")
-        self.files.create(draft, data, 0o700 if is_program else 0o600)
+        self.draft(draft, data, 0o700 if is_program else 0o600)
         self.shift(draft, self.waiting_job(name))
+
+    def draft(self, path: str, data: Any, mode: int = 0o600) -> None:
+        """Create a file, whose name must never have been used, to move it.
+
+        NFS: a request that is repeated finds the file that it made, empty.
+        """
+        if not self.files.create(path, data, mode):
+            raise FileExistsError(
+                errno.EEXIST, os.strerror(errno.EEXIST), path)
 
     def discard(self, path: str) -> bool:
         """Remove a file, or an empty directory; False if it was missing or
@@ -359,7 +368,7 @@ class Project:
     def replace(self, name: str, text: str, stamp: str) -> None:
         """Write queueorder or list."""
         draft = self.path(f".{name}.{stamp}")
-        self.files.create(draft, text)
+        self.draft(draft, text)
         self.files.move(draft, self.path(name))
 
     # Steps of a worker

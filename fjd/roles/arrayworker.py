@@ -27,6 +27,7 @@ class RangeRun:
     def __init__(
         self, project: Project, task: Task, part: Range, ends: Ends,
     ) -> None:
+        self.project = project
         self.run = task.run
         self.part = part
         self.n = task.attempt.n
@@ -34,23 +35,37 @@ class RangeRun:
         self.ends = ends  # by lines of ours
         self.begun = task.clock.monotonic()
         self.tasks = iter(to_do(project, part))
-        assert self.job.tasks
-        self.lines = lines_of(project, part, self.job.tasks.offset)
         self.number = 0
-        self.line: Optional[str] = None
+        self.open_list()
         self.cancelled = cancelled_of(project, part.array)
 
     def advance(self) -> bool:
         """Go to the first task without an end; False if there is none."""
         while self.number == 0 or self.number in self.ends.ended:
             self.number = next(self.tasks, -1)
-            if self.number < 0:
-                return False
-            if self.number not in self.ends.ended:
-                self.line = next(
-                    (line for number, line in self.lines
-                     if number == self.number), None)
         return self.number > 0
+
+    def open_list(self) -> None:
+        assert self.job.tasks
+        self.lines = lines_of(self.project, self.part, self.job.tasks.offset)
+        self.at = 0  # the task whose line was read last
+        self.line: Optional[str] = None
+
+    def find_line(self) -> Optional[str]:
+        """Return the current task's line; None if its list has none.
+
+        After an OSError, call this again: it begins again, as a generator
+        that has raised one is at its end.
+        """
+        try:
+            while self.at < self.number:
+                self.at, self.line = next(self.lines, (self.number, None))
+            if self.line is None:
+                self.project.check_home()
+        except OSError:
+            self.open_list()
+            raise
+        return self.line
 
     @property
     def first_try(self) -> int:
@@ -107,6 +122,7 @@ class ArrayWorker(Worker):
         self.job_log = self.log
         self.range_log = RangeLog(project, self.id, self.log.terminal)
         self.unwritten: List[Entry] = []
+        self.unsynced: List[Entry] = []  # written since the last flush
         self.next_write = 0.0
         self.is_adopted = False
 
@@ -165,10 +181,11 @@ class ArrayWorker(Worker):
         most = max(self.neighbours.reclaimer.most_losses, lot.job.retries + 1)
         if lot.number == lot.part.next and lot.n > most:
             return self.fail(task, f"given up after {lot.n - 1} attempt(s)")
+        line = lot.find_line()
         try:
-            if lot.line is None:
+            if line is None:
                 raise BadJob("the list of its array has no such line")
-            task.job = job_of_task(lot.job, lot.line)
+            task.job = job_of_task(lot.job, line)
         except BadJob as error:
             return self.fail(task, str(error))
         return super().spawn(task)
@@ -186,30 +203,46 @@ class ArrayWorker(Worker):
             return super().commit(task)
         assert entry
         if not task.is_recorded:
-            self.record(entry, lot.n)
+            self.record(entry)
             task.is_recorded = True
+        may_wait = entry.event == DONE and lot.n == 1 and not self.is_local
+        if not may_wait:
+            self.write_lines()
         if entry.event == RETRIED:
             lot.ends.retried[lot.number] = 1 + task.tries - lot.first_try
         else:
             lot.ends.ended[lot.number] = entry.event
         if entry.event != DONE:
-            self.ledger.sync()
+            self.sync()
         self.task = None
         if entry.event == FAILED:
             self.say(f"{self.me} It failed: {entry.job}: {entry.how}")
 
-    def record(self, entry: Entry, n: int) -> None:
-        """Write a line; NFS: `done` lines of a first attempt together."""
-        self.unwritten.append(entry)
-        if len(self.unwritten) == 1:
+    def record(self, entry: Entry) -> None:
+        """Write a line soon; NFS: `done` lines of first attempts together."""
+        if not self.unwritten:
             self.next_write = self.clock.monotonic() + GROUP
-        may_wait = entry.event == DONE and n == 1
-        if self.is_local or not may_wait:
-            self.write_lines()
+        self.unwritten.append(entry)
 
     def write_lines(self) -> None:
-        self.ledger.write(*self.unwritten)
-        self.unwritten = []
+        if self.unwritten:
+            self.ledger.write(*self.unwritten)
+            self.unsynced += self.unwritten
+            self.unwritten = []
+
+    def sync(self) -> None:
+        """Flush the lines, or let them be written again.
+
+        A flush that fails may have lost them, and the next one succeeds
+        (fsync(2)).
+        """
+        try:
+            super().sync()
+        except OSError:
+            self.unwritten = self.unsynced + self.unwritten
+            self.unsynced = []
+            raise
+        self.unsynced = []
 
     # The end of a range
 
@@ -229,8 +262,7 @@ class ArrayWorker(Worker):
 
     def give_back(self, task: Task, reason: str) -> float:
         """Put what is left of the range into the queue again."""
-        if self.unwritten:
-            self.write_lines()
+        self.write_lines()
         wait = super().give_back(task, reason)
         if self.range:
             self.close(self.range)
@@ -254,7 +286,7 @@ class ArrayWorker(Worker):
         if self.task:
             self.end_processes(self.task)
             self.task = None
-        self.unwritten = []
+        self.unwritten, self.unsynced = [], []
         self.supersede(lot)
         self.log.keep(lot.run.attempt)
         self.close(lot)

@@ -120,7 +120,7 @@ class Worker:
         self.watch(self.project.path("jobpods", self.id), number=JOB)
         wait = self.backoff.longer()
         if wait == self.interval:
-            self.ledger.sync()  # NFS: others can read the last line only then
+            self.sync()  # NFS: others can read the last line only then
         if wait > SHORTEST:
             soon = self.clock.monotonic() + LOOKS * wait
             self.next_orders = min(self.next_orders, soon)
@@ -138,7 +138,7 @@ class Worker:
         # Only after the touch: if that fails, the next step adopts a job that
         # has begun and could not start, before another job begins.
         self.next_beat = now + BEAT
-        self.ledger.sync()
+        self.sync()
         self.log.look_for_room()
         mine = self.project.runs_of(self.id)
         current = self.current()
@@ -147,6 +147,10 @@ class Worker:
                 self.adopt(run)
         elif current not in mine and not self.project.is_running(current):
             self.drop()
+
+    def sync(self) -> None:
+        """Flush the lines written so far."""
+        self.ledger.sync()
 
     def current(self) -> Optional[Running]:
         """Return the attempt that runs now."""
@@ -208,7 +212,7 @@ class Worker:
         self.project.keep_draft_logs(self.id, runs[0].attempt if runs else "")
         for run in runs:
             self.requeue(run)
-        self.ledger.sync()  # When we have left, others read the ledgers.
+        self.sync()  # When we have left, others read the ledgers.
         if self.project.remove_pod(self.id):
             # RACE: hire counts a worker that has no order to leave.
             self.project.strike("workers", self.id)
@@ -274,7 +278,8 @@ class Worker:
         return wait
 
     def spawn(self, task: Task) -> float:
-        environ, logs = task.environment(self.environ), self.log.open()
+        log = self.log  # Of a range that goes back, it is no longer ours.
+        environ, logs = task.environment(self.environ), log.open()
         if self.log.terminal.is_open:
             self.tell(task)
         task.begun = self.clock.monotonic()
@@ -283,7 +288,7 @@ class Worker:
         except OSError as error:
             return self.not_started(task, error)
         finally:
-            self.log.let_go(logs[0])
+            log.let_go(logs[0])
         self.rest.reset()
         task.limit = task.begun + (task.job.timeout or inf)
         self.task = task

@@ -15,7 +15,8 @@ from fjd.names import Attempt, is_member, Order, Running, why_bad
 from fjd.options import MOST_LOSSES
 from fjd.project import NOW
 
-from simulation.server import DIRECTORY, USER
+from simulation.ranges import RangeFile, Ranges
+from simulation.server import DIRECTORY, LEDGERS, USER
 from simulation.world import ROOT, Violation
 
 # Seconds that a worker has not beaten which counts as dead, or may be.
@@ -49,6 +50,7 @@ class Checks:
         self.departures = []   # when a job left the place where it waited
         self.removed_ledgers = {}  # path: what was in it
         self.reported = {}     # attempt: when a dispatcher had counted it
+        self.ranges = Ranges(self)
 
     def demand(self, condition, what, *details):
         if not condition:
@@ -78,6 +80,8 @@ class Checks:
             self.demand(owner is by, "announced for another", by.name, name)
 
     def use(self, place, path):
+        if place == "cancelled" and "~" not in path:
+            return  # A mark, which a retry removes.
         self.demand(path not in self.used, "a path is used twice", path)
 
     def renamed(self, by, source, target, node, replaced, again):
@@ -93,10 +97,15 @@ class Checks:
             self.use(here, target)
         self.used.add(target)
         self.since[target] = self.world.now
+        node.job = node.job or self.ranges.put(here, new)
         if node.job is None:
             return
         node.job.path = target
         self.departed(by, there, old)
+        if isinstance(node.job, RangeFile):
+            self.may_move(by, source, there, here, old)
+            return self.ranges.moved(by, there, old, here, new, node.job,
+                                     again)
         if there in ENDS:
             is_wish = is_person(by) and here == "jobqueue"
             self.demand(is_wish, "an end was undone", source, target)
@@ -113,6 +122,24 @@ class Checks:
             self.taken(by, worker_in(source))
             if not is_person(by):
                 self.reclaimed(by, Running.parse(old), Attempt.parse(new))
+
+    def may_move(self, by, source, there, here, name):
+        """Whether who moves a range may do that."""
+        if there == "jobpods" and here == "jobqueue":
+            self.relieved(by, worker_in(source))
+        elif there == "running" and not is_person(by):
+            worker = worker_in(source)
+            self.taken(by, worker)
+            owner = self.owner(worker)
+            record = self.world.server.find(f"{ROOT}/workers/{worker}")
+            if by is owner or not owner or not owner.is_dead or not record:
+                return
+            if self.world.faults.silence(record.written) < SILENCE:
+                start = Running.parse(name).attempt + ":"
+                left = [run.attempt for run in owner.host.jobs
+                        if run.attempt.startswith(start)]
+                self.demand(not left, "given back beside its own process",
+                            *left)
 
     def departed(self, by, place, name):
         self.departures.append(self.world.now)
@@ -131,6 +158,8 @@ class Checks:
         place, name = parts(path)
         self.world.note("removes", by, place, name)
         if node.job is not None:
+            self.demand(not isinstance(node.job, RangeFile),
+                        "a hole in the partition", path)
             is_wish = by == USER or is_person(by) and place == "held"
             self.demand(is_wish, "a job was removed", path)
             node.job.is_wanted = False
@@ -161,6 +190,22 @@ class Checks:
         if place == "ledger":
             writer = self.writers.setdefault(path, by)
             self.demand(by is writer, "two write a ledger", path)
+
+    # What is written to ledgers, and read there; also what only processes of
+    # the same host can see.
+
+    def has_written(self, by, path, data):
+        if path.startswith(LEDGERS) and self.ranges.plans:
+            self.ranges.has_written(by, path, data)
+            self.world.faults.has_changed(by, path)
+
+    def has_cut_off(self, path, size):
+        if path.startswith(LEDGERS) and self.ranges.plans and size:
+            self.ranges.has_cut_off(path)
+
+    def has_read(self, by, path, offset, data):
+        if path.startswith(LEDGERS) and self.ranges.plans:
+            self.ranges.has_read(by, path, offset, data)
 
     def owner(self, member):
         """The process that has that id; None if nobody got to know it."""
@@ -239,8 +284,10 @@ class Checks:
     # Jobs
 
     def started(self, run, worker):
-        self.demand(run.attempt not in self.runs, "begun twice", run.attempt)
         self.demand(run.worker is self.owner(worker), "run under another id")
+        if run.task:
+            return self.ranges.started(run)
+        self.demand(run.attempt not in self.runs, "begun twice", run.attempt)
         self.runs[run.attempt] = run
 
     def accepted(self, by, there, old, here, new, job):
@@ -277,6 +324,7 @@ class Checks:
 
     def lost(self, data):
         self.unsaved += data
+        self.ranges.lose(data)
 
     def at_rest(self):
         """After the last fire."""
@@ -295,10 +343,14 @@ class Checks:
         is_lagging = home.listing and not home.is_fuse  # Nobody can know.
         for name in self.vanished if not is_lagging else ():
             ends = [job.is_accepted for job in self.jobs if job.name == name]
+            if self.ranges.of(name):
+                continue
             self.demand(not all(ends), "said to have vanished", name)
+        self.ranges.at_rest()
         accepted = {
             name: place for place in ENDS
             for name in server.listing(f"{ROOT}/{place}")
+            if not self.ranges.of(name)
         }
         self.check_ledgers(accepted, self.entries())
         faults = self.world.faults
@@ -311,6 +363,8 @@ class Checks:
         for name in server.listing(f"{ROOT}/ledger"):
             data = server.find(f"{ROOT}/ledger/{name}").data
             for entry in entries_in(data):
+                if self.ranges.of(entry.attempt):
+                    continue
                 found.setdefault(entry.attempt, []).append(entry.event)
         return found
 
@@ -364,8 +418,9 @@ def entries_in(data):
 
 
 def may_stay(place, name):
-    """What a dispatcher leaves for the next one, and the draft of an order."""
-    return name.endswith(".seen") or place == "orders" and name[0] == "."
+    """What a dispatcher leaves for the next one, and drafts."""
+    return name.endswith(".seen") or name[0] == "." \
+        and place in ("orders", "jobqueue")
 
 
 def is_person(by):

@@ -84,7 +84,14 @@ class Claims:
     # At its end
 
     def sums_up(self, outcome, is_pass):
-        """Compare the summary, as it is told."""
+        """Compare the summary, as it is told.
+
+        A dispatcher that does not know tasks counts each of their lines as an
+        end of its range.
+        """
+        if self.checks.ranges.plans:
+            self.checks.told.update(self.checks.ends)
+            return
         entries = self.entries_read(outcome)
         if entries is None:
             self.checks.told.update(self.checks.ends)  # One cannot tell.

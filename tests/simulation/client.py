@@ -4,8 +4,9 @@ Measured on real homes: a name once missed stays missing for a while, even
 for open(); stat() answers from a cache; listings lag on sshfs, and so does
 what fstat() says of a file that another host has written to; what was
 written lies on the host until it is flushed, which is when a full disk
-shows.  A change may happen although an error is reported, later than it is
-reported, or twice.
+shows: until then the processes of that host see it, and no other, and a power
+cut takes it.  A change may happen although an error is reported, later than
+it is reported, or twice.
 """
 import errno
 import os
@@ -31,6 +32,11 @@ class Home(NamedTuple):
     is_coarse: bool  # mtimes are whole seconds
     gone: int        # what fstat() says of a file that was removed
     is_fuse: bool    # and is known to be
+    asks: bool       # fstat() flushes first, and keeps an error to itself
+
+    @property
+    def is_local(self):
+        return self.name == "local"
 
     @property
     def forgets(self):
@@ -38,10 +44,12 @@ class Home(NamedTuple):
         return self.gone == errno.ESTALE
 
 
-NFS = Home("nfs", 30.0, 60.0, 0.0, 0.0, True, False, errno.ESTALE, False)
-SSHFS = Home("sshfs", 5.0, 10.0, 4.0, 6.0, False, True, errno.ENOENT, True)
+NFS = Home("nfs", 30.0, 60.0, 0.0, 0.0, True, False, errno.ESTALE, False,
+           True)
+SSHFS = Home("sshfs", 5.0, 10.0, 4.0, 6.0, False, True, errno.ENOENT, True,
+             False)
 LAGGING = SSHFS._replace(name="lagging", is_fuse=False)
-LOCAL = Home("local", 0.0, 0.0, 0.0, 0.0, True, False, 0, False)
+LOCAL = Home("local", 0.0, 0.0, 0.0, 0.0, True, False, 0, False, False)
 
 
 class Status(NamedTuple):
@@ -54,15 +62,13 @@ class Status(NamedTuple):
 class Handle:
     """An open file, and what was written to it and is not on the server."""
 
-    def __init__(self, path, node):
+    def __init__(self, process, path, node):
+        self.process = process
         self.path = path
         self.node = node
         self.pending = []  # (offset, data)
-
-    @property
-    def size(self):
-        ends = [offset + len(data) for offset, data in self.pending]
-        return max(ends + [len(self.node.data)])
+        self.error = 0     # of a flush that nobody was told of
+        self.is_short = False  # the last write was; then writes are not kept
 
 
 class Client:
@@ -76,6 +82,18 @@ class Client:
         self.listings = {}  # directory: until when, names
         self.unsaved = []   # handles
         self.last_stale = ""
+
+    def content(self, node):
+        """What is in a file, for the processes of this host."""
+        data = node.data
+        for handle in self.unsaved:
+            for offset, new in handle.pending if handle.node is node else ():
+                data = data[:offset] + new + data[offset + len(new):]
+        return data
+
+    def size(self, handle):
+        ends = [offset + len(data) for offset, data in handle.pending]
+        return max(ends + [len(self.content(handle.node))])
 
     def has_made(self, path):
         self.missing.pop(path, None)
@@ -191,6 +209,8 @@ class SimOS:
         Only a bare name in the queue is the user's, and may be used again:
         there it is not repeated for a namesake.
         """
+        if operation.__name__ == "create" and "/." in paths[0]:
+            return  # Else, of two requests, it would have to repeat both.
         node = self.server.find(paths[0])
         is_bare = "/jobqueue/" in paths[0] and "~" not in paths[0]
 
@@ -262,6 +282,10 @@ class SimOS:
         self.client.has_removed(source)
         self.client.has_made(target)
 
+    def link(self, source, target):
+        self.change(self.server.link, source, target)
+        self.client.has_made(target)
+
     def unlink(self, path):
         self.change(self.server.unlink, path)
         self.client.has_removed(path)
@@ -277,7 +301,7 @@ class SimOS:
     # Open files
 
     def open(self, path, flags, mode=0):
-        handle = Handle(path, self.open_node(path, flags))
+        handle = Handle(self.process, path, self.open_node(path, flags))
         self.last += 1
         self.handles[self.last] = handle
         return self.last
@@ -302,11 +326,14 @@ class SimOS:
 
     def fstat(self, descriptor):
         handle = self.handle(descriptor)
+        if self.home.asks and handle.pending:
+            handle.error = self.save(handle)
         status = self.believed(
             self.client.opened, handle.path, self.home.opened,
             lambda: self.status_of(handle))
-        return status._replace(st_size=handle.size) if handle.pending \
-            else status
+        # Of what this host has written itself, it knows the size.
+        return status._replace(st_size=self.client.size(handle)) \
+            if self.client.unsaved else status
 
     def status_of(self, handle):
         if handle.node.is_gone and self.home.gone:
@@ -320,24 +347,32 @@ class SimOS:
         return Status(node.kind | 0o600, len(node.data), mtime)
 
     def pread(self, descriptor, size, offset):
-        node = self.handle(descriptor).node
-        if node.is_gone and self.home.forgets:
+        handle = self.handle(descriptor)
+        if handle.node.is_gone and self.home.forgets:
             raise failure(errno.ESTALE, "")
-        return node.data[offset:offset + size]
+        data = self.client.content(handle.node)[offset:offset + size]
+        self.world.checks.has_read(self.process, handle.path, offset, data)
+        return data
 
     def write(self, descriptor, data):
-        return self.pwrite(descriptor, data, self.handle(descriptor).size)
+        handle = self.handle(descriptor)
+        return self.pwrite(descriptor, data, self.client.size(handle))
 
     def pwrite(self, descriptor, data, offset):
-        handle = self.handle(descriptor)
-        if data and offset + len(data) > handle.size:
+        handle, is_short = self.handle(descriptor), False
+        if data and offset + len(data) > self.client.size(handle):
             taken = self.world.faults.room(len(data))
             if not taken:
                 raise failure(errno.ENOSPC, handle.path)
-            data = data[:taken]
+            data, is_short = data[:taken], taken < len(data)
         if data:
             handle.pending.append((offset, data))
-            if self.home.is_buffered:
+            self.world.checks.has_written(self.process, handle.path, data)
+            is_direct = self.home.asks and (is_short or handle.is_short)
+            handle.is_short = is_short
+            if is_direct:
+                self.save(handle, may_fail=False)
+            elif self.home.is_buffered:
                 self.save_later(handle)
             else:
                 self.report(self.save(handle), handle)
@@ -353,32 +388,40 @@ class SimOS:
             self.client.unsaved.append(handle)
             self.world.after(self.world.draw() * 30, lambda: self.save(handle))
 
-    def save(self, handle):
+    def save(self, handle, may_fail=True):
         """Write what is pending; an errno if the server would not have it."""
         if handle in self.client.unsaved:
             self.client.unsaved.remove(handle)
-        grows = handle.size > len(handle.node.data)
+        ends = [offset + len(data) for offset, data in handle.pending]
+        grows = max(ends, default=0) > len(handle.node.data)
         pending, handle.pending = handle.pending, []
-        is_refused = grows and not self.world.faults.room(1)
+        is_refused = may_fail and grows and not self.world.faults.room(1)
         is_stale = handle.node.is_gone and self.home.forgets
-        for offset, data in pending:
-            if is_refused or is_stale:
-                self.world.lose(data)
-            else:
+        if pending and (is_refused or is_stale):
+            self.world.lose(b"".join(data for _, data in pending))
+        else:
+            for offset, data in pending:
                 self.client.has_written(handle.path)
                 self.server.write(
-                    self.process, handle.path, handle.node, offset, data)
+                    handle.process, handle.path, handle.node, offset, data)
         if is_refused or (pending and is_stale):
             return errno.ENOSPC if is_refused else errno.ESTALE
         return 0
 
     def fsync(self, descriptor):
+        """All of that file which lies on this host, whoever wrote it."""
         handle = self.handle(descriptor)
-        if handle.pending:
-            self.report(self.request(self.save, handle), handle)
+        others = [other for other in self.client.unsaved
+                  if other.node is handle.node and other is not handle]
+        for one in [handle] * bool(handle.pending) + others:
+            handle.error = self.request(self.save, one) or handle.error
+        error, handle.error = handle.error, 0
+        self.report(error, handle)
 
     def ftruncate(self, descriptor, size):
         handle = self.handle(descriptor)
+        self.world.checks.has_cut_off(
+            handle.path, self.client.size(handle) - size)
         kept = [(o, data) for o, data in handle.pending if o < size]
         handle.pending = kept
         if len(handle.node.data) > size:
@@ -387,11 +430,15 @@ class SimOS:
                 self.process, handle.path, handle.node, size)
 
     def close_all(self):
-        """The process has ended: the kernel closes what it had open."""
+        """The process has ended: the kernel closes what it had open.
+
+        To a local disk it writes that when it likes.
+        """
+        longest = 30 if self.home.is_local else 1
         for handle in self.handles.values():
             if handle.pending:
                 self.world.after(
-                    self.world.draw(), lambda h=handle: self.save(h))
+                    longest * self.world.draw(), lambda h=handle: self.save(h))
 
     def close(self, descriptor):
         try:

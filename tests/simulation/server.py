@@ -107,6 +107,11 @@ class Server:
             self.directories[target] = self.directories.pop(source)
         self.watch.renamed(by, source, target, node, replaced, again)
 
+    def link(self, by, source, target, again=False):
+        """A second name; a copy will do, as nobody writes to it again."""
+        node = self.lookup(source)
+        self.create(by, target, again).data = node.data
+
     def take_out(self, path):
         directory, name = split(path)
         return self.directories[directory].pop(name)

@@ -24,6 +24,7 @@ from simulation.server import Server
 
 ROOT = "/home/fjd/p"
 SHOWN = 60  # of the last events
+KILLED_AFTER = 0.01  # seconds, by a job that kills its worker
 with open(files.__file__) as source:
     FILES = compile(source.read(), files.__file__, "exec")
 
@@ -130,8 +131,7 @@ class Host:
         self.world.note("power cut", self.name)
         self.is_up = False
         for handle in self.client.unsaved:
-            for _, data in handle.pending:
-                self.world.lose(data)
+            self.world.lose(b"".join(data for _, data in handle.pending))
             handle.pending = []
         for process in list(self.processes.values()):
             process.kill()
@@ -204,7 +204,8 @@ class Process:
         exec(FILES, module.__dict__)
         module.os = SimOS(self)
         module.is_fuse = lambda directory: self.world.home.is_fuse
-        module.is_local = module.is_reusable = lambda what: False
+        module.is_local = lambda directory: self.world.home.is_local
+        module.is_reusable = lambda descriptor: False
         module.device = lambda path: 0
         return module
 
@@ -316,6 +317,7 @@ class JobRun:
     def __init__(self, worker, attempt, seconds, status, log):
         self.worker = worker  # its process
         self.attempt = attempt
+        self.task = ""  # its number, if it is one of an array
         self.status = status
         self.log = log
         # "" while it runs; "exit" if it ended by itself, "signal" by one that
@@ -365,12 +367,16 @@ class SimProcesses:
             raise FileNotFoundError(2, "No such file", job.argv[0])
         self.world.faults.fork()
         handle = self.process.project.files.os.handle(logs[0])
-        seconds, status = float(job.argv[1]), int(job.argv[2])
+        kills = job.argv[2] == "kill"
+        seconds, status = float(job.argv[1]), kills or int(job.argv[2])
         attempt = environ[b"FJD_ATTEMPT"].decode()
         prints = handle if self.world.chance(0.5) else None
         self.child = JobRun(self.process, attempt, seconds, status, prints)
+        self.child.task = environ.get(b"FJD_TASK", b"").decode()
         self.world.note("job starts", self.process, attempt)
         self.world.checks.started(self.child, environ[b"FJD_WORKER"].decode())
+        if kills:
+            self.world.after(KILLED_AFTER, self.process.kill)
 
     def poll(self):
         """How the job ended, told once; None while it runs."""
@@ -383,7 +389,8 @@ class SimProcesses:
         return Ending(child.status if is_own else -15, catches=catches)
 
     def end_trees(self, attempts, logs=()):
+        tasks = tuple(f"{attempt}:" for attempt in attempts)
         for job in list(self.process.host.jobs):
-            if job.attempt in attempts:
+            if job.attempt in attempts or job.attempt.startswith(tasks):
                 job.stop("ended")
         self.process.clock.sleep(0.02)
