@@ -1,8 +1,8 @@
 """The order of the waiting jobs, as a person wants it.
 
 The file queueorder holds names of jobs and arrays, one a line, the first one
-first; other jobs come after them, in natural order.  It is harmless if the file is missing,
-stale or malformed.
+first; other jobs come after them, in natural order.  It is harmless if the
+file is missing, stale or malformed.
 """
 import os
 import time

@@ -38,14 +38,15 @@ class ArrayChanges:
         self.counts: Dict[str, int] = Counter()  # changed tasks, by array
         self.tasks: List[str] = []  # changed alone
         self.status = 0
-        self.running: List[Found] = []  # whose workers will notice
+        self.running: List[Found] = []  # tasks whose workers will notice
+        self.must_wake = False
         self.marks: Dict[str, Set[int]] = {}  # by array
 
     def apply(self, targets: Dict[str, Target]) -> None:
         for name, target in targets.items():
             change = self.change_task if target.task else self.change_ranges
             change(name, target)
-        if self.running:
+        if self.must_wake:
             self.project.wake_workers(self.changes.stamps.new())
 
     @property
@@ -138,12 +139,15 @@ class ArrayChanges:
         if not project.commit(found.path(project), target):
             return False
         self.count(part, len(left))
-        self.note_running(part)
+        self.note_running(part, left[0])
         return True
 
-    def note_running(self, part: Part) -> None:
+    def note_running(self, part: Part, task: int) -> None:
+        """Let its worker look, and report that it still runs."""
         if part.found.place == RUNNING:
-            self.running.append(part.found)
+            self.must_wake = True
+            name = Attempt(f"{part.range.array}:{task}")
+            self.running.append(part.found._replace(attempt=name))
 
     def retry(
         self, part: Part, failed: List[int], wanted: Any,
@@ -228,14 +232,18 @@ class ArrayChanges:
                 BadUsage.exit_code)
 
     def cancel_task(self, name: str, target: Target, part: Part) -> None:
-        if has_ended(self.project, part, target.task):
+        left = left_of(self.project, part)
+        if target.task not in left:
             return self.refuse(name, f"it has ended: see fjd why"
                                f" {printable(target.array)}:{target.task}")
         if part.found.place == CANCELLED:
             return self.refuse(name, "it was cancelled with its range")
         path = self.mark(target.array, target.task)
         self.project.files.create(path)
-        self.note_running(part)
+        if target.task == left[0]:
+            self.note_running(part, target.task)
+        # It may begin before the next heartbeat.
+        self.must_wake |= part.found.place == RUNNING
         self.tasks.append(f"{printable(target.array)}:{target.task}")
 
     def retry_task(self, name: str, target: Target, part: Part) -> None:
@@ -248,12 +256,11 @@ class ArrayChanges:
         self.tasks.append(f"{printable(target.array)}:{target.task}")
 
 
-def has_ended(project: Project, part: Part, task: int) -> bool:
-    """Return whether a task of a range has ended."""
-    found = part.found
-    if task not in part.left(project):
-        return True
+def left_of(project: Project, part: Part) -> List[int]:
+    """Return the tasks of a range that have not ended, in order."""
+    found, left = part.found, part.left(project)
     if found.place != RUNNING:
-        return False
+        return left
     ledgers = project.ledgers_of(found.worker)
-    return task in ends_of(project, found.attempt.name, ledgers).ended
+    ended = ends_of(project, found.attempt.name, ledgers).ended
+    return [task for task in left if task not in ended]

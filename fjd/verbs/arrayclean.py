@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import Any, Callable, Dict, Iterable, List, Sequence
 
 from fjd.arrays import list_of
-from fjd.ledger import CLEANED, FAILED
+from fjd.ledger import CLEANED
 from fjd.members import Here
 from fjd.names import Attempt, printable, Range
 from fjd.project import Project
@@ -94,10 +94,9 @@ class ArrayCleaning:
 
     def leave(self, array: str, parts: List[Part], place: str) -> None:
         number = sum(part.found.place == place for part in parts)
-        what = "failed tasks" if place == FAILED else "no failed task"
         self.left.append(
-            f"{printable(array)} stays, as {number} of its {len(parts)} ranges"
-            f" has {what}: give --{place}, too")
+            f"{printable(array)} stays, with {number} of {len(parts)} ranges"
+            f" in {place}/: give --{place}, too")
 
     def remove(self, array: str, parts: List[Part], logs: List[str]) -> None:
         project = self.project

@@ -1,8 +1,8 @@
 """Choose which of the waiting jobs go first.
 
 The command reads the names of all waiting jobs and arrays, one a line, and
-prints those that go first. A dispatcher follows the new order within two seconds. If the
-command fails, the order stays as it is.
+prints those that go first. A dispatcher follows the new order within two
+seconds. If the command fails, the order stays as it is.
 
 Examples:
     fjd reorder --by 'sort -r'
