@@ -6,11 +6,12 @@ list.  The size of its ranges follows the pace that is seen.
 import os
 from collections import deque
 from itertools import accumulate
-from typing import Deque, Iterator, List, Optional, Tuple
+from typing import Deque, List, Optional
 
 from fjd.arrays import list_of
 from fjd.ledger import Entry, escape
 from fjd.names import LIST, Stamps
+from fjd.verbs.acceptance import spans
 from fjd.verbs.newarray import Common, put_list, put_range
 from fjd.project import Project
 
@@ -121,7 +122,7 @@ class Lists:
         path = list_of(self.project, array)
         offsets = offsets_in(self.project.files.read(path)[1])
         common = self.common._replace(is_escaped=is_escaped)
-        for first, last in runs_of(tasks):
+        for first, last in spans(tasks):
             self.segments.append(
                 Segment(array, common, first, offsets[first - 1:last]))
 
@@ -138,19 +139,6 @@ def offsets_in(data: bytes) -> List[int]:
     """Return where each line begins."""
     sizes = [len(line) + 1 for line in data.split(b"\n")[:-1]]
     return [0, *accumulate(sizes)][:-1]
-
-
-def runs_of(numbers: List[int]) -> Iterator[Tuple[int, int]]:
-    """Yield the first and the last of each run of consecutive numbers."""
-    first = last = 0
-    for number in sorted(numbers):
-        if number != last + 1 and last:
-            yield first, last
-        if number != last + 1:
-            first = number
-        last = number
-    if last:
-        yield first, last
 
 
 def lists_of(project: Project) -> List[str]:

@@ -11,7 +11,7 @@ from fjd.ledger import CLEANED, DONE, Entry, FAILED, Ledger
 from fjd.names import Attempt, new_token, Range, Stamps
 from fjd.verbs.arraystate import BAD, ENDED, NONE, OPEN
 from fjd.verbs.joblist import Array, Bag, Comparison, listed, Request
-from fjd.verbs.lists import Lists, offsets_in, Pace, runs_of
+from fjd.verbs.lists import Lists, offsets_in, Pace
 
 numbers = st.lists(st.integers(-5, 5))
 
@@ -56,14 +56,6 @@ def test_a_bag_gives_each_as_often_as_it_has_it(have, wanted):
     assert len(set(places)) == len(places)
     assert all(have[bag.origins[f]] == v
                for v, f in zip(wanted, found) if f >= 0)
-
-
-@given(st.sets(st.integers(1, 60)))
-def test_runs_of_numbers_are_all_of_them(wanted):
-    runs = list(runs_of(list(wanted)))
-    assert [n for first, last in runs for n in range(first, last + 1)] \
-        == sorted(wanted)
-    assert all(b[0] > a[1] + 1 for a, b in zip(runs, runs[1:]))
 
 
 @given(st.lists(st.text("ab\r é")))
