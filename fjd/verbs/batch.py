@@ -15,10 +15,8 @@ from typing import Any, Callable, List, Optional, Set
 from fjd.errors import Busy, Hopeless, SOME_FAILED
 from fjd.census import jobs_left, left, UNENDED
 from fjd.hosts.session import cpus, PROCESS
-from fjd.ledger import DONE, FAILED, parse
 from fjd.members import HIRING
-from fjd.names import new_token, printable, Stamps
-from fjd.newjob import LONGEST_WORD, of_command
+from fjd.names import printable
 from fjd.options import MOST_LOSSES
 from fjd.output import teller
 from fjd.progress import Progress
@@ -32,18 +30,14 @@ from fjd.verbs.change import Changes
 from fjd.verbs.claim import Claim
 from fjd.verbs.forks import HiringByFork
 from fjd.verbs.inorder import InOrder
-from fjd.verbs.joblist import Comparison, Listed, hashed
-from fjd.verbs.lists import last_number, Lists, Pace
-from fjd.verbs.source import SLICE, Source
+from fjd.verbs.joblist import Comparison
+from fjd.verbs.lists import last_number, Lists
+from fjd.verbs.source import Source
+from fjd.verbs.supply import Followed, Supply
 from fjd.verbs.taskcount import TaskCount
 from fjd.wakeup import Alarm, LEAVE
 
 SECONDS_TO_LEAVE = 60.0  # for workers; a dead host takes as long
-SOME = 2     # ranges for each worker that wait at least
-ENOUGH = 8   # ... and at most
-AHEAD = 0.5  # seconds of work that should wait
-ENDS = (f"{DONE}\t", f"{FAILED}\t")  # how lines begin
-OFTEN, SELDOM = 0.02, 0.5  # seconds between looks at the pace
 
 
 class AskedList(Asked):
@@ -57,24 +51,6 @@ class AskedList(Asked):
     def recount(self, outcome: Outcome) -> None:
         outcome.done += self.done
         self.done = 0
-
-
-class Followed(TaskCount):
-    """The tasks of a run: each end shows the pace, and may be printed."""
-
-    def __init__(self, outcome: Outcome, printer: InOrder) -> None:
-        super().__init__(outcome)
-        self.pace = Pace()
-        self.printer = printer
-
-    def takes(self, line: str) -> bool:
-        is_of_range = super().takes(line)
-        if line.startswith(ENDS):
-            entry = parse(line)
-            if entry:
-                self.pace.see(entry)
-                self.printer.see(entry)
-        return is_of_range
 
 
 class ListRun:
@@ -104,22 +80,24 @@ class ListRun:
         self.hiring = HiringByFork(project, self.words_to_hire, self.is_here)
         self.dispatcher = new_dispatcher(
             project, reclaimer, self.say, HIRING, heed=self.heed,
-            alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.put_some,
-            hiring=self.hiring, progress=progress, tasks=lambda outcome: Followed(outcome, self.printer))
+            alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.bring,
+            hiring=self.hiring, progress=progress, tasks=self.follow)
         self.outcome = self.dispatcher.outcome
-        # The dispatcher's stamps mark jobs that workers handed back; ours
-        # must differ.
-        self.stamps = Stamps(new_token(time.time()))
-        self.come = come
-        self.source = source
-        self.lists = Lists(project, directory, options.shell, self.stamps)
+        self.supply = Supply(
+            self.dispatcher, Lists(project, directory, options.shell), come,
+            source, self.printer)
         self.printer.update = self.outcome.update
         self.asked = AskedList()
         self.outcome.asked = self.asked
         self.known: Optional[Comparison] = None
-        self.next_look = 0.0
         now = self.dispatcher.succession.beaten
         self.claim = Claim(project, reclaimer.here, now)
+
+    def follow(self, outcome: Outcome) -> TaskCount:
+        return Followed(outcome, self.printer)
+
+    def bring(self) -> Optional[float]:
+        return None if self.is_stopping else self.supply.bring()
 
     def complete(
         self, known: Optional[Comparison], ready: Callable[[], None],
@@ -132,14 +110,14 @@ class ListRun:
         """
         try:
             self.claim_project()
-            self.lists.last = last_number(self.project)
+            self.supply.lists.last = last_number(self.project)
             if known:
                 # This comes after the claim, so nobody else puts the same.
                 self.go_on_from(known.renewed())
             ready()
             return self.work()
         finally:
-            self.source.close()
+            self.supply.source.close()
             self.dispatcher.succession.leave()
             self.claim.release()
 
@@ -158,13 +136,14 @@ class ListRun:
             self.outcome.begin_now()
             self.asked.done = known.done
         self.printer.plan(known)
-        self.come = list(known.new())
+        self.supply.come = list(known.new())
         for array, tasks in known.unput.items():
-            self.lists.add_again(array, tasks, known.is_escaped(array))
+            self.supply.lists.add_again(
+                array, tasks, known.is_escaped(array))
 
     def work(self) -> int:
         self.dispatcher.alarm.set()
-        self.source.watch()
+        self.supply.source.watch()
         try:
             self.run_jobs()
         except BaseException:
@@ -173,7 +152,7 @@ class ListRun:
                 self.end()
             finally:
                 root = printable(self.project.root)
-                rest = " and the rest of the list" * self.source.is_open
+                rest = " and the rest of the list" * self.supply.source.is_open
                 self.report(f"Stopped: {self.left()} job(s){rest} are left in"
                             f" {root}. To go on: {self.way_on()}")
             raise
@@ -185,7 +164,7 @@ class ListRun:
     def words_to_hire(self) -> List[str]:
         """Return the arguments for fjd-recruiter."""
         options, number = self.options, self.options.workers
-        if options.project is None and not self.source.is_open:
+        if options.project is None and not self.supply.source.is_open:
             number = min(number or cpus(), max(1, self.left()))
         elif options.project is None:
             number = number or cpus()
@@ -204,21 +183,16 @@ class ListRun:
     def has_hosts(self) -> bool:
         return os.path.exists(self.project.path("remote.conf"))
 
-    def to_put(self) -> int:
-        """Return how many of the commands that have come are not put."""
-        return len(self.come) + self.lists.left
-
     def left(self) -> int:
         """Return how many jobs have not ended, or are to be retried."""
         again = self.known.to_retry if self.known else 0
-        return self.to_put() + again + left(self.project)
+        return self.supply.left + again + left(self.project)
 
     def run_jobs(self) -> None:
         if self.known:
             self.retry(self.known)
         pods = self.project.pods()
-        if not (self.to_put() or self.source.is_open) \
-                and self.dispatcher.is_all_quiet():
+        if not self.supply.is_more and self.dispatcher.is_all_quiet():
             self.say("Nothing to do.")
         elif self.options.workers or not pods:
             self.dispatcher.hire()
@@ -244,77 +218,6 @@ class ListRun:
                 again.retry(part, failed.get(part.range.key, []), tasks)
         known.failed_jobs = []
         known.failed.clear()
-
-    # Putting
-
-    def put_some(self) -> Optional[float]:
-        """Put what workers need soon, for SLICE seconds at most; return the
-        seconds until more may be put, None if that is all.
-        """
-        if self.is_stopping:
-            return None
-        until = time.monotonic() + SLICE
-        while self.is_wanted():
-            if not (self.lists.left or self.take()):
-                break
-            self.lists.put(self.pace.size(
-                self.lists.ranges, self.lists.left, self.workers()))
-            if time.monotonic() > until:
-                return 0.0
-        return inf if self.to_put() or self.source.is_open else None
-
-    def take(self) -> bool:
-        """Let commands become an array; False if none has come."""
-        commands, self.come = self.come, []
-        if not commands and self.source.is_open:
-            commands = self.source.take(SLICE)
-        is_long = [len(os.fsencode(c)) >= LONGEST_WORD for c in commands]
-        if True in is_long:
-            some = is_long.index(True)
-            if not some:
-                self.put_long(commands[0])
-            self.come = commands[max(1, some):]
-            commands = commands[:some]
-        if commands:
-            self.printer.expect(self.lists.add(commands), len(commands))
-        return bool(commands or self.come)
-
-    def put_long(self, command: str) -> None:
-        """Put a command that is no line of a list as a job of its own."""
-        self.lists.last += 1
-        mark = hashed(16, self.directory, command, str(self.lists.last))
-        job = Listed(self.lists.last, mark, command).job
-        file = of_command(command, self.directory, self.options.shell)
-        file.put(self.project, job, self.stamps.new())
-        self.printer.expect(job, 0)
-
-    def is_wanted(self) -> bool:
-        """Return whether workers may soon need more ranges."""
-        waiting = self.lists.ranges - self.dispatcher.given_out
-        waiting = max(waiting, len(self.dispatcher.queue.names))
-        return waiting < SOME + self.workers() * self.ranges_ahead()
-
-    def ranges_ahead(self) -> int:
-        """Return how many ranges should wait for each worker."""
-        self.look_at_pace()
-        seconds = self.pace.range_seconds(self.lists.ranges)
-        return min(max(SOME, int(AHEAD / seconds)), ENOUGH)
-
-    def look_at_pace(self) -> None:
-        now = time.monotonic()
-        if now >= self.next_look:
-            self.outcome.update()
-            is_known = self.pace.seconds is not None
-            cost = time.monotonic() - now
-            pause = SELDOM if is_known else OFTEN
-            self.next_look = now + max(pause, 20 * cost)
-
-    @property
-    def pace(self) -> Pace:
-        return self.outcome.tasks.pace
-
-    def workers(self) -> int:
-        return max(1, len(self.project.pods()))
 
     # Signals, and the end
 
@@ -349,7 +252,7 @@ class ListRun:
 
         If not all jobs have been put, the list must be given again.
         """
-        if self.to_put() or self.source.is_open or self.options.in_order:
+        if self.supply.is_more or self.options.in_order:
             return "type the same with --resume"
         number = self.options.workers
         return f"fjd run --resume {f'-j{number} ' if number else ''}" \
@@ -359,7 +262,7 @@ class ListRun:
         """Report the outcome, and where to see more."""
         outcome = self.outcome
         again = self.known.to_retry if self.known else 0
-        left = self.to_put() + again + jobs_left(
+        left = self.supply.left + again + jobs_left(
             self.project, "held", *UNENDED)
         self.dispatcher.close(self.report, self.options.quiet, False, left)
         names_logs = outcome.failed or self.options.in_order

@@ -4,13 +4,14 @@ Each is called list-<number>, by the number of its first task in the whole
 list.  The size of its ranges follows the pace that is seen.
 """
 import os
+import time
 from collections import deque
 from itertools import accumulate
 from typing import Deque, List, Optional
 
 from fjd.arrays import list_of
 from fjd.ledger import Entry, escape
-from fjd.names import LIST, Stamps
+from fjd.names import LIST, new_token, Stamps
 from fjd.verbs.acceptance import spans
 from fjd.verbs.newarray import Common, put_list, put_range
 from fjd.project import Project
@@ -21,6 +22,7 @@ EARLY = 1000
 LONGEST = 10.0  # seconds that a larger one may last
 SHARES = 4      # of what is left, a worker gets one part in so many
 SHORTEST = 1e-4  # seconds of a task
+FIRST, FEW = 100, 16  # of later ends, one in so many is looked at
 WEIGHT = 0.1    # of the last task in the average
 
 
@@ -34,6 +36,14 @@ class Pace:
 
     def __init__(self) -> None:
         self.seconds: Optional[float] = None  # of a task, on average
+        self.ends = 0
+
+    def is_wanted(self) -> bool:
+        """Return whether the next end should be seen: all of the first, then
+        some.
+        """
+        self.ends += 1
+        return self.ends < FIRST or self.ends % FEW == 0
 
     def see(self, entry: Entry) -> None:
         took = max(0.0, entry.end - entry.start)
@@ -88,11 +98,13 @@ class Lists:
     """The arrays of a run, put one after another."""
 
     def __init__(
-        self, project: Project, directory: str, shell: str, stamps: Stamps,
+        self, project: Project, directory: str, shell: str,
     ) -> None:
         self.project = project
         self.common = Common("", directory, (), shell)
-        self.stamps = stamps
+        # A dispatcher's stamps mark jobs that workers handed back; ours must
+        # differ.
+        self.stamps = Stamps(new_token(time.time()))
         self.last = 0   # number of the last command
         self.segments: Deque[Segment] = deque()
         self.ranges = 0

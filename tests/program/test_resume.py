@@ -4,7 +4,6 @@ import os
 import resource
 import subprocess
 import threading
-import time
 from collections import Counter
 
 import pytest
@@ -15,7 +14,6 @@ from test_run import HOLD, begin, hold, projects, run_fjd  # noqa: F401
 from fjd.jobfile import SHELL
 from fjd.ledger import DONE, Entry, Ledger
 from fjd.members import BEAT, FRESH, HIRING, myself
-from fjd.names import new_token, Stamps
 from fjd.project import CLAIM, LIST, Project
 from fjd.verbs import run
 from fjd.verbs.claim import Claim, name_of
@@ -172,7 +170,7 @@ def put_all(home, name, *names):
     """What a run puts of its list."""
     project = Project(str(home / name))
     project.make_directories()
-    lists = Lists(project, str(home), SHELL, Stamps(new_token(time.time())))
+    lists = Lists(project, str(home), SHELL)
     lists.add([f"echo {name}" for name in names])
     lists.put(len(names))
 

@@ -16,7 +16,7 @@ HELPERS = {
     "arraylog", "arraystate", "batch", "callback", "change", "checks",
     "choice", "claim", "counted", "find", "forks", "inorder", "jobcopy",
     "joblist", "lists", "newarray", "overview", "putarray", "putting", "runs",
-    "source", "table", "taskaudit", "taskcount", "taskhistory", "taskwhy",
+    "source", "supply", "table", "taskaudit", "taskcount", "taskhistory", "taskwhy",
     "template",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
