@@ -9,7 +9,7 @@ import re
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
 from fjd.acceptance import Accepted
-from fjd.arrays import to_do
+from fjd.arrays import list_of, to_do
 from fjd.census import everything, Found
 from fjd.errors import BadUsage
 from fjd.ledger import (
@@ -75,7 +75,9 @@ def split(
     """Return the names of jobs, and those of arrays, tasks and ranges."""
     arrays, jobs, targets = arrays_in(project), [], {}
     for name in names:
-        target = target_in(arrays, name)
+        target = listed_in(project, arrays, int(name)) \
+            if name.isdecimal() and name not in arrays \
+            else target_in(arrays, name)
         if target.array:
             targets[name] = target
         else:
@@ -87,8 +89,6 @@ def target_in(arrays: Set[str], name: str) -> Target:
     """Return the target of that name; its array is "" if it is none."""
     if name in arrays:
         return Target(name)
-    if name.isdecimal():
-        return listed_in(arrays, int(name))
     task = TASK.fullmatch(name)
     stem, number = (task.group(1), int(task.group(2))) if task else (name, 0)
     if stem in arrays:
@@ -102,12 +102,18 @@ def target_in(arrays: Set[str], name: str) -> Target:
     return Target(part.array, number, part.first, part.last)
 
 
-def listed_in(arrays: Set[str], number: int) -> Target:
-    """Return the task of that number in the list of a fjd run."""
+def listed_in(project: Project, arrays: Set[str], number: int) -> Target:
+    """Return the task of that number in the list of a fjd run, if it is one;
+    some commands are jobs.
+    """
     found = filter(None, map(LIST.fullmatch, arrays))
     firsts = [int(match.group(1)) for match in found]
     first = max((n for n in firsts if n <= number), default=0)
-    return Target(f"list-{first}", number - first + 1) if first else Target("")
+    if not first:
+        return Target("")
+    array, task = f"list-{first}", number - first + 1
+    _, data = project.files.read(list_of(project, array))
+    return Target(array, task) if task <= data.count(b"\n") else Target("")
 
 
 def parts_of(project: Project, targets: Iterable[Target]) -> List[Part]:
