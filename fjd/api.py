@@ -84,7 +84,7 @@ class Project:
         place = os.path.abspath(directory or os.curdir)
         try:
             if array is not None:
-                return self.put_array(command, name, place, array)
+                return self._put_array(command, name, place, array)
             job = checked_name(name or f"job{self.stamps.new()}")
             file = of_command(command, place)
         except (BadJob, UnicodeEncodeError) as error:
@@ -92,7 +92,7 @@ class Project:
         file.put(self.project, job, self.stamps.new())
         return job
 
-    def put_array(
+    def _put_array(
         self, command: str, name: str, place: str, values: Iterable[Any],
     ) -> str:
         from fjd.verbs.arraylines import checked, escaped

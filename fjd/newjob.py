@@ -10,7 +10,9 @@ from typing import NamedTuple
 from fjd.errors import BadJob, BadUsage
 from fjd.ini import BLANKS
 from fjd.jobfile import SHELL
-from fjd.names import Attempt, CONTROL, is_editor_copy, printable, why_bad
+from fjd.names import (
+    Attempt, CONTROL, is_editor_copy, is_range_name, printable, why_bad,
+)
 from fjd.project import Project
 
 # Blanks that a shell ignores at the ends of a line.
@@ -70,6 +72,8 @@ def checked_name(name: str) -> str:
     if not job:
         raise BadJob("a job has to have a name")
     why = why_bad(job)
+    if is_range_name(job):
+        why = "its name is like that of a range of an array"
     if job[0] == "." or "/" in job or is_editor_copy(job):
         why = "a job's name may not contain /, begin with a dot, end with ~" \
             " or be like #x#"

@@ -6,15 +6,15 @@
                 prints; it changes while tasks end, and an earlier one is good
 """
 import re
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
+from functools import lru_cache
+from typing import (
+    Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple,
+)
 
-from fjd.acceptance import Accepted
-from fjd.arrays import list_of, to_do
+from fjd.arrays import again, list_of, to_do
 from fjd.census import everything, Found
 from fjd.errors import BadUsage
-from fjd.ledger import (
-    CLEANED, FAILED, lines_after, parse, unescape,
-)
+from fjd.ledger import FAILED, lines_after, parse, unescape
 from fjd.names import Attempt, is_range_name, LIST, printable, Range
 from fjd.project import Project
 
@@ -23,6 +23,7 @@ OVER = ("done", "failed", CANCELLED)  # where ranges lie that nobody runs
 TASK = re.compile("(.+):([1-9][0-9]{0,8})(~[0-9]+)?", re.S)
 STAMP = re.compile(r"\+[0-9a-f]{17}-[0-9]+")
 Key = Tuple[str, int, int]  # names.Range.key
+Order = Tuple[int, int, int]  # of attempts: generation, next, n
 
 
 class Part(NamedTuple):
@@ -159,47 +160,78 @@ def no_task(name: str, target: Target) -> BadUsage:
     return BadUsage(f"{printable(name)}: there is no such {what}")
 
 
-def accepted_in(
-    project: Project, parts: Iterable[Part], kinds: Iterable[str],
-) -> Dict[Key, Accepted]:
-    """Return the accepted lines of these ranges, of these kinds."""
-    known = {part.range.key: Accepted(project, part.range) for part in parts}
-    for part in parts:
-        known[part.range.key].see(part.range, part.found.attempt.n)
-    attempts: Dict[str, Tuple] = {}
-    events = set(kinds)
-    for path in project.ledger_files():
-        for line, _ in lines_after(project, path, 0):
-            event, _, rest = line.partition("\t")
-            name = rest.split("\t", 2)[1:2]
-            if not name or "=" not in name[0]:
-                continue
-            if name[0] not in attempts:
-                attempts[name[0]] = seen(known, unescape(name[0]))
-            accepted, part, n = attempts[name[0]]
-            entry = parse(line) if accepted and event in events else None
-            if entry and entry.task:
-                accepted.add(entry, part, n)
-    return known
+class Attempts:
+    """The attempts known of one range, and which decides for a task."""
 
+    def __init__(self, project: Project, key: Key) -> None:
+        self.project = project
+        self.key = key
+        self.parts: Dict[str, Range] = {}  # by name
+        self.keys: Dict[str, Order] = {}
+        self.lists: Dict[str, Set[int]] = {}  # of generations, by stamp
 
-def seen(known: Dict[Key, Accepted], name: str) -> Tuple:
-    """Let the range of an attempt learn of it; return what it is."""
-    attempt = Attempt.parse(name)
-    if not is_range(attempt):
-        return None, None, 0
-    part = Range.parse(attempt.job)
-    accepted = known.get(part.key)
-    if accepted:
-        accepted.see(part, attempt.n)
-    return accepted, part, attempt.n
+    def see(self, name: str) -> bool:
+        """Return whether an attempt is one at this range, and note it."""
+        attempt = Attempt.parse(name)
+        if name not in self.parts and is_range(attempt):
+            part = Range.parse(attempt.job)
+            if part.key == self.key:
+                self.parts[name] = part
+                self.keys[name] = part.generation, part.next, attempt.n
+        return name in self.parts
+
+    def decides(self, name: str, task: int) -> bool:
+        """Return whether the line of an attempt counts for a task: it is the
+        latest one that holds the task (arrays.py).
+        """
+        holders = {self.keys[other] for other, part in self.parts.items()
+                   if self.holds(part, task)}
+        return self.keys[name] == max(holders, default=())
+
+    def holds(self, part: Range, task: int) -> bool:
+        if part.next > task or not part.stamp:
+            return part.next <= task
+        if part.stamp not in self.lists:
+            try:
+                numbers = again(self.project, part.array, part.stamp)
+            except FileNotFoundError:
+                numbers = []
+            self.lists[part.stamp] = set(numbers)
+        return task in self.lists[part.stamp]
 
 
 def failed_in(project: Project, parts: List[Part]) -> Dict[Key, List[int]]:
     """Return the tasks of each range that have failed, in order."""
-    known = accepted_in(project, parts, (FAILED, CLEANED))
+    known = {part.range.key: Attempts(project, part.range.key)
+             for part in parts}
+    for part in parts:
+        known[part.range.key].see(part.found.attempt.name)
+    failed: Dict[Key, Dict[int, Set[str]]] = {key: {} for key in known}
+    for event, name, line in lines_of_ranges(project):
+        attempts = known.get(key_of(name)) if known else None
+        if attempts and attempts.see(name) and event == FAILED:
+            entry = parse(line)
+            if entry and entry.task:
+                tasks = failed[attempts.key]
+                tasks.setdefault(int(entry.task), set()).add(name)
     return {
-        key: [accepted.first + place
-              for place, kind in enumerate(accepted.kinds) if kind == 2]
-        for key, accepted in known.items()
+        key: [task for task, names in sorted(tasks.items())
+              if any(known[key].decides(name, task) for name in names)]
+        for key, tasks in failed.items()
     }
+
+
+def lines_of_ranges(project: Project) -> Iterator[Tuple[str, str, str]]:
+    """Yield the event, the attempt and the whole of lines of all ledgers."""
+    for path in project.ledger_files():
+        for line, _ in lines_after(project, path, 0):
+            fields = line.split("\t", 3)
+            if len(fields) > 2 and "=" in fields[2]:
+                yield fields[0], unescape(fields[2]), line
+
+
+@lru_cache(4096)
+def key_of(name: str) -> Optional[Key]:
+    """Return the key of the range that an attempt's name tells."""
+    attempt = Attempt.parse(name)
+    return Range.parse(attempt.job).key if is_range(attempt) else None

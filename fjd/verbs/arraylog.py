@@ -65,9 +65,9 @@ class TaskLog:
     def show(self, is_once: bool) -> str:
         while True:
             end = self.history.end()
-            if end:
+            if end or self.history.part.is_over:
                 self.copy_last(end)
-                return end.event
+                return end.event if end else ""
             if self.is_running():
                 self.copy_running()
             elif is_once:

@@ -1,33 +1,19 @@
 """Where each task of an array is: a byte a task."""
 import os
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, List
 
-from fjd.acceptance import Accepted, KINDS
-from fjd.arrays import again, FINAL, list_of
-from fjd.census import names_in
+from fjd.arrays import list_of
 from fjd.errors import BadJob
 from fjd.jobfile import Job, read_job
-from fjd.ledger import CLEANED, DONE, FAILED, read_entries, unescape
-from fjd.names import Attempt, is_range_name, Range
-from fjd.project import Project, STATES
+from fjd.ledger import CLEANED, DONE, FAILED, unescape
+from fjd.names import Range
+from fjd.project import Project
+from fjd.verbs.acceptance import Book, CANCELLED, EVENT, NUMBERS
 
 NONE, ENDED, OPEN, BAD = range(4)  # no file; done; may still run; not done
-PLACES = (*STATES, "cancelled")
 BLOCK = 1 << 20  # bytes of a ledger read at a time
 LONGEST_EVENT = 12  # bytes, with the ends of two lines
 BAD_EVENTS = [f"\n{event}\t".encode() for event in (FAILED, CLEANED)]
-Key = Tuple[str, int, int]
-
-
-def ranges_in(project: Project) -> Iterator[Tuple[str, str, Attempt, Range]]:
-    """Yield place, path, attempt and range of all files of ranges."""
-    for place in PLACES:
-        for name, attempt, worker in names_in(project, place):
-            found = Attempt.parse(attempt)
-            if is_range_name(found.job):
-                pod = [worker] if place == "jobpods" else []
-                path = project.path(place, *pod, name)
-                yield place, path, found, Range.parse(found.job)
 
 
 class TaskStates:
@@ -38,11 +24,12 @@ class TaskStates:
         self.states = {array: bytearray(self.size(array)) for array in arrays}
         self.paths: Dict[str, str] = {}  # a file of a range, by array
         self.jobs: Dict[str, Job] = {}
-        for place, path, _, part in ranges_in(project):
-            if part.array in self.states:
-                self.paths[part.array] = path
-                self.mark(place, part)
-        self.look_into_ledgers()
+        book = Book(project)
+        for found in book.places():
+            if found.part.array in self.states:
+                self.paths[found.part.array] = project.path(found.file)
+                self.mark(found.place, found.part, book.to_do(found.part))
+        self.look_into_ledgers(book)
 
     def size(self, array: str) -> int:
         path = list_of(self.project, array)
@@ -77,37 +64,27 @@ class TaskStates:
         lines = os.fsdecode(data).split("\n")[:-1]
         return list(map(unescape, lines)) if self.is_escaped(array) else lines
 
-    def mark(self, place: str, part: Range) -> None:
+    def mark(self, place: str, part: Range, left: Iterable[int]) -> None:
         """Note what a range's name says of its tasks."""
         states = self.states[part.array]
-        left: Iterable[int] = range(part.next, part.last + 1)
-        if part.stamp:
-            tasks = again(self.project, part.array, part.stamp)
-            left = [t for t in tasks if part.next <= t <= part.last]
         size = part.last - part.first + 1
         states[part.first - 1:part.last] = bytes([ENDED]) * size
         for task in left:
-            states[task - 1] = BAD if place == "cancelled" else OPEN
+            states[task - 1] = BAD if place == CANCELLED else OPEN
 
-    def look_into_ledgers(self) -> None:
+    def look_into_ledgers(self, book: Book) -> None:
         """Note the tasks that have failed, or that a person cancelled."""
         paths = self.project.ledger_files()
-        some = [path for path in paths if self.is_any_bad(path)]
-        bad = read_entries(self.project, some, has_event(FAILED, CLEANED))
-        parts: Dict[Key, Accepted] = {}
-        for entry in bad:
-            part = part_of(entry.attempt) if entry.task else None
-            if part and part.array in self.states:
-                parts.setdefault(part.key, Accepted(self.project, part))
-        if not parts:
+        if not any(map(self.is_any_bad, paths)):
             return
-        for entry in read_entries(self.project, paths, has_event(*FINAL)):
-            part = part_of(entry.attempt) if entry.task else None
-            if part and part.key in parts:
-                n = Attempt.parse(entry.attempt).n
-                parts[part.key].add(entry, part, n)
-        for (array, first, _), accepted in parts.items():
-            self.mark_bad(self.states[array], first, accepted.kinds)
+        book.look()
+        for path in paths:
+            for _ in book.read(path):
+                pass  # It is of a job.
+        book.settle()
+        for (array, first, _), chapter in book.chapters.items():
+            if array in self.states:
+                self.mark_bad(self.states[array], first, chapter.kinds)
 
     def is_any_bad(self, path: str) -> bool:
         """Return whether a ledger may have a line `failed` or `cleaned`."""
@@ -122,16 +99,5 @@ class TaskStates:
 
     def mark_bad(self, states: bytearray, first: int, kinds: bytes) -> None:
         for place, kind in enumerate(kinds, first - 1):
-            if kind > KINDS[DONE] and states[place] == ENDED:
+            if kind & EVENT > NUMBERS[DONE] and states[place] == ENDED:
                 states[place] = BAD
-
-
-def has_event(*events: str) -> Callable[[str], bool]:
-    """Return a function that accepts the lines with these events."""
-    starts = tuple(f"{event}\t" for event in events)
-    return lambda line: line.startswith(starts)
-
-
-def part_of(attempt: str) -> Optional[Range]:
-    job = Attempt.parse(attempt).job
-    return Range.parse(job) if is_range_name(job) else None

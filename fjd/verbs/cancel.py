@@ -3,8 +3,12 @@
 Running jobs are ended within 10 seconds. Jobs that have ended are listed with
 their state, and the exit code is 3. It is 2 if there is no such job.
 
+The name of an array stands for all of its tasks. Cancelled tasks can be
+retried.
+
 Examples:
     fjd cancel job7
+    fjd cancel sim:17
     fjd cancel --all
 """
 from typing import Any

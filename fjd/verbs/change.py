@@ -35,8 +35,9 @@ CHANGES = {
 }
 Jobs = Dict[str, List[Found]]  # by the name that was typed
 JOBS = option("jobs", metavar="JOB", nargs="*", help="the name of a job or of"
-              " one attempt (job7~1.STAMP, as fjd why prints it), or its"
-              " number in the list of fjd run")
+              " one attempt (job7~1.STAMP, as fjd why prints it), an array"
+              " (sim), a task of it (sim:17), or a number in the list of fjd"
+              " run")
 
 
 def every(word: str, text: str) -> Option:

@@ -5,6 +5,9 @@ exist are removed, too. The ledger (the record that fjd results prints) keeps
 how the jobs ended, and gets a line for each that was removed. fjd run
 --resume would run removed jobs again.
 
+An array is removed as a whole, when all of its ranges have ended. One with
+failed tasks needs both --done and --failed.
+
 Example, for a crontab:
     fjd clean --done --failed --older 30d
 """

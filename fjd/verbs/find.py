@@ -17,8 +17,8 @@ WHERE = {  # from the oldest to the newest file of one job
 }
 JOB = option(
     "job", metavar="JOB", help="the name of a job or of one attempt"
-    " (job7~1.STAMP, as fjd why prints it), or its number in the list of fjd"
-    " run")
+    " (job7~1.STAMP, as fjd why prints it), a task of an array (sim:17), or a"
+    " number in the list of fjd run")
 
 
 def find(project: Project, wanted: str) -> List[Found]:

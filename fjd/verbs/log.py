@@ -1,9 +1,11 @@
 """Print the output of a job.
 
 This is the output of its latest attempt so far, wherever the job runs or ran.
+Of a task of an array, standard error comes after standard output.
 
-Example:
+Examples:
     fjd log -f job7
+    fjd log sim:17
 """
 # While a job runs, its log is a draft of its worker's, in the shared home.
 # NFS: each look opens the file again, and no file is opened before it should

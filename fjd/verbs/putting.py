@@ -151,21 +151,20 @@ class Putting:
         say: Callable[[str], None],
     ) -> Put:
         """Put the ranges of missing tasks; report how many at the end."""
-        tasks, all_missing = 0, sum(b - a + 1 for a, b in missing)
-        before = number - all_missing
+        tasks = sum(last - first + 1 for first, last in missing)
         parts = list(clipped(ranges(number, chunk), missing))
         offsets = offsets_of(self.project, self.array, parts)
+        text = f"{printable(self.array)}: not all of its tasks were put; the" \
+            " same command puts the others"
         try:
             for (first, last), offset in zip(parts, offsets):
                 put_range(self.project, self.array, first, last, self.common,
                           offset, self.stamps.new())
-                tasks += last - first + 1
                 self.beat()
+            result = Put(self.array, tasks, number - tasks, number)
+            text = str(result)
         finally:
-            result = Put(self.array, tasks, before, number)
-            say(str(result))
-            if tasks < all_missing:
-                say("The same command puts the others.")
+            say(text)
         return result
 
     def beat(self) -> None:

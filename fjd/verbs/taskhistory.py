@@ -1,13 +1,12 @@
 """What the ledgers say about one task of an array, and where it is."""
-from typing import Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Set
 
-from fjd.acceptance import Accepted
 from fjd.arrays import FINAL, to_do
 from fjd.ledger import Entry, escape, lines_after, LOST, parse, RETRIED
-from fjd.names import Attempt, Range
+from fjd.names import Range
 from fjd.project import Project, RUNNING
 from fjd.verbs.arrayfind import (
-    CANCELLED, is_range, no_task, Part, parts_of, Target,
+    Attempts, CANCELLED, no_task, Part, parts_of, Target,
 )
 
 LATE = "too late: does not count"
@@ -31,8 +30,8 @@ class History:
         self.project = project
         self.name = name
         self.target = target
+        self.attempts = Attempts(project, ("", 0, 0))
         self.offsets: Dict[str, int] = {}  # of each ledger: bytes read
-        self.attempts: Dict[str, Range] = {}
         self.entries: List[Entry] = []
         self.update()
 
@@ -43,32 +42,23 @@ class History:
             or parts_of(self.project, [self.target])
         if not parts:
             raise no_task(self.name, self.target)
+        self.attempts.key = parts[0].range.key
         self.part: Part = parts[0]
-        self.see(self.part.found.attempt.name)
+        self.attempts.see(self.part.found.attempt.name)
         start = f"\t{escape(self.part.range.array)}={self.part.range.first}."
         for path in self.project.ledger_files():
             begin = self.offsets.get(path, 0)
             for line, after in lines_after(self.project, path, begin):
                 self.offsets[path] = after
                 entry = parse(line) if start in line else None
-                if entry and self.see(entry.attempt):
+                if entry and self.attempts.see(entry.attempt):
                     self.entries.append(entry)
-
-    def see(self, name: str) -> bool:
-        """Return whether an attempt is one at this range."""
-        attempt = Attempt.parse(name)
-        if name not in self.attempts and is_range(attempt):
-            part = Range.parse(attempt.job)
-            if part.key == self.part.range.key:
-                self.attempts[name] = part
-        return name in self.attempts
 
     # What is recorded
 
     def told(self) -> List[Told]:
         """Return the lines about the task, the earliest end first."""
-        best = self.best()
-        found = [Told(entry, self.note(entry, best))
+        found = [Told(entry, self.note(entry))
                  for entry in self.entries if self.is_about(entry)]
         return sorted(found, key=lambda told: told.entry.end)
 
@@ -76,19 +66,19 @@ class History:
     def task(self) -> int:
         return self.target.task
 
-    def best(self) -> Tuple[int, int, int]:
-        """Return the key of the attempt whose line counts."""
-        accepted = Accepted(self.project, self.part.range)
-        for name, part in self.attempts.items():
-            accepted.see(part, Attempt.parse(name).n)
-        return accepted.keys[accepted.best(self.task)]
-
-    def note(self, entry: Entry, best: Tuple[int, int, int]) -> str:
-        part, n = self.attempts[entry.attempt], Attempt.parse(entry.attempt).n
+    def note(self, entry: Entry) -> str:
+        """Return why a line is not the end of the task; "" if it is, or is
+        no end.
+        """
+        name = entry.attempt
         if entry.event not in FINAL or not entry.task \
-                or (part.generation, part.next, n) == best:
+                or self.attempts.decides(name, self.task):
             return ""
-        return BEFORE if part.generation < best[0] else LATE
+        generations = [part.generation
+                       for part in self.attempts.parts.values()
+                       if self.attempts.holds(part, self.task)]
+        is_before = self.attempts.parts[name].generation < max(generations)
+        return BEFORE if is_before else LATE
 
     def is_about(self, entry: Entry) -> bool:
         """Return whether a line is one of a try of the task, or one about
@@ -96,18 +86,18 @@ class History:
         """
         if entry.task:
             return int(entry.task) == self.task
-        part = self.attempts[entry.attempt]
+        part = self.attempts.parts[entry.attempt]
         if entry.event == RETRIED:
             return any(later.generation == part.generation + 1
                        and self.task in self.to_do(later)
-                       for later in self.attempts.values())
+                       for later in self.attempts.parts.values())
         left = self.left_of(entry.attempt)
         return self.task in (left[:1] if entry.event == LOST else left)
 
     def left_of(self, name: str) -> List[int]:
         """Return the tasks that an attempt was to run, and has not ended."""
         ended = self.ended_in(name)
-        return [number for number in self.to_do(self.attempts[name])
+        return [number for number in self.to_do(self.attempts.parts[name])
                 if number not in ended]
 
     def to_do(self, part: Range) -> List[int]:

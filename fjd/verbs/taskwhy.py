@@ -7,7 +7,7 @@ from fjd.ledger import CLEANED, DONE
 from fjd.members import Here
 from fjd.names import host_of, printable
 from fjd.output import MOST_NAMED
-from fjd.project import Project, RUNNING, STATES
+from fjd.project import ENDED, Project, RUNNING, STATES
 from fjd.verbs.arrayfind import (
     CANCELLED, failed_in, no_task, Part, parts_of, Target,
 )
@@ -28,7 +28,7 @@ def why_task(project: Project, here: Here, history: History) -> Iterator[str]:
     """Yield lines about a task."""
     yield place_of(history)
     found = history.part.found
-    if history.end() is None and found.place != CANCELLED:
+    if history.end() is None and not history.part.is_over:
         yield from whereabouts(project, here, found)
     told = history.told()
     for entry, note in told:
@@ -59,6 +59,9 @@ def place_of(history: History) -> str:
             " (fjd retry repeats it)"
     if found.place == CANCELLED:
         return f"{name} was cancelled with its range (fjd retry repeats it)"
+    if found.place in ENDED:
+        return f"{name} has not run, as its range failed (fjd retry repeats" \
+            " it)"
     current = history.current()
     if history.is_marked():
         return f"{name} is cancelled" + (
@@ -108,6 +111,6 @@ def whereabouts_of(
     shown = [part for part in parts if part.found.place == RUNNING]
     shown = shown[:MOST_NAMED] + [
         part for part in parts if not part.is_over and part not in shown][:1]
-    lines = [line for part in shown or parts[-1:]
+    lines = [line for part in (parts if len(parts) == 1 else shown)
              for line in whereabouts(project, here, part.found)]
     yield from dict.fromkeys(lines)

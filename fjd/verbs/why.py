@@ -3,8 +3,9 @@
 Say also what it waits for, and how, when and where each attempt to run it
 ended, and print the last lines of its output.
 
-Example:
+Examples:
     fjd why job7
+    fjd why sim:17
 """
 import signal
 from typing import Any, Iterable, Iterator, List

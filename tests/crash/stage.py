@@ -10,22 +10,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from itertools import accumulate
 
 import faults
 from helpers import command, LONG, wait_until
 
-from fjd.acceptance import Accepted, KINDS
-from fjd.arrays import FINAL
 from fjd.ledger import read_entries
 from fjd.members import enrol, myself
 from fjd.names import (
-    Attempt, Order, Range, Running, Stamps, is_range_name, new_token,
+    Attempt, Order, Running, Stamps, is_range_name, new_token,
 )
 from fjd.proc import start_time
 from fjd.project import DIRECTORIES, Project
-from fjd.verbs.arrayfind import files_of
+from fjd.verbs.acceptance import Book, EVENT, NUMBERS
 from fjd.verbs.newarray import Common, put_list, put_range, ranges
 
 HANG = LONG
@@ -176,26 +173,16 @@ class Stage:
 
     def accepted(self):
         """{task: the event that counts}"""
-        parts = {}
-        for found in files_of(self.project):
-            part = Range.parse(found.attempt.job)
-            parts[part.key] = Accepted(self.project, part)
-            parts[part.key].see(part, found.attempt.n)
-        ends = []
-        for entry in self.entries():
-            attempt = Attempt.parse(entry.attempt)
-            if entry.task and entry.event in FINAL:
-                part = Range.parse(attempt.job)
-                parts[part.key].see(part, attempt.n)
-                ends.append((entry, part, attempt.n))
-        counts = Counter(entry.job for entry, part, n in ends
-                         if parts[part.key].add(entry, part, n))
-        assert set(counts.values()) <= {1}
-        kinds = {number: event for event, number in KINDS.items()}
+        book = Book(self.project)
+        book.look()
+        for path in self.project.ledger_files():
+            list(book.read(path))
+        book.settle()
+        events = {number: event for event, number in NUMBERS.items()}
         return {
-            f"{array}:{first + place}": kinds.get(kind, "")
-            for (array, first, _), part in parts.items()
-            for place, kind in enumerate(part.kinds)
+            f"{array}:{first + place}": events.get(kind & EVENT, "")
+            for (array, first, _), chapter in book.chapters.items()
+            for place, kind in enumerate(chapter.kinds)
         }
 
     def put_half(self, job, place):

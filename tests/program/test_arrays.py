@@ -1,5 +1,6 @@
 """Arrays, as a person puts, watches, cancels and retries them."""
 import os
+import signal
 import subprocess
 
 import pytest
@@ -210,3 +211,27 @@ def test_a_running_array_is_cancelled_and_goes_on_when_retried(
     work()
     assert ok("fjd", "log", "sim:6") == ["6"]
     assert ranges(project, "done") == [(1, 3), (4, 6)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_put_that_was_ended_is_completed_by_the_same_command(
+    project, number,
+):
+    words = ["put", "--array", "1-20000", "--chunk", "1", "--name", "sim",
+             "echo {}"]
+    put = subprocess.Popen(command("fjd", *words), stdout=subprocess.PIPE)
+    wait_until(lambda: len(project.names("jobqueue")) > 100)
+    put.send_signal(number)
+    said, _ = put.communicate(timeout=LONG)
+    before = len(project.names("jobqueue"))
+    if number == signal.SIGINT:
+        assert said == b"sim: not all of its tasks were put; the same" \
+            b" command puts the others\n"
+    line, = ok("fjd", *words)
+    assert line == f"sim: {20000 - before} tasks; {before} of 20000 were put" \
+        " before"
+    assert ranges(project) == [(n, n) for n in range(1, 20001)]
+
+
+def test_a_job_has_no_name_like_that_of_a_range(project):
+    assert "like that of a range" in refused("--name", "a=1.1-5", "true")

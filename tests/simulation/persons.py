@@ -109,7 +109,7 @@ def retry(process, plan, key, number=0):
 
 def failed_of(project, part, n):
     """The tasks whose line that counts says so."""
-    from fjd.acceptance import Accepted, KINDS
+    from simulation.acceptance import Accepted, KINDS
     from fjd.arrays import FINAL
     from fjd.ledger import FAILED, read_entries
     accepted = Accepted(project, part)

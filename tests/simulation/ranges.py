@@ -9,7 +9,7 @@ last, by the order in which these really began.
 import os
 from collections import defaultdict
 
-from fjd.acceptance import Accepted, KINDS
+from simulation.acceptance import Accepted, KINDS
 from fjd.arrays import to_do
 from fjd.ledger import CLEANED, DONE, FAILED, RETRIED
 from fjd.names import Attempt, Range, Running

@@ -450,3 +450,51 @@ def test_an_array_is_ordered_by_its_name(project, put):
     names = sorted(project.waiting(), key=order.key)
     assert [name.partition("~")[0] for name in names] == [
         "zz", "b=1.1-2", "b=3.3-3", "a=1.1-2", "a=3.3-3"]
+
+
+def test_a_range_that_failed_as_a_whole_can_be_retried(project, work):
+    put(project, chunk=3)
+    name, = project.waiting()
+    os.rename(project.waiting_job(name), project.path(FAILED, name))
+    assert story(project, "sim:2")[0] \
+        == "sim:2 has not run, as its range failed (fjd retry repeats it)"
+    assert fjd("fjd", "log", "-f", "sim:2").returncode == 3
+    assert ok("fjd", "retry", "--failed") == ["Waiting again: sim (3 tasks)"]
+    work()
+    assert story(project, "sim:2")[0].startswith("sim:2 is done")
+
+
+def test_the_log_of_a_task_that_was_cancelled_with_its_range(project):
+    put(project, chunk=3)
+    ok("fjd", "cancel", "sim")
+    result = fjd("fjd", "log", "-f", "sim:2")
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr == "[fjd] sim:2 was cancelled with its range (fjd" \
+        " retry repeats it).\n"
+
+
+def test_only_the_output_of_the_last_try_is_printed(project, work):
+    common = Common("echo {} $FJD_ATTEMPT; exit 1", "/", (("retries", "2"),))
+    put(project, common=common, chunk=3)
+    work()
+    line, = ok("fjd", "log", "sim:2")
+    assert line.startswith("b sim=1.1-3~1.") and line.endswith(":2~3")
+    lines = story(project, "sim:2")
+    assert [line.partition(", exit")[0][-7:] for line in lines[1:4]] \
+        == ["retried", "retried", " failed"]
+
+
+def test_a_loss_is_told_of_the_task_that_ran(project, new_worker, give):
+    common = Common("test {} = a || sleep 100", "/")
+    put(project, common=common, chunk=3)
+    worker = new_worker()
+    give(worker)
+    repeat(worker.step, lambda: worker.range and worker.range.number == 2
+           and worker.task)
+    run, = project.running()
+    worker.neighbours.reclaimer.reclaim(run, was_fired=False)
+    assert any("lost" in line for line in story(project, "sim:2"))
+    assert not any("lost" in line for line in story(project, "sim:1"))
+    assert not any("lost" in line for line in story(project, "sim:3"))
+    worker.end_life()
+    assert story(project, "sim:2")[0] == "sim:2 waits in its range"

@@ -240,7 +240,8 @@ def test_an_interrupted_put_says_how_much_it_put(project, monkeypatch):
     with pytest.raises(OSError):
         put_array(project, "sim", COMMON, iter([b"a\nb\nc\n"]),
                   say=said.append)
-    assert said == ["sim: 2 tasks", "The same command puts the others."]
+    assert said == [
+        "sim: not all of its tasks were put; the same command puts the others"]
     monkeypatch.undo()
     assert put(project)[1:] == (1, 2, 3)
     assert sorted(tasks(project)) == [1, 2, 3]
