@@ -12,9 +12,10 @@ from fjd.ledger import DONE, FAILED
 from fjd.names import Attempt, is_range_name, printable
 from fjd.project import ENDED, Project, STATES
 from fjd.verbs.acceptance import (
-    Book, CANCELLED, Chapter, EVENT, NUMBERS, Place, spans, UNLIKE,
+    Chapter, EVENT, NUMBERS, Place, spans, UNLIKE,
 )
-from fjd.verbs.counted import Numbers, title
+from fjd.verbs.counted import CANCELLED, Numbers, title
+from fjd.verbs.taskbook import Book
 
 PART = 1 << 20  # bytes of a list read at a time
 
@@ -75,8 +76,8 @@ def of_chapter(
     if any(kind & UNLIKE for kind in set(chapter.kinds)):
         tasks = [task for task, kind in enumerate(
             chapter.kinds, chapter.first) if kind & UNLIKE]
-        yield f"{titled(chapter.array, tasks[0], tasks[0])}: the lines of one" \
-            f" attempt disagree ({len(tasks)} such tasks)"
+        yield f"{titled(chapter.array, tasks[0], tasks[0])}: lines of one" \
+            f" attempt disagree, also of {len(tasks) - 1} other tasks"
 
 
 def of_name(book: Book, chapter: Chapter, file: Place) -> Iterator[str]:
@@ -132,8 +133,8 @@ def odd_names(book: Book) -> Iterator[str]:
             job = Attempt.parse(name).job if "=" in name else ""
             if is_range_name(job) and not book.parse(name) \
                     and job.rpartition("=")[0] in book.arrays:
-                yield f"{place}/{printable(name)}: the numbers in its name do" \
-                    " not fit"
+                yield f"{place}/{printable(name)}: the numbers in its name" \
+                    " do not fit"
 
 
 def numbers(book: Book) -> Dict[str, int]:

@@ -13,10 +13,9 @@ from fjd.ledger import CLEANED, DONE, Entry, FAILED, parse
 from fjd.names import Attempt, Range
 from fjd.project import ENDED
 from fjd.summary import described, MOST_NAMED, Outcome, Tasks
-from fjd.verbs.acceptance import (
-    blocks, Book, Chapter, EVENT, NEW, NUMBERS, spans,
-)
+from fjd.verbs.acceptance import Chapter, EVENT, NEW, NUMBERS, spans
 from fjd.verbs.counted import numbers
+from fjd.verbs.taskbook import blocks, Book
 
 EVENTS = {NUMBERS[DONE]: DONE, NUMBERS[FAILED]: FAILED,
           NUMBERS[CLEANED]: CANCELLED}

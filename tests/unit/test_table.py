@@ -14,7 +14,7 @@ from fjd.verbs import table
 HELPERS = {
     "acceptance", "batch", "callback", "change", "checks", "choice", "claim",
     "counted", "find", "forks", "inorder", "jobcopy", "joblist", "overview",
-    "runs", "table", "taskaudit", "taskcount", "template",
+    "runs", "table", "taskaudit", "taskbook", "taskcount", "template",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 
