@@ -41,7 +41,7 @@ class Chapter:
 
     kinds: the event of the line for each task, and the other bits; 0 if none
     counts.  chosen: the attempt that wrote it, as an index of parts.  reason:
-    of a range that failed as a whole.
+    why a range failed as a whole; is_news: whether that line is new.
     """
 
     def __init__(self, key: Tuple[str, int, int]) -> None:
@@ -54,6 +54,7 @@ class Chapter:
         self.files: List[Place] = []
         self.is_cleaned = False
         self.reason = ""
+        self.is_news = False
 
     def learn(self, part: Range, n: int) -> int:
         """Learn of an attempt; return its index."""

@@ -4,12 +4,13 @@ The files of an array hold each task once.  Each task that has ended, by the
 name of its range, has one accepted line.  A name says how many have failed,
 and a range that has ended lies in done/ exactly if that is none.
 """
+import re
 from collections import Counter
 from typing import Dict, Iterator, List, Set
 
 from fjd.arrays import list_of
 from fjd.ledger import DONE, FAILED
-from fjd.names import Attempt, is_range_name, printable
+from fjd.names import Attempt, is_range_name, printable, STAMP
 from fjd.project import ENDED, Project, STATES
 from fjd.verbs.acceptance import (
     Chapter, EVENT, NUMBERS, Place, spans, UNLIKE,
@@ -18,6 +19,7 @@ from fjd.verbs.counted import CANCELLED, Numbers, title
 from fjd.verbs.taskbook import Book
 
 PART = 1 << 20  # bytes of a list read at a time
+AGAIN = re.compile(rf".+\+{STAMP}", re.S)  # the list of tasks to run again
 
 
 def findings(book: Book, dead: Set[str]) -> Set[str]:
@@ -30,7 +32,7 @@ def findings(book: Book, dead: Set[str]) -> Set[str]:
             found.update(of_chapter(book, chapter, dead))
     found.update(odd_names(book))
     for array, chapters in arrays.items():
-        if "+" not in array:  # That is a list of tasks to run again.
+        if not AGAIN.fullmatch(array):
             number = length(book.project, array)
             found.update(of_array(array, number, chapters))
     return found

@@ -99,6 +99,7 @@ class Book(Ranges):
         elif event == FAILED:
             entry = parse(line)
             chapter.reason = entry.how if entry else ""
+            chapter.is_news = bool(bit)
         return True
 
     def refresh(self) -> None:

@@ -10,7 +10,6 @@ from hypothesis import given, settings, strategies as st
 
 from rangestory import Story
 
-from fjd.account import CANCELLED, LEFT, VANISHED
 from fjd.ledger import CLEANED, DONE, FAILED, RETRIED
 from fjd.members import myself
 from fjd.project import ENDED, Project
@@ -64,20 +63,24 @@ def play(data, story):
             step = data.draw(st.sampled_from([story.end, story.give_back]))
             step(lot)
         elif lot.place == "running":
-            step = data.draw(st.sampled_from("tttttcgx"))
-            if step == "t":
-                story.end_task(lot, data.draw(ENDS))
-            elif step == "g":
-                story.give_back(lot)
-            elif step == "c":
-                late = st.lists(st.sampled_from([DONE, FAILED]), max_size=2)
-                story.cut(lot, data.draw(st.integers(0, 3)), data.draw(late))
-            elif data.draw(st.integers(0, 5)) == 0:
-                story.cancel(lot)
+            go_on(data, story, lot)
         elif lot.place in ENDED:
             ended = [t for t in lot.tasks if t in story.results]
             again = data.draw(st.sets(st.sampled_from(ended), min_size=1))
             story.retry(lot, sorted(again))
+
+
+def go_on(data, story, lot):
+    step = data.draw(st.sampled_from("tttttcgx"))
+    if step == "t":
+        story.end_task(lot, data.draw(ENDS))
+    elif step == "g":
+        story.give_back(lot)
+    elif step == "c":
+        late = st.lists(st.sampled_from([DONE, FAILED]), max_size=2)
+        story.cut(lot, data.draw(st.integers(0, 3)), data.draw(late))
+    elif data.draw(st.integers(0, 5)) == 0:
+        story.cancel(lot)
 
 
 def a_project(directory):
@@ -89,7 +92,7 @@ def a_project(directory):
 
 
 @given(st.data())
-@settings(max_examples=int(os.environ.get("EX", "100")), deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_all_that_counts_tasks_agrees_with_any_story(data):
     with tempfile.TemporaryDirectory() as directory:
         project = a_project(directory)
@@ -269,6 +272,10 @@ def test_a_range_that_could_not_be_run_has_failed_with_all_its_tasks(
         "0 done, 3 failed, 3 left: sim: tasks 1 to 3 (no 'executable' in"
         " section [control])")
     assert "fjd why --project default sim:1;" in lines[1]
+    lines = dispatcher(project).at_end(None, is_quiet=True)
+    assert lines == [
+        "Failed: sim: tasks 1 to 3 (no 'executable' in section [control]),"
+        " see fjd log --project default sim:1"]
     finding, = audit(project, myself()).findings
     assert finding.endswith(
         ": 3 of its tasks did not run: no 'executable' in section [control]")
