@@ -31,11 +31,11 @@ dead worker, then flushes them, and renames the range to what is left, under a
 new n and stamp.  It must not flush first: a line that comes in between would
 count, and could be lost.  Lines that come after the cut count for nothing.
 
-Acceptance (verbs/acceptance.py): a task belongs to the file whose (first, last)
-holds it, and has ended unless it is still to do there.  Its result is its line
-in the last generation that holds it, of the attempt with the greatest (next,
-n) with next <= task.  Equal lines of one attempt count once.  So the ledgers
-of arrays may be removed only together with their ranges.
+Acceptance (verbs/acceptance.py): a task belongs to the file whose (first,
+last) holds it, and has ended unless it is still to do there.  Its result is
+its line in the last generation that holds it, of the attempt with the greatest
+(next, n) with next <= task.  Equal lines of one attempt count once.  So the
+ledgers of arrays may be removed only together with their ranges.
 """
 from collections import Counter
 from typing import (

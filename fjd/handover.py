@@ -11,8 +11,8 @@ before, or if the server's clock was set back.  All times are the file
 server's.
 
 For fjd status, dispatchers/<dispatcher>.<stamp>.counts: the number of jobs and
-tasks in each state, once a heartbeat; its mtime is their time.  The dispatcher knows
-which jobs wait.  It lists ended jobs only as often as that is cheap, and
+tasks in each state, once a heartbeat; its mtime is their time.  The dispatcher
+knows which jobs wait.  It lists ended jobs only as often as that is cheap, and
 counts on from there by the ledgers.  fjd status of a million jobs reads this
 note instead of listing them.
 

@@ -1,21 +1,14 @@
 """Which line of the ledgers counts for each task (the rule is in arrays.py).
-
-A book holds what the names of files, and the lines of ledgers, say about the
-tasks of arrays: three bytes a task.
 """
-import os
 from array import array
-from math import inf
 from typing import (
-    Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple,
+    Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple,
 )
 
-from fjd.census import GIVEN_OUT, names_in, Ranges
-from fjd.ledger import CLEANED, DONE, escape, FAILED, parse, PART, unescape
-from fjd.names import Attempt, Range
-from fjd.project import Project, STATES
+from fjd.census import Ranges
+from fjd.ledger import CLEANED, DONE, FAILED
+from fjd.names import Range
 
-CANCELLED = "cancelled"  # the directory
 NUMBERS = {DONE: 1, FAILED: 2, CLEANED: 3}
 EVENT = 3   # the bits of these numbers
 NEW = 4     # this bit is set for lines that come after an offset
@@ -44,9 +37,11 @@ class Place(NamedTuple):
 class Chapter:
     """The tasks of one range: their accepted lines, and its files.
 
+    It needs three bytes for each task.
+
     kinds: the event of the line for each task, and the other bits; 0 if none
     counts.  chosen: the attempt that wrote it, as an index of parts.  reason:
-    of a range that failed as a whole.
+    why a range failed as a whole; is_news: whether that line is new.
     """
 
     def __init__(self, key: Tuple[str, int, int]) -> None:
@@ -59,6 +54,7 @@ class Chapter:
         self.files: List[Place] = []
         self.is_cleaned = False
         self.reason = ""
+        self.is_news = False
 
     def learn(self, part: Range, n: int) -> int:
         """Learn of an attempt; return its index."""
@@ -87,16 +83,16 @@ class Chapter:
             return old
         return -1
 
-    def settle(self, book: "Book") -> None:
+    def settle(self, ranges: Ranges) -> None:
         """Forget the lines that do not count: another attempt decides."""
         if len(self.keys) < 2:
             return
-        owners = self.owners(book)
+        owners = self.owners(ranges)
         for place, kind in enumerate(self.kinds):
             if kind and self.chosen[place] + 1 != owners[place]:
                 self.kinds[place] = 0
 
-    def owners(self, book: "Book") -> Sequence[int]:
+    def owners(self, ranges: Ranges) -> Sequence[int]:
         """Return for each task the index, plus 1, of the attempt that
         decides; 0 if none is known.
         """
@@ -105,7 +101,7 @@ class Chapter:
         for key in sorted(self.keys):
             index = self.keys.index(key)
             part = self.parts[index]
-            tasks = self.tasks_of(book, part)
+            tasks = self.tasks_of(ranges, part)
             if part.generation > generation:
                 generation = part.generation
                 for task in tasks:
@@ -115,13 +111,13 @@ class Chapter:
                     owners[task - self.first] = index + 1
         return owners
 
-    def tasks_of(self, book: "Book", part: Range) -> Sequence[int]:
+    def tasks_of(self, ranges: Ranges, part: Range) -> Sequence[int]:
         """Return the tasks of a generation; those with a line if its list has
         been removed.
         """
         if not part.stamp:
             return range(self.first, self.last + 1)
-        tasks = book.tasks(part)
+        tasks = ranges.tasks(part)
         if tasks is not None:
             return tasks
         return [self.first + place for place, kind in enumerate(self.kinds)
@@ -146,160 +142,3 @@ def spans(tasks: Iterable[int]) -> Iterator[Tuple[int, int]]:
         last = task
     if first:
         yield first, last
-
-
-Source = Tuple[Chapter, int, str]  # index of the attempt, and "<array>:"
-
-
-class Book(Ranges):
-    """The chapters of all ranges."""
-
-    def __init__(self, project: Project) -> None:
-        super().__init__(project)
-        self.chapters: Dict[Tuple[str, int, int], Chapter] = {}
-        self.sources: Dict[str, Source] = {}
-        self.ends: Dict[str, int] = {}  # how far each ledger was read
-        self.workers: Set[str] = set()  # that have ranges
-        self.old = -1  # what the last line has replaced; -1: nothing
-
-    def chapter(self, part: Range) -> Chapter:
-        if part.key not in self.chapters:
-            self.chapters[part.key] = Chapter(part.key)
-        return self.chapters[part.key]
-
-    def look(self) -> None:
-        """Note where the files of all ranges lie.
-
-        RACE: one that moves meanwhile may be missed once, so look twice.
-        """
-        self.refresh()
-        seen = set()
-        for found in self.places():
-            chapter = self.chapter(found.part)
-            if found.part.key not in seen:
-                chapter.files = []
-            seen.add(found.part.key)
-            chapter.files.append(found)
-            if found.part.generation or found.part.next <= found.part.last:
-                chapter.learn(found.part, found.n)
-
-    def places(self) -> Iterator[Place]:
-        """Yield where the files of ranges lie, unordered."""
-        for place in [*STATES, CANCELLED] if self.arrays else []:
-            for name, worker in self.names(place):
-                part = self.parse(name)
-                if part:
-                    self.workers.add(worker)
-                    n = Attempt.parse(name).n
-                    yield Place(place, name, part, n, worker)
-
-    def names(self, place: str) -> Iterable[Tuple[str, str]]:
-        """Return the attempts in a place, with their workers."""
-        if place in GIVEN_OUT:
-            return (each[1:] for each in names_in(self.project, place))
-        if place == CANCELLED:
-            return ((n, "") for n in self.project.names_if_any(place))
-        return ((n, "") for n in self.project.each_name(place))
-
-    def read(
-        self, path: str, begin: int = 0, end: float = inf, bit: int = 0,
-    ) -> Iterator[str]:
-        """Read the lines of ranges in a ledger; yield all others."""
-        for lines, after in blocks(self.project, path, begin, end):
-            for line in lines:
-                fields = line.split("\t", 3)
-                is_noted = len(fields) > 2 and "=" in fields[2] \
-                    and self.note(line, fields, bit)
-                if not is_noted:
-                    yield line
-            self.ends[path] = after
-
-    def note(self, line: str, fields: List[str], bit: int) -> bool:
-        """Note a line about a range or a task; False if it is of neither."""
-        event, job, attempt = fields[:3]
-        source = self.sources.get(attempt) or self.learn(attempt)
-        if not source:
-            return False
-        self.old = -1
-        chapter, index, start = source
-        number = job[len(start):]
-        if job.startswith(start) and number.isdecimal():
-            if event in NUMBERS:
-                kind = NUMBERS[event] | bit
-                self.old = chapter.add(index, int(number), kind)
-            return True
-        if not self.knows(chapter.array):
-            return False
-        if event == CLEANED:
-            chapter.is_cleaned = True
-        elif event == FAILED:
-            entry = parse(line)
-            chapter.reason = entry.how if entry else ""
-        return True
-
-    def refresh(self) -> None:
-        self.arrays.update(self.project.names_if_any("arrays"))
-
-    def knows(self, array: str) -> bool:
-        """Return whether the list of an array exists."""
-        if array not in self.arrays:
-            self.refresh()
-        return array in self.arrays
-
-    def learn(self, text: str) -> Optional[Source]:
-        """Learn of an attempt from its name in a ledger."""
-        attempt = Attempt.parse(unescape(text))
-        try:
-            part = Range.parse(attempt.job)
-        except ValueError:
-            return None
-        chapter = self.chapter(part)
-        index = chapter.learn(part, attempt.n)
-        self.sources[text] = (chapter, index, f"{escape(part.array)}:")
-        return self.sources[text]
-
-    def settle(self) -> None:
-        for chapter in self.chapters.values():
-            chapter.settle(self)
-
-    def takes(self, fields: List[str]) -> Optional[bool]:
-        """Return whether a line is the accepted one, once for each task; None
-        if it is not of a task.
-        """
-        source = self.sources.get(fields[2])
-        if not source or not fields[1].startswith(source[2]):
-            return None
-        chapter, index, start = source
-        number = fields[1][len(start):]
-        if not number.isdecimal():
-            return None
-        place = int(number) - chapter.first
-        if not 0 <= place < len(chapter.kinds):
-            return False
-        is_it = chapter.kinds[place] and chapter.chosen[place] == index
-        if is_it:
-            chapter.kinds[place] = 0
-        return bool(is_it)
-
-
-def blocks(
-    project: Project, path: str, begin: int = 0, end: float = inf,
-) -> Iterator[Tuple[List[str], int]]:
-    """Yield whole lines of a ledger, many at a time, each time with the
-    offset of the next.
-    """
-    size = PART
-    while begin < end:
-        most = int(min(size, end - begin))
-        try:
-            _, data = project.files.read(path, most, begin)
-        except FileNotFoundError:
-            return  # RACE: the user has removed it.
-        length = data.rfind(b"\n") + 1
-        if length:
-            begin += length
-            yield os.fsdecode(data[:length - 1]).split("\n"), begin
-        if len(data) < size:
-            return
-        if not length:
-            size *= 2  # The line is longer.

@@ -8,7 +8,8 @@ from fjd.jobfile import Job, read_job
 from fjd.ledger import CLEANED, DONE, FAILED, unescape
 from fjd.names import Range
 from fjd.project import Project
-from fjd.verbs.acceptance import Book, CANCELLED, EVENT, NUMBERS
+from fjd.verbs.acceptance import EVENT, NUMBERS
+from fjd.verbs.taskbook import Book, CANCELLED
 
 NONE, ENDED, OPEN, BAD = range(4)  # no file; done; may still run; not done
 BLOCK = 1 << 20  # bytes of a ledger read at a time

@@ -31,8 +31,8 @@ from fjd.names import Attempt, printable
 from fjd.options import PROJECT
 from fjd.project import ENDED, Project, STATES
 from fjd.verbs import taskaudit
-from fjd.verbs.acceptance import Book
 from fjd.verbs.overview import in_words
+from fjd.verbs.taskbook import Book
 
 EXCUSES = (LOST, RETRIED, GIVEN_BACK, CLEANED)
 # What a glance keeps of an attempt: where its file lies, which lines it has,
@@ -225,14 +225,17 @@ def look(
         look_in(place)
     for _ in range(2):
         book.look()
-    for path in project.ledger_files():
-        for entry in map(parse, book.read(path)):
-            if entry:
-                note(entry)
-    book.settle()
+    read_ledgers(book, note)
     for place in ("jobqueue", "held", "running", "jobpods"):
         look_in(place)
     return counts
+
+
+def read_ledgers(book: Book, note: Callable[[Entry], None]) -> None:
+    for path in book.project.ledger_files():
+        for entry in filter(None, map(parse, book.read(path))):
+            note(entry)
+    book.settle()
 
 
 def key_of(name: str) -> int:

@@ -34,7 +34,7 @@ With --joblog, Exitval is -1 for a job that failed without a status.
 # Each ledger is already in that order, so they are merged while they are read.
 # Only a part of each is in memory, the names of attempts that went back, and
 # a few bytes of each task: all ledgers are read twice, first to know which
-# line of each task counts (acceptance.py).  A recorded end that did not happen
+# line of each task counts (taskbook.py).  A recorded end that did not happen
 # is no result (ledger.holds).
 import heapq
 import json
@@ -52,7 +52,7 @@ from fjd.ledger import (
 from fjd.names import printable
 from fjd.options import flag, option, PROJECT
 from fjd.project import ENDED, Project
-from fjd.verbs.acceptance import blocks, Book
+from fjd.verbs.taskbook import blocks, Book
 
 JOBLOG = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal" \
     "\tCommand\n"

@@ -4,19 +4,22 @@ The files of an array hold each task once.  Each task that has ended, by the
 name of its range, has one accepted line.  A name says how many have failed,
 and a range that has ended lies in done/ exactly if that is none.
 """
+import re
 from collections import Counter
 from typing import Dict, Iterator, List, Set
 
 from fjd.arrays import list_of
 from fjd.ledger import DONE, FAILED
-from fjd.names import Attempt, is_range_name, printable
+from fjd.names import Attempt, is_range_name, printable, STAMP
 from fjd.project import ENDED, Project, STATES
 from fjd.verbs.acceptance import (
-    Book, CANCELLED, Chapter, EVENT, NUMBERS, Place, spans, UNLIKE,
+    Chapter, EVENT, NUMBERS, Place, spans, UNLIKE,
 )
-from fjd.verbs.counted import Numbers, title
+from fjd.verbs.counted import CANCELLED, Numbers, title
+from fjd.verbs.taskbook import Book
 
 PART = 1 << 20  # bytes of a list read at a time
+AGAIN = re.compile(rf".+\+{STAMP}", re.S)  # the list of tasks to run again
 
 
 def findings(book: Book, dead: Set[str]) -> Set[str]:
@@ -29,7 +32,7 @@ def findings(book: Book, dead: Set[str]) -> Set[str]:
             found.update(of_chapter(book, chapter, dead))
     found.update(odd_names(book))
     for array, chapters in arrays.items():
-        if "+" not in array:  # That is a list of tasks to run again.
+        if not AGAIN.fullmatch(array):
             number = length(book.project, array)
             found.update(of_array(array, number, chapters))
     return found
@@ -75,8 +78,8 @@ def of_chapter(
     if any(kind & UNLIKE for kind in set(chapter.kinds)):
         tasks = [task for task, kind in enumerate(
             chapter.kinds, chapter.first) if kind & UNLIKE]
-        yield f"{titled(chapter.array, tasks[0], tasks[0])}: the lines of one" \
-            f" attempt disagree ({len(tasks)} such tasks)"
+        yield f"{titled(chapter.array, tasks[0], tasks[0])}: lines of one" \
+            f" attempt disagree, also of {len(tasks) - 1} other tasks"
 
 
 def of_name(book: Book, chapter: Chapter, file: Place) -> Iterator[str]:
@@ -132,8 +135,8 @@ def odd_names(book: Book) -> Iterator[str]:
             job = Attempt.parse(name).job if "=" in name else ""
             if is_range_name(job) and not book.parse(name) \
                     and job.rpartition("=")[0] in book.arrays:
-                yield f"{place}/{printable(name)}: the numbers in its name do" \
-                    " not fit"
+                yield f"{place}/{printable(name)}: the numbers in its name" \
+                    " do not fit"
 
 
 def numbers(book: Book) -> Dict[str, int]:

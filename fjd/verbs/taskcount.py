@@ -13,10 +13,9 @@ from fjd.ledger import CLEANED, DONE, Entry, FAILED, parse
 from fjd.names import Attempt, Range
 from fjd.project import ENDED
 from fjd.summary import described, MOST_NAMED, Outcome, Tasks
-from fjd.verbs.acceptance import (
-    blocks, Book, Chapter, EVENT, NEW, NUMBERS, spans,
-)
+from fjd.verbs.acceptance import Chapter, EVENT, NEW, NUMBERS, spans
 from fjd.verbs.counted import numbers
+from fjd.verbs.taskbook import blocks, Book
 
 EVENTS = {NUMBERS[DONE]: DONE, NUMBERS[FAILED]: FAILED,
           NUMBERS[CLEANED]: CANCELLED}
@@ -42,7 +41,8 @@ class TaskCount(Tasks):
         is_of_range = len(fields) > 2 and "=" in fields[2] \
             and self.book.note(line, fields, NEW)
         if is_of_range and self.book.old >= 0:
-            self.add(EVENTS.get(self.book.old & EVENT, ""), -1)
+            if self.book.old:
+                self.add(EVENTS[self.book.old & EVENT], -1)
             self.add(EVENTS[NUMBERS[fields[0]]], 1)
             if fields[0] == FAILED:
                 self.note_failure(line)
@@ -89,8 +89,11 @@ class TaskCount(Tasks):
         self.more.clear()
         for key, chapter in self.book.chapters.items():
             self.count(chapter)
-            if not is_pass and 0 in chapter.kinds:
-                self.count_silent(chapter, owed.get(key, []))
+            seen = owed.get(key, [])
+            if chapter.is_news:
+                seen = seen + [file.part for file in chapter.files]
+            if 0 in chapter.kinds and (chapter.is_news or not is_pass):
+                self.count_silent(chapter, seen)
         self.name_lines()
 
     def take_owed(self) -> Dict[Key, List[Range]]:
@@ -130,7 +133,7 @@ class TaskCount(Tasks):
                 self.add(EVENTS[kind & EVENT], chapter.kinds.count(kind))
 
     def count_silent(self, chapter: Chapter, owed: List[Range]) -> None:
-        """Count the tasks without a line."""
+        """Count the tasks without a line.  owed: its names, as seen before."""
         silent = {chapter.first + place
                   for place, kind in enumerate(chapter.kinds) if not kind}
         seen = silent & set().union(*map(self.book.to_do, owed))

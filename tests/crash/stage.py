@@ -22,7 +22,8 @@ from fjd.names import (
 )
 from fjd.proc import start_time
 from fjd.project import DIRECTORIES, Project
-from fjd.verbs.acceptance import Book, EVENT, NUMBERS
+from fjd.verbs.acceptance import EVENT, NUMBERS
+from fjd.verbs.taskbook import Book
 from fjd.verbs.newarray import Common, put_list, put_range, ranges
 
 HANG = LONG

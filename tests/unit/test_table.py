@@ -16,8 +16,8 @@ HELPERS = {
     "arraylog", "arraystate", "batch", "callback", "change", "checks",
     "choice", "claim", "counted", "find", "forks", "inorder", "jobcopy",
     "joblist", "lists", "newarray", "overview", "putarray", "putting", "runs",
-    "source", "supply", "table", "taskaudit", "taskcount", "taskhistory", "taskwhy",
-    "template",
+    "source", "supply", "table", "taskaudit", "taskbook", "taskcount",
+    "taskhistory", "taskwhy", "template",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 
