@@ -86,7 +86,7 @@ def rests(stage):
     stage.test("fjd-worker", *OFTEN)
     worker = stage.worker()
     stage.give(worker)
-    stage.wait(lambda: stage.is_beyond("ask sync sync"))
+    stage.wait(lambda: stage.is_beyond("sync sync sync"))
     stage.order(worker, "now")
     stage.wait_for_end()
 
@@ -154,7 +154,7 @@ def is_robbed_of_its_job(stage):
     stage.put("job0")
     holds_jobs(stage, beat=0.05)
     stage.expected["job1"] = ["done", ""]
-    stage.wait(lambda: stage.is_beyond("beat_if_due sync sync"))
+    stage.wait(lambda: stage.is_beyond("sync sync sync"))
     os.unlink(stage.project.job_file(stage.project.running()[0]))
     stage.wait(lambda: stage.is_beyond("drop keep move"))
     stage.order(stage.worker(), "now")

@@ -309,7 +309,7 @@ class Stage:
             for place in DIRECTORIES
             for name in os.listdir(self.project.path(place))
             if place in TEMPORARY and not name.endswith(STAYS)
-            or name.endswith(".err")
+            or place == "screenlogs" and name.endswith(".err")
             or place == "joblogs" and name not in known
         )
 
