@@ -1,0 +1,142 @@
+"""Lists of fjd run that come while it runs, and their arrays."""
+import os
+import subprocess
+
+import pytest
+
+from helpers import command, ok, wait_until
+from test_run import nobody_lives, projects, run_fjd
+
+
+@pytest.fixture
+def typed(home):
+    """typed(words): a fjd run that reads what is written to its stdin."""
+    started = []
+
+    def typed(*words):
+        started.append(subprocess.Popen(
+            command("fjd", "run", "-j2", *words), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+        return started[-1]
+
+    yield typed
+    for process in started:
+        process.stdin.close()
+        process.kill()
+        process.wait()
+    for project in projects(home):
+        ok("fjd-recruiter", "--project", project.name, "fire")
+
+
+def write(process, text):
+    process.stdin.write(text.encode())
+    process.stdin.flush()
+
+
+def arrays(home):
+    return sorted(name for project in projects(home)
+                  for name in project.names("arrays"))
+
+
+def test_jobs_begin_while_the_list_still_comes(home, typed):
+    process = typed("touch {}")
+    for number, name in enumerate(["a", "b c", "d"], 1):
+        write(process, f"{name}\n")
+        wait_until((home / name).exists)
+        assert len(arrays(home)) == number
+    write(process, "e\nf")  # The last line may have no end.
+    process.stdin.close()
+    said = process.stdout.read().decode()
+    assert process.wait() == 0
+    assert "[fjd] 5 done, 0 failed" in said.splitlines()
+    assert (home / "f").exists()
+    assert arrays(home) == ["list-1", "list-2", "list-3", "list-4"]
+    project, = projects(home)
+    assert nobody_lives(project)
+    ok("fjd", "audit", "--project", project.name)
+
+
+def test_output_comes_before_the_next_line(home, typed):
+    process = typed("-k", "--quiet", "echo {}")
+    for name in "abc":
+        write(process, f"{name}\n")
+        assert process.stdout.readline() == f"{name}\n".encode()
+
+
+def test_numbers_go_on(home):
+    numbers = [str(number) for number in range(1, 4)]
+    said = run_fjd("run", "test {} != 2", ":::", *numbers)[2]
+    project, = projects(home)
+    assert f"fjd why --project {project.name} 2;" in said
+    said = run_fjd("run", "--resume", "test {} != 5", ":::", "5")[2]
+    assert "No job of this list was ever run" in said
+    words = ["run", "--resume", "test {} != 2", ":::", *numbers, "4", "2"]
+    said = run_fjd(*words)[2]
+    assert "[fjd] 3 done, 2 failed: 2: test 2 != 2 (exit 1), 5: test 2 != 2" \
+        " (exit 1)" in said.splitlines()
+    for number, word in ("1", "is done"), ("5", "has failed"):
+        told = ok("fjd", "why", "--project", project.name, number)
+        assert word in told[0]
+
+
+def test_a_list_that_is_cut_off_is_told_and_continued(home, typed):
+    process = typed("touch {}; sleep 60 #")
+    write(process, "a\nb\nc\n")
+    wait_until((home / "a").exists)
+    process.terminate()
+    said = process.stdout.read().decode().splitlines()[-1]
+    assert process.wait() == 130
+    project, = projects(home)
+    assert said == (
+        "[fjd] Stopped: 3 job(s) and the rest of the list are left in"
+        f" {project.root}. To go on: type the same with --resume")
+
+
+def test_what_was_not_put_is_put_in_its_array(home):
+    """As when fjd run was killed while it put ranges."""
+    words = ["echo {} >> runs", ":::", *map(str, range(6))]
+    assert run_fjd("run", "-j1", *words)[0] == 0
+    project, = projects(home)
+    for name in project.names("done")[2:4]:
+        os.unlink(project.path("done", name))
+    assert run_fjd("run", "--resume", "-j1", *words)[0] == 0
+    assert len((home / "runs").read_text().split()) == 8
+    assert arrays(home) == ["list-1"]
+    ok("fjd", "audit", "--project", project.name)
+
+
+def test_nul_bytes_that_come_later_stop_the_run(home, typed):
+    process = typed("touch {}")
+    write(process, "a\n")
+    wait_until((home / "a").exists)
+    write(process, "b\0\n")
+    said = process.stdout.read().decode()
+    assert process.wait() == 2
+    assert "standard input: NUL bytes; one item a line is wanted" in said
+    assert "Traceback" not in said
+
+
+def test_a_command_that_fits_no_line_of_a_list_is_a_job(home):
+    long = "echo " + "x" * 200000
+    data = f"echo a\n{long}\necho b\n{long}\n".encode()
+    status, out, _ = run_fjd("run", "-k", data=data)
+    assert status == 0
+    assert out == "a\n{0}\nb\n{0}\n".format("x" * 200000)
+    project, = projects(home)
+    assert arrays(home) == ["list-1", "list-3"]
+    assert ok("fjd", "log", "--project", project.name, "2") == ["x" * 200000]
+    assert ok("fjd", "log", "--project", project.name, "3") == ["b"]
+    said = run_fjd("run", "--resume", data=data)[2]
+    assert "[fjd] Nothing to do." in said and "has 4 of 4" in said
+
+
+def test_a_line_break_in_an_argument_is_kept(home):
+    assert run_fjd("run", "-k", "printf '<%s>'", ":::", "a\nb", "c\\n")[:2] \
+        == [0, "<a\nb><c\\n>"]
+
+
+def test_the_output_of_other_tasks_is_not_printed_again(home):
+    words = ["run", "-k", "--quiet", "echo {}; echo {} >&2", ":::"]
+    assert run_fjd(*words, "a", "b")[1:] == ["a\nb\n", "a\nb\n"]
+    words.insert(1, "--resume")
+    assert run_fjd(*words, "c", "b")[1:] == ["c\nb\n", "c\nb\n"]
