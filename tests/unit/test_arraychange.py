@@ -1,5 +1,6 @@
 """What a person does with arrays, ranges and tasks; real workers run them."""
 import os
+import shlex
 
 import pytest
 
@@ -235,17 +236,18 @@ def test_a_done_task_runs_again_if_it_is_named(project, work):
         == ["sim:1", "sim:2", "sim:3", "sim:2"]
 
 
-def test_the_rest_of_a_cancelled_range_stays_cancelled(project, work):
-    put(project, chunk=3)
-    ok("fjd", "cancel", "sim")
-    assert ok("fjd", "retry", "sim:2") == ["Waiting again: sim:2"]
+def test_a_cancelled_range_runs_again_as_a_whole(project, work):
+    put(project, "my sim", chunk=2)
+    ok("fjd", "cancel", "my sim")
+    line = failing("retry", "my sim:2")
+    words = line.rpartition("as a whole: ")[2]
+    assert words == "fjd retry 'my sim=1.1-2'"
+    assert ok("fjd", "retry", "my sim:3") == ["Waiting again: my sim:3"]
+    assert ok(*shlex.split(words)) == ["Waiting again: my sim (2 tasks)"]
     work()
     assert {row["job"]: row["event"] for row in ledger(project)
             if row["task"]} \
-        == {"sim:1": "cleaned", "sim:2": "done", "sim:3": "cleaned"}
-    assert story(project, "sim:1")[0].startswith("sim:1 was cancelled (")
-    assert story(project, "sim:2")[0].startswith("sim:2 is done")
-    assert ok("fjd", "retry", "sim:3") == ["Waiting again: sim:3"]
+        == {"my sim:1": "done", "my sim:2": "done", "my sim:3": "done"}
 
 
 def test_one_of_two_persons_retries(project, work, monkeypatch):
