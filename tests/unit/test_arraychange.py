@@ -17,6 +17,7 @@ from fjd.roles.neighbours import Neighbours
 from fjd.terminal import Terminal
 from fjd.verbs.arrayclean import ArrayCleaning
 from fjd.verbs.arrayfind import parts_of, Target, target_in
+from fjd.verbs.arraylog import LATE, TaskLog
 from fjd.verbs.change import Changes
 from fjd.verbs.newarray import Common
 from fjd.verbs.why import why
@@ -500,3 +501,34 @@ def test_a_loss_is_told_of_the_task_that_ran(project, new_worker, give):
     assert not any("lost" in line for line in story(project, "sim:3"))
     worker.end_life()
     assert story(project, "sim:2")[0] == "sim:2 waits in its range"
+
+
+def test_on_nfs_the_log_waits_for_lines_that_are_due(
+    project, new_worker, give, monkeypatch,
+):
+    """What the next task prints is not shown as that of the last one."""
+    common = Common("echo {}; until test -e go{}; do sleep 0.01; done", ".")
+    put(project, lines=b"a\nb\n", common=common._replace(
+        directory=project.root), chunk=2)
+    worker = new_worker()
+    give(worker)
+
+    def printed():
+        return sum(map(project.files.size, project.draft_logs(worker.id)))
+    repeat(worker.step, lambda: printed() == 2)
+    shown, said, naps = [], [], []
+
+    def sleep(seconds):
+        naps.append(seconds)
+        with open(project.path("goa"), "w"):
+            pass
+        repeat(worker.step, lambda: worker.range.number == 2 and worker.task)
+        repeat(worker.step, lambda: printed() == 4)
+    monkeypatch.setattr(project.files, "is_local", lambda path: False)
+    monkeypatch.setattr("fjd.verbs.arraylog.time.sleep", sleep)
+    task = TaskLog(project, "sim:1", Target("sim", 1), shown.append,
+                   said.append)
+    assert task.show(is_once=False) == DONE
+    assert (b"".join(shown), said) == (b"a\n", [])
+    assert naps[0] == LATE
+    worker.end_life()
