@@ -3,13 +3,14 @@
 Each change of a range is one rename to a name that was never used, as for a
 job: of all processes that want it at that moment, one gets it.
 """
+import shlex
 from collections import Counter
 from typing import Any, Dict, Iterable, List, Set
 
 from fjd.arrays import cancelled_of, cut, Ends, ends_of
 from fjd.census import Found
 from fjd.errors import BadUsage, SOME_FAILED
-from fjd.ledger import CLEANED, Entry, FAILED, RETRIED
+from fjd.ledger import CLEANED, FAILED, RETRIED
 from fjd.names import Attempt, printable
 from fjd.output import complain
 from fjd.project import Project, RUNNING
@@ -155,15 +156,13 @@ class ArrayChanges:
         """Run tasks of a range again that is over.
 
         wanted: their numbers; None for all that failed or were cancelled.
+        The new name says of all others that they have ended.
         """
         project, found, old = self.project, part.found, part.range
         left = part.left(project)
         numbers = sorted(set(left + failed if wanted is None else wanted))
         if not numbers:
             return True
-        # Tasks that stay cancelled get a line, as the new name says of each
-        # task that is not on its list that it has ended.
-        self.record_tasks(found, [t for t in left if t not in numbers])
         stamp = self.changes.stamps.new()
         path = self.write_numbers(old.array, numbers, stamp)
         self.unmark(old.array, numbers)
@@ -189,17 +188,6 @@ class ArrayChanges:
         self.project.files.create(draft, text)
         self.project.shift(draft, path)
         return path
-
-    def record_tasks(self, found: Any, numbers: List[int]) -> None:
-        if not numbers:
-            return
-        now, attempt = self.changes.clock.time(), found.attempt
-        array = found.attempt.job.rpartition("=")[0]
-        self.changes.ledger.write(*[
-            Entry(CLEANED, f"{array}:{number}", attempt.name,
-                  self.changes.host, "", now, now, reason="cancelled",
-                  task=str(number))
-            for number in numbers])
 
     def mark(self, array: str, number: int) -> str:
         return self.project.path(CANCELLED, f"{array}={number}")
@@ -250,6 +238,11 @@ class ArrayChanges:
         if not part.is_over:
             return self.refuse(
                 name, f"its range has not ended: {where(part.found)}")
+        if set(part.left(self.project)).difference([target.task]):
+            job = shlex.quote(printable(part.found.attempt.job))
+            return self.refuse(
+                name, "its range did not end, and runs again as a whole:"
+                f" fjd retry {job}")
         failed = failed_in(self.project, [part])[part.range.key]
         if not self.retry(part, failed, [target.task]):
             return self.refuse(name, "its range has just moved: try again")

@@ -72,10 +72,10 @@ class TaskLog:
                 self.copy_running()
             elif is_once:
                 self.copy_last(None)
+            else:
+                self.tell_place()
             if is_once:
                 return self.history.part.found.place
-            if not self.is_running():
-                self.tell_place()
             time.sleep(POLL)
             self.history.update()
 

@@ -56,7 +56,8 @@ OPTIONS = (
     PROJECT,
     option("words", metavar="FILE", nargs="*",
            help="a job file or, with --name, a word of the command"),
-    option("--name", metavar="N", help="add a command, as job N"),
+    option("--name", metavar="N", help="add a command, as job N, or"
+           " an array of that name"),
     option("--array", metavar="1-N", type=interval,
            help="add the tasks 1 to N of an array"),
     option("--list", metavar="LIST", help="add a task of an array for each"

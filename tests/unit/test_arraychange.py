@@ -1,5 +1,6 @@
 """What a person does with arrays, ranges and tasks; real workers run them."""
 import os
+import shlex
 
 import pytest
 
@@ -16,6 +17,7 @@ from fjd.roles.neighbours import Neighbours
 from fjd.terminal import Terminal
 from fjd.verbs.arrayclean import ArrayCleaning
 from fjd.verbs.arrayfind import parts_of, Target, target_in
+from fjd.verbs.arraylog import LATE, TaskLog
 from fjd.verbs.change import Changes
 from fjd.verbs.newarray import Common
 from fjd.verbs.why import why
@@ -235,17 +237,18 @@ def test_a_done_task_runs_again_if_it_is_named(project, work):
         == ["sim:1", "sim:2", "sim:3", "sim:2"]
 
 
-def test_the_rest_of_a_cancelled_range_stays_cancelled(project, work):
-    put(project, chunk=3)
-    ok("fjd", "cancel", "sim")
-    assert ok("fjd", "retry", "sim:2") == ["Waiting again: sim:2"]
+def test_a_cancelled_range_runs_again_as_a_whole(project, work):
+    put(project, "my sim", chunk=2)
+    ok("fjd", "cancel", "my sim")
+    line = failing("retry", "my sim:2")
+    words = line.rpartition("as a whole: ")[2]
+    assert words == "fjd retry 'my sim=1.1-2'"
+    assert ok("fjd", "retry", "my sim:3") == ["Waiting again: my sim:3"]
+    assert ok(*shlex.split(words)) == ["Waiting again: my sim (2 tasks)"]
     work()
     assert {row["job"]: row["event"] for row in ledger(project)
             if row["task"]} \
-        == {"sim:1": "cleaned", "sim:2": "done", "sim:3": "cleaned"}
-    assert story(project, "sim:1")[0].startswith("sim:1 was cancelled (")
-    assert story(project, "sim:2")[0].startswith("sim:2 is done")
-    assert ok("fjd", "retry", "sim:3") == ["Waiting again: sim:3"]
+        == {"my sim:1": "done", "my sim:2": "done", "my sim:3": "done"}
 
 
 def test_one_of_two_persons_retries(project, work, monkeypatch):
@@ -498,3 +501,34 @@ def test_a_loss_is_told_of_the_task_that_ran(project, new_worker, give):
     assert not any("lost" in line for line in story(project, "sim:3"))
     worker.end_life()
     assert story(project, "sim:2")[0] == "sim:2 waits in its range"
+
+
+def test_on_nfs_the_log_waits_for_lines_that_are_due(
+    project, new_worker, give, monkeypatch,
+):
+    """What the next task prints is not shown as that of the last one."""
+    common = Common("echo {}; until test -e go{}; do sleep 0.01; done", ".")
+    put(project, lines=b"a\nb\n", common=common._replace(
+        directory=project.root), chunk=2)
+    worker = new_worker()
+    give(worker)
+
+    def printed():
+        return sum(map(project.files.size, project.draft_logs(worker.id)))
+    repeat(worker.step, lambda: printed() == 2)
+    shown, said, naps = [], [], []
+
+    def sleep(seconds):
+        naps.append(seconds)
+        with open(project.path("goa"), "w"):
+            pass
+        repeat(worker.step, lambda: worker.range.number == 2 and worker.task)
+        repeat(worker.step, lambda: printed() == 4)
+    monkeypatch.setattr(project.files, "is_local", lambda path: False)
+    monkeypatch.setattr("fjd.verbs.arraylog.time.sleep", sleep)
+    task = TaskLog(project, "sim:1", Target("sim", 1), shown.append,
+                   said.append)
+    assert task.show(is_once=False) == DONE
+    assert (b"".join(shown), said) == (b"a\n", [])
+    assert naps[0] == LATE
+    worker.end_life()
