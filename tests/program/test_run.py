@@ -562,7 +562,7 @@ def test_no_signal_is_blocked_in_a_callback(monkeypatch):
 
     monkeypatch.setattr(callback.subprocess, "call", call)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
-    callback.call_back("true", "p", SimpleNamespace(done=1, failed={}))
+    callback.call_back("true", "p", SimpleNamespace(done=1, number_failed=0))
     assert blocked == [set()]
 
 
