@@ -3,17 +3,20 @@
 A story makes up what may happen to an array, and knows what is true.
 """
 import os
+import sys
 import tempfile
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from helpers import Clock
+from helpers import Clock, command, run as run_command
 from rangestory import Story
 
 from fjd.census import count, jobs_left, left
 from fjd.handover import Tally
-from fjd.ledger import CLEANED, DONE, FAILED, RETRIED
+from fjd.ledger import (
+    CLEANED, DONE, Entry, FAILED, HEADER, line_of, RETRIED,
+)
 from fjd.members import myself
 from fjd.project import ENDED, Project
 from fjd.summary import Outcome, told_held
@@ -23,6 +26,13 @@ from fjd.verbs.results import results
 from fjd.verbs.status import screen, status_of
 from fjd.verbs.taskcount import TaskCount
 
+# Runs a command, and says on stderr how many MiB it needed.
+PEAK = """import resource, subprocess, sys
+status = subprocess.call(sys.argv[1:])
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(peak // 1024, file=sys.stderr)
+sys.exit(status)
+"""
 ENDS = st.sampled_from([DONE, DONE, DONE, FAILED, CLEANED, RETRIED])
 
 
@@ -392,6 +402,27 @@ def test_a_dispatcher_writes_down_the_number_of_tasks(story, project):
     story.write()
     outcome.update()
     assert tally.counts(3)[:3] == (3, 1, 1)
+
+
+@pytest.mark.parametrize("words", [
+    ["audit"], ["results"], ["results", "--failed"], ["status"],
+])
+def test_many_tasks_need_little_memory(project, words):
+    """200,000 failed ones; as jobs they need 60 MB."""
+    story = Story(project, 200000, 1000)
+    for lot in story.lots:
+        story.start(lot)
+        story.move(lot, FAILED, lot.part._replace(
+            next=lot.part.last + 1, failed=1000), stamp=lot.stamp)
+        with open(project.ledger_file(lot.writer), "w") as file:
+            file.write(HEADER)
+            file.writelines(line_of(Entry(
+                FAILED, f"sim:{task}", lot.attempt, task=str(task),
+                end=float(task))) for task in lot.tasks)
+    result = run_command([sys.executable, "-c", PEAK,
+                          *command("fjd", *words)])
+    assert result.returncode == 0 and "200000" in result.stdout
+    assert int(result.stderr) < 40
 
 
 # What an audit finds
