@@ -257,8 +257,7 @@ def audit(project: Project, here: Here) -> Report:
     book = glance.book
     broken = taskaudit.findings(book, dead)
     if broken:
-        book = Book(project)
-        look(book, lambda found: None, lambda entry: None)
+        book = Glance(project).book
         broken &= taskaudit.findings(book, dead)
     return report._replace(
         findings=report.findings + sorted(broken),

@@ -47,7 +47,7 @@ from typing import Any, Iterable, Iterator, NamedTuple, Optional, Set, Tuple
 from fjd import home, output
 from fjd.errors import BadUsage
 from fjd.ledger import (
-    BACK, DONE, Entry, FAILED, HEADER, holds, line_of, NAMES, parse,
+    BACK, DONE, Entry, FAILED, HEADER, holds, line_of, NAMES, parse, PART,
 )
 from fjd.names import printable
 from fjd.options import flag, option, PROJECT
@@ -58,6 +58,7 @@ JOBLOG = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal" \
     "\tCommand\n"
 END = NAMES.index("end")
 BATCH = 1000  # lines written at a time
+LEAST, MOST = 1 << 12, 1 << 22  # bytes of a ledger, and of all, read at a time
 OPTIONS = (
     PROJECT,
     flag("--failed", help="print only what failed"),
@@ -129,7 +130,8 @@ def rows(
         book.look()
     book.settle()
     starts = () if has_all else tuple(f"{event}\t" for event in events)
-    ledgers = [rows_of(book, path, starts) for path in paths]
+    size = min(PART, max(LEAST, MOST // (len(paths) or 1)))
+    ledgers = [rows_of(book, path, starts, size) for path in paths]
     for row in heapq.merge(*ledgers, key=lambda row: row[0]):
         if not row.entry or holds(project, row.entry.attempt, back):
             yield row
@@ -143,12 +145,14 @@ def went_back(book: Book, path: str) -> Set[str]:
     return {entry.attempt for entry in entries if entry}
 
 
-def rows_of(book: Book, path: str, starts: Tuple[str, ...]) -> Iterator[Row]:
+def rows_of(
+    book: Book, path: str, starts: Tuple[str, ...], size: int,
+) -> Iterator[Row]:
     """Yield the rows that begin like this (all, if () is given), of tasks
-    only those that count.
+    only those that count.  size: bytes read at a time.
     """
     end = book.ends.get(path, 0) if starts else inf
-    for lines, _ in blocks(book.project, path, 0, end):
+    for lines, _ in blocks(book.project, path, 0, end, size):
         for line in lines:
             if starts and not line.startswith(starts):
                 continue

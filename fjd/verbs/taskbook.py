@@ -154,11 +154,11 @@ class Book(Ranges):
 
 def blocks(
     project: Project, path: str, begin: int = 0, end: float = inf,
+    size: int = PART,
 ) -> Iterator[Tuple[List[str], int]]:
-    """Yield whole lines of a ledger, many at a time, each time with the
-    offset of the next.
+    """Yield whole lines of a ledger, so many bytes at a time, each time with
+    the offset of the next.
     """
-    size = PART
     while begin < end:
         most = int(min(size, end - begin))
         try:

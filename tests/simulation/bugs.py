@@ -183,7 +183,8 @@ def a_note_says_what_its_writer_knows():
 
 def what_waits_is_all_that_is_left():
     """What was given out will end."""
-    return patch.object(census, "jobs_left", lambda project: len(project.waiting()))
+    return patch.object(
+        census, "jobs_left", lambda project: len(project.waiting()))
 
 
 def what_no_ledger_records_did_not_end():

@@ -7,6 +7,7 @@ import fjd
 from fjd import api
 from fjd.errors import BadUsage
 from helpers import finish, ok, start
+from rangestory import Story
 
 
 @pytest.fixture
@@ -33,6 +34,14 @@ def test_jobs_say_where_they_are(home):
     name = project.put("true")
     states = {job.name: (job.state, job.host) for job in project.jobs()}
     assert states == {"a b": ("waiting", ""), name: ("waiting", "")}
+
+
+def test_tasks_are_counted_one_by_one(home):
+    project = fjd.Project("p")
+    project.put("true")
+    Story(project.project, 6, 3)
+    assert sorted(job.tasks for job in project.jobs()) == [1, 3, 3]
+    assert project.counts()["waiting"] == 7
 
 
 def test_waiting_ends_when_its_time_is_over(home):

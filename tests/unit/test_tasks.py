@@ -3,22 +3,36 @@
 A story makes up what may happen to an array, and knows what is true.
 """
 import os
+import sys
 import tempfile
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from helpers import Clock, command, run as run_command
 from rangestory import Story
 
-from fjd.ledger import CLEANED, DONE, FAILED, RETRIED
+from fjd.census import count, jobs_left, left
+from fjd.handover import Tally
+from fjd.ledger import (
+    CLEANED, DONE, Entry, FAILED, HEADER, line_of, RETRIED,
+)
 from fjd.members import myself
 from fjd.project import ENDED, Project
-from fjd.summary import Outcome
+from fjd.summary import Outcome, told_held
 from fjd.verbs.audit import audit
-from fjd.verbs.counted import numbers
+from fjd.verbs.counted import CANCELLED, numbers
 from fjd.verbs.results import results
+from fjd.verbs.status import screen, status_of
 from fjd.verbs.taskcount import TaskCount
 
+# Runs a command, and says on stderr how many MiB it needed.
+PEAK = """import resource, subprocess, sys
+status = subprocess.call(sys.argv[1:])
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(peak // 1024, file=sys.stderr)
+sys.exit(status)
+"""
 ENDS = st.sampled_from([DONE, DONE, DONE, FAILED, CLEANED, RETRIED])
 
 
@@ -257,6 +271,23 @@ def test_a_pass_reads_older_lines_only_if_they_matter(
     assert outcome.at_end(None, False) == ["1 done, 0 failed"]
 
 
+def test_a_late_line_does_not_count_though_those_that_do_are_older(
+    story, project,
+):
+    """A worker was asleep while others ended its range."""
+    lot = story.lots[0]
+    run(story, lot, DONE)
+    late = lot.writer, lot.attempt
+    story.cut(lot)
+    run(story, lot, DONE, DONE)
+    story.end(lot)
+    story.report()
+    lot.writer, attempt = late
+    story.line(lot, FAILED, 2, attempt)
+    outcome = dispatcher(project, story.write())
+    assert outcome.at_end(None, False) == ["0 done, 0 failed"]
+
+
 def test_a_range_that_could_not_be_run_has_failed_with_all_its_tasks(
     story, project, account,
 ):
@@ -305,6 +336,93 @@ def test_a_job_with_the_name_of_a_range_is_a_job(project, record):
     assert [e.job for e in results(project)] == ["other=1.1-999999999"]
     assert numbers(project, *ENDED)[DONE] == 1
     assert audit(project, myself()).findings == []
+
+
+# Numbers, by the names of ranges
+
+def put_in_all_states(story, project):
+    """Six tasks in two ranges, some of which have ended."""
+    first, second = story.lots
+    run(story, first, DONE, FAILED, DONE)
+    story.end(first)
+    story.retry(first, [2, 3])
+    run(story, first, DONE)
+    story.give_back(first)
+    run(story, second, DONE, CLEANED)
+    open(project.path("cancelled", "sim=5"), "w").close()
+    story.cancel(second)
+    story.write()
+
+
+def test_each_task_is_in_one_state(story, project):
+    put_in_all_states(story, project)
+    found = numbers(project)
+    assert {state: n for state, n in found.items() if n} == {
+        "waiting": 1, "done": 3, CANCELLED: 2}
+    assert shown(project)[0] == "1 waiting, 0 held, 0 given out, 0 running," \
+        " 3 done, 0 failed, 2 cancelled"
+
+
+def shown(project):
+    return list(screen(status_of(project, myself(), False)))
+
+
+def test_tasks_are_left_until_they_have_ended(story, project):
+    put_in_all_states(story, project)
+    project.put("job1", b"")
+    assert (left(project), jobs_left(project)) == (2, 1)
+    project.files.move(
+        story.file(story.lots[0]), project.path("held", "sim=1.1-3"))
+    assert (left(project), count(project, "held")) == (1, 3)
+    assert told_held(project)[0].startswith("3 job(s) are held")
+
+
+def test_a_running_range_is_shown_by_its_tasks(story, project):
+    lot = story.lots[0]
+    run(story, lot, DONE)
+    story.cut(lot)
+    story.start(lot)
+    line = shown(project)[1]
+    assert line.startswith("running: sim: tasks 2 to 3 on lab")
+    found = status_of(project, myself(), False)
+    assert (found["running"], found["done"], found["runs"]) == (2, 1, 1)
+
+
+def test_a_dispatcher_writes_down_the_number_of_tasks(story, project):
+    """Of a range that runs, those that had ended when it began."""
+    outcome = dispatcher(project)
+    tally = Tally(project, outcome, Clock())
+    run(story, story.lots[0], DONE, FAILED)
+    story.cut(story.lots[0])
+    story.write()
+    outcome.update()
+    assert tally.counts(4)[:3] == (4, 1, 1)
+    story.start(story.lots[0])
+    story.end_task(story.lots[0], DONE)
+    story.write()
+    outcome.update()
+    assert tally.counts(3)[:3] == (3, 1, 1)
+
+
+@pytest.mark.parametrize("words", [
+    ["audit"], ["results"], ["results", "--failed"], ["status"],
+])
+def test_many_tasks_need_little_memory(project, words):
+    """200,000 failed ones; as jobs they need 60 MB."""
+    story = Story(project, 200000, 1000)
+    for lot in story.lots:
+        story.start(lot)
+        story.move(lot, FAILED, lot.part._replace(
+            next=lot.part.last + 1, failed=1000), stamp=lot.stamp)
+        with open(project.ledger_file(lot.writer), "w") as file:
+            file.write(HEADER)
+            file.writelines(line_of(Entry(
+                FAILED, f"sim:{task}", lot.attempt, task=str(task),
+                end=float(task))) for task in lot.tasks)
+    result = run_command([sys.executable, "-c", PEAK,
+                          *command("fjd", *words)])
+    assert result.returncode == 0 and "200000" in result.stdout
+    assert int(result.stderr) < 40
 
 
 # What an audit finds
