@@ -62,13 +62,16 @@ class Ends(NamedTuple):
 
 
 def range_in(project: Project, job: str) -> Optional[Range]:
-    """Return the range that a job's name tells; None if it is no range."""
+    """Return the range that a job's name tells; None if it is no range, or
+    a list of it is missing.
+    """
     try:
         found = Range.parse(job)
     except ValueError:
         return None
-    path = list_of(project, found.array)
-    return found if project.files.is_there(path) else None
+    lists = [found.array] + [f"{found.array}+{found.stamp}"] * bool(found.stamp)
+    is_whole = all(project.is_there(list_of(project, name)) for name in lists)
+    return found if is_whole else None
 
 
 def is_range(project: Project, path: str) -> bool:

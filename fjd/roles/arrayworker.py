@@ -18,6 +18,7 @@ from fjd.roles.task import Task
 from fjd.roles.worker import Worker
 
 LEAVING = "its worker was told to leave"
+TAKEN = "taken away"
 GROUP = 0.25  # seconds for which lines `done` are written together (NFS)
 
 
@@ -36,6 +37,7 @@ class RangeRun:
         self.begun = task.clock.monotonic()
         self.tasks = iter(to_do(project, part))
         self.number = 0
+        self.leaving = ""  # why it goes back, from when that has begun
         self.open_list()
         self.cancelled = cancelled_of(project, part.array)
 
@@ -150,16 +152,14 @@ class ArrayWorker(Worker):
         part = range_in(self.project, task.attempt.job)
         if not part:
             return self.fail(task, "a range whose array does not exist")
-        ends = Ends({}, {})
-        if self.is_adopted:
-            ends = self.own_ends(task.run)
+        self.is_local = self.project.files.is_local(
+            self.project.path("ledger"))
+        ends = self.own_ends(task.run) if self.is_adopted else Ends({}, {})
         try:
             self.range = RangeRun(self.project, task, part, ends)
         except FileNotFoundError as error:
             return self.fail(task, f"{error.filename} is missing")
         self.log = self.range_log
-        self.is_local = self.project.files.is_local(
-            self.project.path("ledger"))
         self.say(f"{self.me} I found a job.")
         return self.go_on(self.range)
 
@@ -174,8 +174,8 @@ class ArrayWorker(Worker):
         if not lot.advance():
             return self.end_range(lot)
         task = ArrayTask(lot, self.range_log, self.clock)
-        if self.order:
-            return self.give_back(task, LEAVING)
+        if self.order or lot.leaving:
+            return self.give_back(task, lot.leaving or LEAVING)
         if lot.number in lot.cancelled:
             return self.cancel(task)
         most = max(self.neighbours.reclaimer.most_losses, lot.job.retries + 1)
@@ -262,6 +262,8 @@ class ArrayWorker(Worker):
 
     def give_back(self, task: Task, reason: str) -> float:
         """Put what is left of the range into the queue again."""
+        if self.range:
+            self.range.leaving = reason  # Also after an error.
         self.write_lines()
         wait = super().give_back(task, reason)
         if self.range:
@@ -283,6 +285,10 @@ class ArrayWorker(Worker):
         lot = self.range
         if not lot:
             return super().drop()
+        if lot.number < 0:  # NFS: it may have ended well.
+            self.end_range(lot)
+            return
+        lot.leaving = TAKEN
         if self.task:
             self.end_processes(self.task)
             self.task = None
@@ -292,8 +298,10 @@ class ArrayWorker(Worker):
         self.close(lot)
 
     def supersede(self, lot: RangeRun) -> None:
-        task = ArrayTask(lot, self.range_log, self.clock)
-        self.ledger.write(task.record(SUPERSEDED, reason="taken away"))
+        is_within = lot.number > 0
+        task = ArrayTask(lot, self.range_log, self.clock) if is_within \
+            else Task(lot.run, self.clock)
+        self.ledger.write(task.record(SUPERSEDED, reason=TAKEN))
 
     def close(self, lot: RangeRun) -> None:
         self.range, self.log = None, self.job_log

@@ -11,7 +11,6 @@ from fjd.verbs.newarray import Common, ranges
 from fjd.options import MOST_LOSSES
 
 from simulation import persons, roles
-from simulation.client import LOCAL
 from simulation.server import FILE, USER
 from simulation.world import ROOT
 
@@ -88,8 +87,9 @@ class Arrays:
         for kind in BLOWS if self.plans else ():
             while kind in on and self.draw.random() < 0.7:
                 blow = getattr(faults, kind)
+                place = self.draw.choice(["/ledger/", "/cancelled/"])
                 self.at(self.moment(1.0), faults.ambushes.append,
-                        ("/ledger/", blow))
+                        (place, blow))
 
     def moment(self, share):
         if self.draw.random() < 0.3:

@@ -2,19 +2,23 @@
 
 A simulation that does not find them would not find others either.
 """
+from contextlib import contextmanager, ExitStack
 from unittest.mock import patch
 
-from fjd import account, census, handover
+from fjd import account, arrays, census, handover, reclaim
+from fjd.acceptance import Accepted, KINDS
 from fjd.members import Identity
-from fjd.names import Attempt
+from fjd.names import Attempt, Range
 from fjd.project import NOW, Project, SEEN
 from fjd.reclaim import Reclaimer
-from fjd.roles import dispatcher, duty
+from fjd.roles import arrayworker, dispatcher, duty
+from fjd.roles.arrayworker import ArrayWorker
 from fjd.roles.dispatcher import Dispatcher
 from fjd.roles.firing import Dismissal
 from fjd.roles.worker import Worker
 from fjd.summary import Outcome
 
+from simulation import persons
 from simulation.world import SimProcesses
 
 
@@ -192,6 +196,102 @@ def what_no_ledger_records_did_not_end():
     return patch.object(account, "files_in", lambda project, place: [])
 
 
+# Of arrays
+
+def another_cut(change):
+    """Ranges are cut like this, whoever does it."""
+    real = arrays.cut
+
+    def cut(part, n, tasks, ends, losses):
+        tasks = list(tasks)
+        return change(real, part, n, tasks, ends, losses)
+    return [patch.object(module, "cut", cut)
+            for module in (reclaim, arrayworker, persons)]
+
+
+@contextmanager
+def all_of(patches):
+    with ExitStack() as stack:
+        for each in patches:
+            stack.enter_context(each)
+        yield
+
+
+def a_late_line_counts():
+    """A task has ended once a line says so."""
+    def add(accepted, entry, part, n):
+        number = accepted.see(part, n)
+        accepted.set(int(entry.task), KINDS[entry.event], number)
+        return True
+    return patch.object(Accepted, "add", add)
+
+
+def a_hole_in_the_partition():
+    """What has ended needs no place in a name."""
+    def change(real, part, *how):
+        after = real(part, *how)
+        rest = Range.parse(after.job)
+        return after._replace(job=rest._replace(
+            first=min(rest.next, rest.last)).job)
+    return all_of(another_cut(change))
+
+
+def a_task_retried_twice():
+    """Who takes a range over begins to count its tries."""
+    def change(real, part, n, tasks, ends, losses):
+        return real(part, n, tasks, ends._replace(retried={}), losses)
+    return all_of(another_cut(change))
+
+
+def n_kept_at_a_reclaim():
+    """A worker died, and it was not the task's fault."""
+    def change(real, part, n, tasks, ends, losses):
+        return real(part, n, tasks, ends, 0)
+    return all_of(another_cut(change))
+
+
+def sync_before_read():
+    """First it is made sure, and then it is read."""
+    real = reclaim.ends_of
+
+    def ends_of(project, attempt, ledgers):
+        flush = vars(project.files).setdefault("first", project.files.flush)
+        project.files.flush = lambda path: None
+        for ledger in ledgers:
+            flush(ledger)
+        return real(project, attempt, ledgers)
+    return all_of([patch.object(reclaim, "ends_of", ends_of),
+                   patch.object(persons, "ends_of", ends_of)])
+
+
+def grouping_at_any_n():
+    """A line that is lost lets its task run again, which is harmless."""
+    real = ArrayWorker.commit
+
+    def commit(worker, task):
+        lot = worker.range
+        if not lot:
+            return real(worker, task)
+        n, lot.n = lot.n, 1
+        try:
+            real(worker, task)
+        finally:
+            lot.n = n
+    return patch.object(ArrayWorker, "commit", commit)
+
+
+def next_by_the_count_of_lines():
+    """Tasks end in order, so that many of them have ended."""
+    def change(real, part, n, tasks, ends, losses):
+        after = real(part, n, tasks, ends, losses)
+        rest = Range.parse(after.job)
+        if not losses:
+            return after
+        return after._replace(job=rest._replace(
+            next=min(part.next + len(ends.ended), part.last + 1)).job)
+    return all_of(another_cut(change))
+
+
 # Each bug, what brings it out, and what the simulation says of it.
 BUGS = [
     (onto_a_name_that_may_be_taken, ["kill", "death"], "overwritten"),
@@ -221,4 +321,14 @@ BUGS = [
      "missing, although it ended"),
     (a_job_is_ended_and_not_an_attempt, ["hang"],
      "accepted what did not end"),
+    (a_late_line_counts, ["arrays", "hang"], "to do, and accepted"),
+    (a_hole_in_the_partition, ["arrays", "kill"], "a hole in the partition"),
+    (a_task_retried_twice, ["arrays", "kill"],
+     "a failure counts for nothing"),
+    (n_kept_at_a_reclaim, ["arrays", "kill"], "a loss counts for nothing"),
+    (sync_before_read, ["arrays", "local", "power"],
+     "a line that counts was lost"),
+    (grouping_at_any_n, ["arrays", "kill"], "an innocent task is blamed"),
+    (next_by_the_count_of_lines, ["arrays", "kill"],
+     "it forgets what has ended"),
 ]

@@ -410,6 +410,9 @@ class SimOS:
 
     def fsync(self, descriptor):
         """All of that file which lies on this host, whoever wrote it."""
+        if self.home.is_local and self.world.checks.ranges.plans:
+            # A disk takes its time, and a rename waits for no disk.
+            self.process.sleep(self.world.draw())
         handle = self.handle(descriptor)
         others = [other for other in self.client.unsaved
                   if other.node is handle.node and other is not handle]

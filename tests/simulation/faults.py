@@ -231,8 +231,9 @@ class Faults:
 
     def freeze(self, victim):
         # Processes that wait for the end of a freeze do not see a shorter one.
+        begins = max(self.frozen_until, self.world.now)
         self.frozen_until = max(self.frozen_until, self.until(1, 200))
-        self.freezes.append((self.world.now, self.frozen_until))
+        self.freezes.append((begins, self.frozen_until))
         self.world.note("server freezes", "", self.frozen_until)
 
     def host(self, victim):

@@ -348,14 +348,13 @@ class Ranges:
         project = Project(ROOT, OnServer(self.world.server))
         accepted = Accepted(project, file.part)
         accepted.see(*parsed(file.path.rpartition("/")[2]))
-        counts = defaultdict(int)
         for name in sorted(self.world.server.listing(LEDGERS)):
             data = self.world.server.find(f"{LEDGERS}/{name}").data
             for entry in entries_in(data):
                 part, n = parsed(entry.attempt)
                 is_it = part and part.key == file.key and entry.task
                 if is_it and entry.event in FINAL:
-                    counts[int(entry.task)] += accepted.add(entry, part, n)
+                    accepted.add(entry, part, n)
         return accepted
 
     def check(self, file, place):

@@ -42,9 +42,12 @@ class Story:
     """Everything in one world that is not a fault."""
 
     def __init__(self, seed, wanted):
-        self.wanted = wanted  # faults that are on; "cron" and "fire", too
+        # Faults that are on; also "cron", "fire", "arrays" and "local".
+        self.wanted = wanted
         world = self.world = World(seed, None)
         world.home = world.one_of([NFS] * 7 + [SSHFS, LAGGING, LOCAL])
+        if "local" in wanted:
+            world.home = LOCAL
         self.checks = Checks(world)
         heals = world.between(20, 120)
         world.watch(self.checks, Faults(world, heals))
