@@ -108,7 +108,7 @@ class Project:
 
     def jobs(self) -> List[Job]:
         """Return all jobs, unordered."""
-        from fjd.census import everything, Ranges
+        from fjd.verbs.census import everything, Ranges
         from fjd.project import STATES
         parse = Ranges(self.project).parse
         found = {}

@@ -1,38 +1,26 @@
-"""Notes that a dispatcher writes for its successor and for fjd status.
+"""Notes that a dispatcher writes for its successor.
 
-For its successor, dispatchers/<dispatcher>.<stamp>.seen: how far the ledgers
-have been read, so that the successor reports later failures; whether workers
-were hired and not yet fired; and which heartbeats were seen.  One pass
-(fjd-dispatcher --once) is too short to notice silent members, so passes count
-as the heartbeats of one observer.  Passes within one heartbeat period, on any
+A note is dispatchers/<dispatcher>.<stamp>.seen: how far the ledgers have been
+read, so that the successor reports later failures; whether workers were hired
+and not yet fired; and which heartbeats were seen.  One pass (fjd-dispatcher
+--once) is too short to notice silent members, so passes count as the
+heartbeats of one observer.  Passes within one heartbeat period, on any
 host, count as one.  A late pass does not count, as the server may have been
 frozen until now: a pass is late if its gap is more than 1.5 times the one
 before, or if the server's clock was set back.  All times are the file
 server's.
 
-For fjd status, dispatchers/<dispatcher>.<stamp>.counts: the number of jobs and
-tasks in each state, once a heartbeat; its mtime is their time.  The dispatcher
-knows which jobs wait.  It lists ended jobs only as often as that is cheap, and
-counts on from there by the ledgers.  fjd status of a million jobs reads this
-note instead of listing them.
-
-Both are JSON, and ignored if incomplete.  The latest note is used, with the
+It is JSON, and ignored if incomplete.  The latest note is used, with the
 largest offsets of all, as two dispatchers may leave notes at the same time.  A
 dispatcher that leaves a newer note removes those that it has read.
 """
-from collections import deque
-from typing import (
-    Any, Callable, Deque, Dict, Iterable, List, NamedTuple, Optional, Tuple,
-)
+from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
 
 from fjd.members import BEAT, Observer
-from fjd.project import COUNTS, Project, SEEN
-from fjd.summary import Outcome
+from fjd.project import Project, SEEN
 
 LATE = 1.5
 LOOKS = 3            # listings of the notes, if those listed are gone
-LISTING_SHARE = 100  # listing ended jobs may take one part of time
-LATELY = 7           # counts that the rate is averaged over
 
 
 class Memory(NamedTuple):
@@ -131,69 +119,3 @@ def leave_memory(
     import json
     text = json.dumps(after._asdict())
     project.leave_note(f"{member}.{stamp}{SEEN}", text, before)
-
-
-class Counts(NamedTuple):
-    """The content of a .counts note.
-
-    rate: recently ended jobs a second; None if not known yet.
-    """
-
-    waiting: int
-    done: int
-    failed: int
-    rate: Optional[float] = None
-
-
-class Tally:
-    """The counts of one dispatcher."""
-
-    def __init__(
-        self, project: Project, outcome: Outcome, clock: Any,
-        say: Callable[[str], None] = lambda text: None,
-    ) -> None:
-        self.project = project
-        self.outcome = outcome
-        self.clock = clock
-        self.say = say
-        self.trouble = ""
-        self.before = (0, 0)  # jobs ended before those in outcome
-        self.next_listing = 0.0
-        self.ends: Deque[Tuple[float, int]] = deque(maxlen=LATELY)
-
-    def write_down(self, name: str, waiting: int) -> None:
-        """Write a .counts note; report once if there is no room.
-
-        Then no worker can record an end.
-        """
-        import json
-        trouble = ""
-        try:
-            text = json.dumps(self.counts(waiting)._asdict())
-            notes = self.project.notes(COUNTS)
-            self.project.leave_note(name + COUNTS, text, notes)
-        except OSError as error:
-            trouble = f"{self.project.root}: {error.strerror};" \
-                " what has ended waits until that can be recorded."
-        if trouble and not self.trouble:
-            self.say(trouble)
-        self.trouble = trouble
-
-    def counts(self, waiting: int) -> Counts:
-        self.list_if_due()
-        done, failed = self.outcome.done, self.outcome.number_failed
-        now = self.clock.monotonic()
-        self.ends.append((now, done + failed))
-        began, ended = self.ends[0]
-        rate = (done + failed - ended) / (now - began) if now > began else None
-        return Counts(
-            waiting, self.before[0] + done, self.before[1] + failed, rate)
-
-    def list_if_due(self) -> None:
-        began = self.clock.monotonic()
-        if began >= self.next_listing:
-            done, failed = self.outcome.tasks.ended()
-            self.before = (done - self.outcome.done,
-                           failed - self.outcome.number_failed)
-            now = self.clock.monotonic()
-            self.next_listing = now + LISTING_SHARE * (now - began)

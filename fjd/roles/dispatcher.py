@@ -8,9 +8,8 @@ simulation all run this one.
 import time
 from typing import Any, Callable, Dict, List, Optional, Set
 
-from fjd.census import count, GIVEN_OUT, Ranges
 from fjd.command import patiently
-from fjd.handover import leave_memory, Memory, resume, Tally
+from fjd.handover import leave_memory, Memory, resume
 from fjd.members import BEAT, is_late, Observer, STANDBY
 from fjd.names import (
     Announcement, Attempt, given_order, is_range_name, made_up, printable,
@@ -19,11 +18,12 @@ from fjd.names import (
 from fjd.progress import HowFar, Progress
 from fjd.project import DRAIN, ENDED, NOW, Project
 from fjd.reclaim import Reclaimer
+from fjd.reporter import Reporter
 from fjd.roles.active import Succession
 from fjd.roles.firing import Dismissal
 from fjd.roles.hiring import Hiring
+from fjd.roles.news import News
 from fjd.roles.queue import Queue
-from fjd.summary import Outcome
 from fjd.wakeup import Alarm, Backoff
 
 Pods = Dict[Announcement, int]  # jobs in the pods of workers that ask
@@ -31,9 +31,6 @@ INTERVAL = 0.25     # seconds; a job waits for this and a worker's second
 PASS = 240          # handfuls (of 0.25 s) that last until the next pass
 SWEEP = 1.0         # seconds between two looks for dead workers
 SOON = 1.0          # seconds until the first count of jobs
-# Least seconds between two "Found" lines, at first and after the first minute:
-FOUND, FOUND_LATER = 1.0, 10.0
-FIRST_MINUTE = 60.0
 
 
 class Dispatcher:
@@ -46,7 +43,7 @@ class Dispatcher:
 
     def __init__(
         self, project: Project, succession: Succession, reclaimer: Reclaimer,
-        outcome: Outcome, say: Callable[[str], None],
+        outcome: Reporter, say: Callable[[str], None],
         interval: float = INTERVAL, keep_running: bool = False,
         clock: Any = time, memory: Memory = Memory(), alarm: Any = None,
         heed: Callable[[Set[int]], None] = lambda signals: None,
@@ -70,16 +67,14 @@ class Dispatcher:
         self.keep_running = keep_running
         self.queue = Queue(project, self.stamps, clock)
         self.queue.owed = outcome.owed
-        self.tally = Tally(project, outcome, clock, say)
         self.backoff = Backoff(interval)
         self.is_more = self.has_told_alone = False
         self.begin_again()
         self.handfuls = 1
         self.given_out = 0
-        self.found = (0, 0)
-        self.next_found = self.next_beat = self.next_sweep = 0.0
-        self.begun = clock.monotonic()
-        self.next_count = self.begun + SOON
+        self.found = News(clock)
+        self.next_beat = self.next_sweep = 0.0
+        self.next_count = clock.monotonic() + SOON
 
     # The main loop
 
@@ -224,7 +219,9 @@ class Dispatcher:
         self.next_count = now + BEAT
         self.tell_failed()
         note = f"{self.succession.id}.{self.stamps.new()}"
-        self.tally.write_down(note, self.waiting())
+        trouble = self.outcome.write_down(note, self.queue.names)
+        if trouble:
+            self.say(trouble)
 
     # Pairing
 
@@ -383,15 +380,11 @@ class Dispatcher:
 
     def close(
         self, say: Callable[[str], None], is_quiet: bool, has_hired: bool,
-        left: Optional[int],
+        is_pass: bool = False,
     ) -> None:
-        """Report the outcome (if quiet, only failures), and leave a note.
-
-        left: the number of jobs left that are no tasks; None for a pass,
-        which does not wait.
-        """
+        """Report the outcome (if quiet, only failures), and leave a note."""
         self.progress.end()
-        for line in self.outcome.at_end(left, is_quiet):
+        for line in self.outcome.at_end(is_pass, is_quiet):
             say(line)
         self.leave_word(self.outcome.offsets, has_hired)
 
@@ -404,20 +397,14 @@ class Dispatcher:
     def how_far(self) -> HowFar:
         """Return how many jobs are done, failed and left."""
         self.tell_failed()
-        left = self.waiting() + count(self.project, *GIVEN_OUT)
-        return self.outcome.done, self.outcome.number_failed, left
+        return self.outcome.how_far(self.queue.names)
 
     def waiting(self) -> int:
         """Return how many jobs and tasks wait."""
-        return Ranges(self.project).number(self.queue.names)
+        return self.outcome.number(self.queue.names)
 
     def tell_found(self, workers: int) -> None:
-        found = (len(self.queue.names), workers)
-        now = self.clock.monotonic()
-        if workers and found != self.found and now >= self.next_found:
-            is_first = now < self.begun + FIRST_MINUTE
-            self.next_found = now + (FOUND if is_first else FOUND_LATER)
-            self.found = found
+        if workers and self.found.is_due(len(self.queue.names), workers):
             self.say(
                 f"Found {self.waiting()} job(s) and {workers} worker(s)...")
 

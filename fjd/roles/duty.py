@@ -1,31 +1,30 @@
 """What a dispatcher does from its start to its last words."""
 import time
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Dict
 
-from fjd import census
 from fjd.errors import Busy, NotHired, SOME_FAILED
 from fjd.handover import recall
 from fjd.members import ACTIVE, STANDBY
 from fjd.output import is_agreed, number_of_workers, teller
 from fjd.project import Project
 from fjd.reclaim import Reclaimer
+from fjd.reporter import Reporter
 from fjd.roles.active import Succession
 from fjd.roles.dispatcher import Dispatcher
-from fjd.summary import Outcome, Tasks, told_held
 
 
 def new_dispatcher(
     project: Project, reclaimer: Reclaimer, say: Callable[[str], None],
     role: str = ACTIVE, clock: Any = time,
-    tasks: Callable[[Outcome], Tasks] = Tasks, **how: Any,
+    outcome: Callable[[Project, Dict[str, int]], Reporter] = Reporter,
+    **how: Any,
 ) -> Dispatcher:
     """Return an enrolled dispatcher that stands by, with the last note."""
     memory = recall(project)
-    outcome = Outcome(project, memory.ledgers)
-    outcome.tasks = tasks(outcome)
     return Dispatcher(
         project, Succession(project, reclaimer.here, role, clock), reclaimer,
-        outcome, say, clock=clock, memory=memory, **how)
+        outcome(project, memory.ledgers), say, clock=clock, memory=memory,
+        **how)
 
 
 def is_wanted(dispatcher: Dispatcher, options: Any) -> bool:
@@ -46,33 +45,26 @@ def serve(dispatcher: Dispatcher, options: Any) -> int:
     has_hired = dispatcher.memory.has_hired
     say = teller("fjd-dispatcher")
     try:
-        left = give_out(dispatcher, options, has_hired)
+        give_out(dispatcher, options, has_hired)
     except (KeyboardInterrupt, NotHired):
-        left = census.jobs_left(dispatcher.project)
-        dispatcher.close(say, options.quiet, options.hire, left)
+        dispatcher.close(say, options.quiet, options.hire)
         raise
-    dispatcher.close(say, options.quiet, options.once and has_hired, left)
-    for line in [] if options.quiet else told_held(dispatcher.project):
-        say(line)
-    left = 0 if options.once else census.left(dispatcher.project)
+    dispatcher.close(
+        say, options.quiet, options.once and has_hired, options.once)
+    left = 0 if options.once else dispatcher.outcome.number_left()
     if left:
         say(f"{left} job(s) are left in {dispatcher.project.root}: start me"
             " again.")
     return 0 if dispatcher.outcome.is_well else SOME_FAILED
 
 
-def give_out(
-    dispatcher: Dispatcher, options: Any, has_hired: bool,
-) -> Optional[int]:
-    """Give out jobs, to the last or in one pass; return how many, tasks not
-    among them, are left, None after a pass.
-    """
+def give_out(dispatcher: Dispatcher, options: Any, has_hired: bool) -> None:
+    """Give out jobs, to the last or in one pass."""
     if options.once:
-        dispatcher.make_one_pass()
-        return None
+        return dispatcher.make_one_pass()
     may_leave = options.hire and not (options.keep_running or has_hired)
     if may_leave and dispatcher.is_all_quiet():
-        return 0
+        return
     try:
         dispatcher.run_to_the_last() if options.hire else dispatcher.run()
     except KeyboardInterrupt:
@@ -81,7 +73,6 @@ def give_out(
     here = dispatcher.reclaimer.here.host
     for line in dispatcher.dismissal.summary(here):
         teller("fjd-recruiter", options.quiet)(line)
-    return census.jobs_left(dispatcher.project)
 
 
 def stop(dispatcher: Dispatcher) -> None:

@@ -5,7 +5,7 @@ from typing import (
     Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple,
 )
 
-from fjd.census import Ranges
+from fjd.verbs.census import Ranges
 from fjd.ledger import CLEANED, DONE, FAILED
 from fjd.names import Range
 

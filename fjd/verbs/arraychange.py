@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any, Dict, Iterable, List, Set
 
 from fjd.arrays import cancelled_of, cut, Ends, ends_of
-from fjd.census import Found
+from fjd.verbs.census import Found
 from fjd.errors import BadUsage, SOME_FAILED
 from fjd.ledger import CLEANED, FAILED, RETRIED
 from fjd.names import Attempt, printable

@@ -12,7 +12,7 @@ from typing import (
 )
 
 from fjd.arrays import again, list_of, to_do
-from fjd.census import everything, Found
+from fjd.verbs.census import everything, Found
 from fjd.errors import BadUsage
 from fjd.ledger import FAILED, lines_after, parse, unescape
 from fjd.names import Attempt, is_range_name, LIST, printable, Range

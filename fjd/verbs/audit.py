@@ -22,7 +22,7 @@ from typing import (
 )
 
 from fjd import home, output
-from fjd.census import each_in, Found
+from fjd.verbs.census import each_in, Found
 from fjd.ledger import (
     CLEANED, DONE, Entry, FAILED, GIVEN_BACK, LOST, parse, RETRIED, SUPERSEDED,
 )

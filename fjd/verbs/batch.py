@@ -10,10 +10,9 @@ import os
 import signal
 import time
 from math import inf
-from typing import Any, Callable, List, Optional, Set
+from typing import Any, Callable, Dict, List, Optional, Set
 
 from fjd.errors import Busy, Hopeless, SOME_FAILED
-from fjd.census import jobs_left, left, UNENDED
 from fjd.hosts.session import cpus, PROCESS
 from fjd.members import HIRING
 from fjd.names import printable
@@ -23,9 +22,9 @@ from fjd.progress import Progress
 from fjd.project import Project
 from fjd.reclaim import new_reclaimer
 from fjd.roles.duty import new_dispatcher
-from fjd.summary import Asked, Outcome, pasteable, told_held
 from fjd.verbs.arraychange import ArrayChanges
 from fjd.verbs.arrayfind import failed_in, parts_of, Target
+from fjd.verbs.census import jobs_left, left
 from fjd.verbs.change import Changes
 from fjd.verbs.claim import Claim
 from fjd.verbs.forks import HiringByFork
@@ -33,8 +32,9 @@ from fjd.verbs.inorder import InOrder
 from fjd.verbs.joblist import Comparison
 from fjd.verbs.lists import last_number, Lists
 from fjd.verbs.source import Source
+from fjd.verbs.summary import Asked, Outcome
 from fjd.verbs.supply import Followed, Supply
-from fjd.verbs.taskcount import TaskCount
+from fjd.verbs.titles import pasteable
 from fjd.wakeup import Alarm, LEAVE
 
 SECONDS_TO_LEAVE = 60.0  # for workers; a dead host takes as long
@@ -46,11 +46,17 @@ class AskedList(Asked):
     done: how many of its commands were done before.
     """
 
-    done = 0
+    def __init__(self, run: "ListRun") -> None:
+        self.run = run
+        self.done = 0
 
     def recount(self, outcome: Outcome) -> None:
         outcome.done += self.done
         self.done = 0
+
+    def left(self) -> int:
+        held = jobs_left(self.run.project, "held")
+        return self.run.to_come() + held
 
 
 class ListRun:
@@ -81,20 +87,24 @@ class ListRun:
         self.dispatcher = new_dispatcher(
             project, reclaimer, self.say, HIRING, heed=self.heed,
             alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.bring,
-            hiring=self.hiring, progress=progress, tasks=self.follow)
-        self.outcome = self.dispatcher.outcome
+            hiring=self.hiring, progress=progress, outcome=self.new_outcome)
+        self.outcome: Any = self.dispatcher.outcome
         self.supply = Supply(
             self.dispatcher, Lists(project, directory, options.shell), come,
             source, self.printer)
         self.printer.update = self.outcome.update
-        self.asked = AskedList()
+        self.asked = AskedList(self)
         self.outcome.asked = self.asked
         self.known: Optional[Comparison] = None
         now = self.dispatcher.succession.beaten
         self.claim = Claim(project, reclaimer.here, now)
 
-    def follow(self, outcome: Outcome) -> TaskCount:
-        return Followed(outcome, self.printer)
+    def new_outcome(
+        self, project: Project, offsets: Dict[str, int],
+    ) -> Outcome:
+        outcome = Outcome(project, offsets)
+        outcome.tasks = Followed(outcome, self.printer)
+        return outcome
 
     def bring(self) -> Optional[float]:
         return None if self.is_stopping else self.supply.bring()
@@ -157,8 +167,6 @@ class ListRun:
                             f" {root}. To go on: {self.way_on()}")
             raise
         self.end()
-        for line in told_held(self.project):
-            self.say(line)
         return 0 if self.outcome.is_well else SOME_FAILED
 
     def words_to_hire(self) -> List[str]:
@@ -185,8 +193,12 @@ class ListRun:
 
     def left(self) -> int:
         """Return how many jobs have not ended, or are to be retried."""
+        return self.to_come() + left(self.project)
+
+    def to_come(self) -> int:
+        """Return how many jobs are to be put, or to be retried."""
         again = self.known.to_retry if self.known else 0
-        return self.supply.left + again + left(self.project)
+        return self.supply.left + again
 
     def run_jobs(self) -> None:
         if self.known:
@@ -261,10 +273,7 @@ class ListRun:
     def end(self) -> None:
         """Report the outcome, and where to see more."""
         outcome = self.outcome
-        again = self.known.to_retry if self.known else 0
-        left = self.supply.left + again + jobs_left(
-            self.project, "held", *UNENDED)
-        self.dispatcher.close(self.report, self.options.quiet, False, left)
+        self.dispatcher.close(self.report, self.options.quiet, False)
         names_logs = outcome.failed or self.options.in_order
         if self.project.count("joblogs") and not names_logs:
             logs = pasteable(self.project.path("joblogs"))

@@ -4,7 +4,7 @@ import signal
 import subprocess
 
 from fjd.errors import FjdError
-from fjd.summary import Outcome
+from fjd.verbs.summary import Outcome
 
 
 def call_back(command: str, name: str, outcome: Outcome) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
 from fjd import home, output
 from fjd.errors import BadUsage, SOME_FAILED
-from fjd.census import everything, Found
+from fjd.verbs.census import everything, Found
 from fjd.ledger import CLEANED, DONE, Entry, FAILED, Ledger, RETRIED
 from fjd.members import BEAT, Identity, myself
 from fjd.names import (

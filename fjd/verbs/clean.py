@@ -18,7 +18,7 @@ from typing import Any, Dict, Sequence
 
 from fjd import home, output
 from fjd.errors import BadUsage
-from fjd.census import everything, files_in
+from fjd.verbs.census import everything, files_in
 from fjd.ledger import CLEANED, read_entries
 from fjd.members import myself
 from fjd.names import Attempt

@@ -1,13 +1,13 @@
 """The numbers of jobs and tasks: by listing, or as dispatchers have written
-them down (handover.py).
+them down (tally.py).
 """
 from collections import Counter, defaultdict
 from typing import Dict, Iterable, List, Optional, Tuple
 
-from fjd.census import attempts_in, between, Ranges
-from fjd.handover import Counts
+from fjd.verbs.census import attempts_in, between, Ranges
 from fjd.names import Range
 from fjd.project import COUNTS, ENDED, Project, STATES
+from fjd.verbs.tally import Counts
 
 CANCELLED = "cancelled"  # the directory, and the state of tasks
 DONE, FAILED = ENDED

@@ -1,7 +1,7 @@
 """Finding jobs that a person names: by job, by attempt, or by number."""
 from typing import Dict, Iterable, List, Tuple
 
-from fjd.census import everything, Found
+from fjd.verbs.census import everything, Found
 from fjd.errors import BadUsage
 from fjd.names import host_of, LISTED, printable
 from fjd.options import option

@@ -14,7 +14,7 @@ from typing import (
     DefaultDict, Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple,
 )
 
-from fjd.census import everything
+from fjd.verbs.census import everything
 from fjd.ledger import DONE, FAILED
 from fjd.names import Attempt, LISTED, mark_of
 from fjd.project import LIST, Project

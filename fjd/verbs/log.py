@@ -16,7 +16,7 @@ from typing import Any, Callable, DefaultDict
 
 from fjd import home, output
 from fjd.errors import SOME_FAILED
-from fjd.census import Found
+from fjd.verbs.census import Found
 from fjd.options import flag, PROJECT
 from fjd.project import ENDED, Project, RUNNING
 from fjd.verbs.arrayfind import split

@@ -16,7 +16,7 @@ import re
 from typing import Iterable, List, NamedTuple, Optional, Tuple
 
 from fjd import files
-from fjd.census import left
+from fjd.verbs.census import left
 from fjd.ledger import escape
 from fjd.names import natural
 from fjd.project import LIST, Project

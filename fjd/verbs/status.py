@@ -27,11 +27,11 @@ Keys of the object that --json prints:
     troubles     what is wrong
 """
 # Jobs are counted by listing them, except where an active dispatcher has
-# counted very many (handover.py).
+# counted very many (tally.py).
 from typing import Any, Dict, Iterator, Optional, Tuple
 
 from fjd import home, output
-from fjd.census import GIVEN_OUT
+from fjd.verbs.census import GIVEN_OUT
 from fjd.members import Here, myself
 from fjd.names import Attempt, host_of, printable, Running
 from fjd.options import flag, PROJECT

@@ -8,7 +8,7 @@ from typing import Dict, List, Optional
 from fjd.ledger import DONE, FAILED, parse
 from fjd.newjob import LONGEST_WORD, of_command
 from fjd.roles.dispatcher import Dispatcher
-from fjd.summary import Outcome
+from fjd.verbs.summary import Outcome
 from fjd.verbs.inorder import InOrder
 from fjd.verbs.joblist import hashed, Listed
 from fjd.verbs.lists import Lists, Pace

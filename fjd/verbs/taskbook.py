@@ -5,7 +5,7 @@ from typing import (
     Dict, Iterable, Iterator, List, Optional, Set, Tuple,
 )
 
-from fjd.census import GIVEN_OUT, names_in, Ranges
+from fjd.verbs.census import GIVEN_OUT, names_in, Ranges
 from fjd.ledger import CLEANED, escape, FAILED, parse, PART, unescape
 from fjd.names import Attempt, Range
 from fjd.project import Project, STATES

@@ -5,22 +5,33 @@ tasks have ended, and the accepted lines say how.  The lines before the offsets
 of its outcome were counted by earlier dispatchers.  A task without any line
 counts if this dispatcher has seen its range when that task was still to do.
 """
-from typing import Dict, Iterable, List, Set, Tuple
+import time
+from typing import Any, Dict, Iterable, List, Set, Tuple
 
-from fjd.account import CANCELLED, LEFT, NO_RECORD, VANISHED
-from fjd.census import UNENDED
 from fjd.ledger import CLEANED, DONE, Entry, FAILED, parse
 from fjd.names import Attempt, Range
-from fjd.project import ENDED
-from fjd.summary import described, MOST_NAMED, Outcome, Tasks
+from fjd.project import ENDED, Project
 from fjd.verbs.acceptance import Chapter, EVENT, NEW, NUMBERS, spans
+from fjd.verbs.account import CANCELLED, LEFT, NO_RECORD, VANISHED
+from fjd.verbs.census import UNENDED
 from fjd.verbs.counted import numbers
+from fjd.verbs.summary import Outcome, Tasks
 from fjd.verbs.taskbook import blocks, Book
+from fjd.verbs.titles import described, MOST_NAMED
 
 EVENTS = {NUMBERS[DONE]: DONE, NUMBERS[FAILED]: FAILED,
           NUMBERS[CLEANED]: CANCELLED}
 NAMED = {FAILED: FAILED, CLEANED: CANCELLED}  # lines that may be named
 Key = Tuple[str, int, int]
+
+
+def new_outcome(
+    project: Project, offsets: Dict[str, int], clock: Any = time,
+) -> Outcome:
+    """Return the outcome of a dispatcher, with tasks."""
+    outcome = Outcome(project, offsets, clock)
+    outcome.tasks = TaskCount(outcome)
+    return outcome
 
 
 class TaskCount(Tasks):

@@ -11,7 +11,7 @@ import signal
 from typing import Any, Iterable, Iterator, List
 
 from fjd import home, output
-from fjd.census import Found
+from fjd.verbs.census import Found
 from fjd.ledger import Entry, escape, read_entries, RETRIED
 from fjd.members import Here, myself
 from fjd.names import Attempt, CONTROL, printable, Running

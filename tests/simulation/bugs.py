@@ -5,7 +5,8 @@ A simulation that does not find them would not find others either.
 from contextlib import contextmanager, ExitStack
 from unittest.mock import patch
 
-from fjd import account, arrays, census, handover, reclaim
+from fjd import arrays, handover, reclaim
+from fjd.verbs import account, summary
 from fjd.acceptance import Accepted, KINDS
 from fjd.members import Identity
 from fjd.names import Attempt, Range
@@ -16,7 +17,7 @@ from fjd.roles.arrayworker import ArrayWorker
 from fjd.roles.dispatcher import Dispatcher
 from fjd.roles.firing import Dismissal
 from fjd.roles.worker import Worker
-from fjd.summary import Outcome
+from fjd.verbs.summary import Outcome
 
 from simulation import persons
 from simulation.world import SimProcesses
@@ -188,7 +189,7 @@ def a_note_says_what_its_writer_knows():
 def what_waits_is_all_that_is_left():
     """What was given out will end."""
     return patch.object(
-        census, "jobs_left", lambda project: len(project.waiting()))
+        summary, "jobs_left", lambda project: len(project.waiting()))
 
 
 def what_no_ledger_records_did_not_end():

@@ -45,7 +45,7 @@ What a dispatcher says when it is interrupted holds like everything else.
 import json
 import os
 
-from fjd.account import key_of, VANISHED
+from fjd.verbs.account import key_of, VANISHED
 from fjd.ledger import DONE, FAILED, LOST
 from fjd.names import Attempt, why_bad
 from fjd.project import SEEN

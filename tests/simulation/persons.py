@@ -5,7 +5,7 @@ Each may die in between, or be told of an error and give up.
 import os
 
 from fjd.arrays import cut, Ends, ends_of, list_of, range_in, to_do
-from fjd.census import everything, Found
+from fjd.verbs.census import everything, Found
 from fjd.ledger import CLEANED, DONE, Entry, Ledger, RETRIED
 from fjd.names import Attempt, new_id, new_token, Stamps
 from fjd.verbs.newarray import Common, put_list, put_range

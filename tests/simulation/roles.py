@@ -1,7 +1,6 @@
 """The programs in bin/, a few lines each, around the real roles."""
 import signal
 
-from fjd import census
 from fjd.command import patiently
 from fjd.members import enrol
 from fjd.options import MOST_LOSSES
@@ -13,7 +12,7 @@ from fjd.roles.recruiter import Recruiter
 from fjd.roles.arrayworker import ArrayWorker
 from fjd.terminal import Terminal
 from fjd.verbs.change import Changes
-from fjd.verbs.taskcount import TaskCount
+from fjd.verbs.taskcount import new_outcome
 
 from simulation.claims import Claims
 from simulation.world import Process, SimProcesses
@@ -111,7 +110,7 @@ def dispatcher(
     new = new_dispatcher(
         process.project, new_reclaimer(process), say, clock=process.clock,
         interval=interval, keep_running=keep_running, alarm=alarm,
-        tasks=TaskCount)
+        outcome=lambda *how: new_outcome(*how, clock=process.clock))
     try:
         if standby or not new.succession.rival():
             dispatch(new, once, claims)
@@ -133,8 +132,7 @@ def dispatch(new, once, claims):
 
 def close(new, once, claims):
     claims.looks()
-    left = None if once else census.jobs_left(new.project)
-    new.close(new.say, False, False, left)
+    new.close(new.say, False, False, once)
     claims.has_left_its_note(new.outcome)
 
 

@@ -1,15 +1,15 @@
 """What became of jobs that no ledger says have ended."""
 import pytest
 
-from fjd import account
-from fjd.account import (
+from fjd.verbs import account
+from fjd.verbs.account import (
     CANCELLED, fates, is_before, LEFT, NO_RECORD, REPORTED, VANISHED,
 )
 from fjd.ledger import (
     CLEANED, DONE, FAILED, GIVEN_BACK, LOST, RETRIED, SUPERSEDED,
 )
 from fjd.names import Attempt, Running
-from fjd.summary import Asked, Outcome
+from fjd.verbs.summary import Asked, Outcome
 
 WORKER = "lab_1.000000-1"
 TOKEN, OTHER = "0123456789abcdef0", "1123456789abcdef0"

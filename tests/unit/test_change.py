@@ -18,7 +18,7 @@ from fjd.process import Processes
 from fjd.reclaim import new_reclaimer
 from fjd.roles.neighbours import Neighbours
 from fjd.roles.worker import Worker
-from fjd.summary import Outcome
+from fjd.verbs.summary import Outcome
 from fjd.terminal import Terminal
 from fjd.verbs.audit import audit
 from fjd.verbs.change import Changes

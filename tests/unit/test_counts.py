@@ -6,13 +6,13 @@ import pytest
 
 from helpers import Clock
 
-from fjd.handover import LISTING_SHARE, Tally
+from fjd.verbs.tally import LISTING_SHARE, Tally
 from fjd.ledger import DONE, Entry, FAILED, Ledger
 from fjd.members import enrol, myself
 from fjd.project import COUNTS
 from fjd.reclaim import new_reclaimer
 from fjd.roles.active import Succession
-from fjd.summary import Outcome
+from fjd.verbs.summary import Outcome
 from fjd.verbs.counted import newest_counts
 
 A, B = "lab_1.000001-1", "lab_2.000001-2"

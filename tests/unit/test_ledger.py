@@ -41,9 +41,9 @@ def test_a_line_has_its_columns_in_order(ledger):
     ))
     assert lines(ledger) == [
         "event\tjob\tattempt\thost\tworker\tstart\tend\tstatus\tcpu\tpeak"
-        "\tcommand\treason\n",
+        "\tcommand\treason\ttask\tout\terr\n",
         "failed\tjob7\tjob7~1.a-1\tlab7\tw\t1.000\t2.500\texit 1\t0.123\t2048"
-        "\ta\\tb\\\\\tfirst\\r\\nsecond\n",
+        "\ta\\tb\\\\\tfirst\\r\\nsecond\t\t\t\n",
     ]
 
 

@@ -128,7 +128,7 @@ def test_boot_id_that_is_hidden_is_unknown():
 def test_a_record_says_who_wrote_it():
     record = myself().record("screen default.lab7.1")
     assert Member.parse(7.0, record) == (
-        7.0, myself(), "screen default.lab7.1", BEAT)
+        7.0, myself(), "screen default.lab7.1", BEAT, True)
 
 
 @pytest.mark.parametrize("record", ["", "\n:\nhost", "pid: x\nbeat: 10\n"])

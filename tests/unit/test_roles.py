@@ -12,7 +12,7 @@ from helpers import Clock, jobs_in, ledger, log_of, repeat, wait_until
 
 from fjd import files
 from fjd.command import patiently
-from fjd.census import left
+from fjd.verbs.census import left
 from fjd.members import BEAT, MISSED, QUIET, STANDBY, enrol, myself
 from fjd.names import (
     Announcement, Attempt, Order, Running, Stamps, given_order, new_token,
@@ -28,7 +28,7 @@ from fjd.roles.neighbours import Neighbours
 from fjd.roles.recruiter import Recruiter
 from fjd.roles.task import DOUBT, SHORT_DOUBT
 from fjd.roles.worker import Worker
-from fjd.summary import Outcome
+from fjd.verbs.summary import Outcome
 from fjd.terminal import Terminal
 from fjd.verbs.audit import audit
 from fjd.verbs.why import why
@@ -1017,7 +1017,7 @@ def test_a_log_that_cannot_be_opened_leaves_no_descriptor_open(
     project, new_worker, monkeypatch,
 ):
     log = new_worker().log
-    os.close(log.open())
+    os.close(log.open()[0])
     before = len(os.listdir("/proc/self/fd"))
     monkeypatch.setattr(files, "open_output", lambda path: os.open("", 0))
     for _ in range(5):

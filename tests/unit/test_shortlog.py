@@ -12,7 +12,7 @@ from test_roles import (  # noqa: F401
 from fjd import files
 from fjd.ledger import DONE, Entry, FAILED, SHORT
 from fjd.members import BEAT
-from fjd.summary import Outcome
+from fjd.verbs.summary import Outcome
 
 JOB = "[control]\nexecutable: {}cat gate; exit {} #\n"
 

@@ -7,7 +7,8 @@ import pytest
 from fjd.ledger import (
     DONE, Entry, FAILED, GIVEN_BACK, Ledger, LOST, RETRIED, SUPERSEDED,
 )
-from fjd.summary import Outcome, pasteable
+from fjd.verbs.summary import Outcome
+from fjd.verbs.titles import pasteable
 
 
 @pytest.fixture

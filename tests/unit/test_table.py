@@ -12,12 +12,13 @@ from fjd.verbs import table
 
 # What several verbs need, and is none.
 HELPERS = {
-    "acceptance", "arraychange", "arrayclean", "arrayfind", "arraylines",
-    "arraylog", "arraystate", "batch", "callback", "change", "checks",
-    "choice", "claim", "counted", "find", "forks", "inorder", "jobcopy",
-    "joblist", "lists", "newarray", "overview", "putarray", "putting", "runs",
-    "source", "supply", "table", "taskaudit", "taskbook", "taskcount",
-    "taskhistory", "taskwhy", "template",
+    "acceptance", "account", "arraychange", "arrayclean", "arrayfind",
+    "arraylines", "arraylog", "arraystate", "batch", "callback", "census",
+    "change", "checks", "choice", "claim", "counted", "find", "forks",
+    "inorder", "jobcopy", "joblist", "lists", "newarray", "overview",
+    "putarray", "putting", "runs", "source", "summary", "supply", "table",
+    "tally", "taskaudit", "taskbook", "taskcount", "taskhistory", "taskwhy",
+    "template", "titles",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 

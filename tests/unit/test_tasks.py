@@ -12,14 +12,14 @@ from hypothesis import given, settings, strategies as st
 from helpers import Clock, command, run as run_command
 from rangestory import Story
 
-from fjd.census import count, jobs_left, left
-from fjd.handover import Tally
+from fjd.verbs.census import count, jobs_left, left
+from fjd.verbs.tally import Tally
 from fjd.ledger import (
     CLEANED, DONE, Entry, FAILED, HEADER, line_of, RETRIED,
 )
 from fjd.members import myself
 from fjd.project import ENDED, Project
-from fjd.summary import Outcome, told_held
+from fjd.verbs.summary import Outcome, told_held
 from fjd.verbs.audit import audit
 from fjd.verbs.counted import CANCELLED, numbers
 from fjd.verbs.results import results
@@ -127,7 +127,7 @@ def check(story, project, names):
     assert (report.findings, report.lost_tasks) == ([], [])
     outcome = dispatcher(project, offsets)
     sees(outcome, *names)
-    outcome.at_end(0, False)
+    outcome.at_end(False, False)
     wanted = story.new()
     assert (outcome.done, outcome.number_failed, outcome.left) == (
         wanted[DONE], wanted[FAILED], story.left())
@@ -177,7 +177,7 @@ def test_many_failed_tasks_are_named_in_part(project):
         run(story, lot, *[FAILED] * 10)
         story.end(lot)
     outcome = dispatcher(project, story.write())
-    lines = outcome.at_end(0, is_quiet=False)
+    lines = outcome.at_end(False, is_quiet=False)
     assert lines[0].startswith("0 done, 30 failed: sim:1 (exit 1), sim:2 ")
     assert lines[0].endswith(", sim:10 (exit 1), and 20 more")
     assert len(outcome.failed) == 10
@@ -265,10 +265,10 @@ def test_a_pass_reads_older_lines_only_if_they_matter(
     outcome = dispatcher(project, story.write())
     with monkeypatch.context() as patch:
         patch.setattr(outcome.tasks, "read_history", None)
-        assert outcome.at_end(None, False) == ["1 done, 0 failed"]
+        assert outcome.at_end(True, False) == ["1 done, 0 failed"]
     story.cut(lot, late=[DONE])
     outcome = dispatcher(project, story.write())
-    assert outcome.at_end(None, False) == ["1 done, 0 failed"]
+    assert outcome.at_end(True, False) == ["1 done, 0 failed"]
 
 
 def test_a_late_line_does_not_count_though_those_that_do_are_older(
@@ -285,7 +285,7 @@ def test_a_late_line_does_not_count_though_those_that_do_are_older(
     lot.writer, attempt = late
     story.line(lot, FAILED, 2, attempt)
     outcome = dispatcher(project, story.write())
-    assert outcome.at_end(None, False) == ["0 done, 0 failed"]
+    assert outcome.at_end(True, False) == ["0 done, 0 failed"]
 
 
 def test_a_range_that_could_not_be_run_has_failed_with_all_its_tasks(
@@ -303,7 +303,7 @@ def test_a_range_that_could_not_be_run_has_failed_with_all_its_tasks(
         "0 done, 3 failed, 3 left: sim: tasks 1 to 3 (no 'executable' in"
         " section [control])")
     assert "fjd why --project default sim:1;" in lines[1]
-    lines = dispatcher(project).at_end(None, is_quiet=True)
+    lines = dispatcher(project).at_end(True, is_quiet=True)
     assert lines == [
         "Failed: sim: tasks 1 to 3 (no 'executable' in section [control]),"
         " see fjd log --project default sim:1"]
@@ -332,7 +332,7 @@ def test_a_job_with_the_name_of_a_range_is_a_job(project, record):
     open(project.path(DONE, name), "w").close()
     record(DONE, name)
     outcome = dispatcher(project)
-    assert outcome.at_end(0, False) == ["1 done, 0 failed"]
+    assert outcome.at_end(False, False) == ["1 done, 0 failed"]
     assert [e.job for e in results(project)] == ["other=1.1-999999999"]
     assert numbers(project, *ENDED)[DONE] == 1
     assert audit(project, myself()).findings == []

@@ -8,7 +8,7 @@ to the queue and ended as one of those.
 from collections import defaultdict
 from typing import Dict, List, Optional, Set
 
-from fjd.census import files_in, names_in
+from fjd.verbs.census import files_in, names_in
 from fjd.ledger import (
     BACK, CLEANED, DONE, Entry, escape, holds, read_entries,
 )

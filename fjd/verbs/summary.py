@@ -2,29 +2,33 @@
 
 At the end they are compared with the requested jobs (account.py).
 """
+import time
 from collections import Counter
-from typing import Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Set, Tuple
 
-from fjd.account import CANCELLED, fates, LEFT, NO_RECORD, VANISHED
-from fjd.census import count
 from fjd.ledger import (
     BACK, DONE, Entry, FAILED, holds, lines_after, parse, RETRIED,
 )
-from fjd.names import number_in_list, printable
+from fjd.names import printable
 from fjd.project import ENDED, Project
-
-LONGEST_TITLE = 40
-MOST_NAMED = 10  # failed jobs in a summary
+from fjd.reporter import Reporter
+from fjd.verbs.account import CANCELLED, fates, LEFT, NO_RECORD, VANISHED
+from fjd.verbs.census import count, GIVEN_OUT, jobs_left, left, Ranges
+from fjd.verbs.tally import Tally
+from fjd.verbs.titles import (
+    described, listing, pasteable, weight, word_for,
+)
 
 
 class Asked:
     """The list of jobs that was asked for: here, none (verbs/joblist.py)."""
 
-    def count_done(self, job: str, number: int) -> None:
-        """Note that so many more ends of that job were counted as done."""
-
     def recount(self, outcome: "Outcome") -> None:
-        """Count the jobs of the list by their places instead."""
+        """Count the jobs that were done before."""
+
+    def left(self) -> int:
+        """Return how many jobs are left besides those in the project."""
+        return 0
 
 
 class Tasks:
@@ -56,18 +60,17 @@ class Tasks:
         return project.count(DONE), project.count(FAILED)
 
 
-class Outcome:
+class Outcome(Reporter):
     """Done and failed attempts, after those offsets."""
 
-    def __init__(self, project: Project, offsets: Dict[str, int]) -> None:
-        self.project = project
-        self.offsets = dict(offsets)  # of each ledger: bytes counted
+    def __init__(
+        self, project: Project, offsets: Dict[str, int], clock: Any = time,
+    ) -> None:
+        super().__init__(project, offsets)
         self.begin = dict(offsets)
         self.asked = Asked()
         self.tasks = Tasks(self)
-        # Attempts and jobs seen whose end no line records: the worker that
-        # each was given to, or "".
-        self.owed: Dict[str, str] = {}
+        self.tally = Tally(project, self, clock)
         self.missing: List[Entry] = []  # cancelled or vanished
         self.left = self.done = 0
         self.failed: Dict[str, Entry] = {}
@@ -121,25 +124,36 @@ class Outcome:
         elif entry.event == FAILED:
             self.failed[name] = entry
         elif entry.event == DONE:
-            self.count_done(entry, 1)
+            self.done += 1
             self.last_done[entry.worker] = name
             if entry.reason:
                 self.short[name] = entry
-
-    def count_done(self, entry: Entry, number: int) -> None:
-        self.done += number
-        self.asked.count_done(entry.job, number)
 
     def take_back(self, entry: Entry) -> None:
         """Uncount a recorded end that did not come about."""
         name = entry.attempt
         if self.last_done.get(entry.worker) == name:
             del self.last_done[entry.worker]
-            self.count_done(entry, -1)
+            self.done -= 1
             self.short.pop(name, None)
         elif not self.failed.pop(name, None) and entry.event not in ENDED:
             return  # No end was recorded.
         self.owed[name] = entry.worker
+
+    # How far it is
+
+    def number(self, names: List[str]) -> int:
+        return Ranges(self.project).number(names)
+
+    def how_far(self, waiting: List[str]) -> Tuple[int, int, int]:
+        given_out = count(self.project, *GIVEN_OUT)
+        return self.done, self.number_failed, self.number(waiting) + given_out
+
+    def write_down(self, name: str, waiting: List[str]) -> str:
+        return self.tally.write_down(name, self.number(waiting))
+
+    def number_left(self) -> int:
+        return left(self.project)
 
     # The final account
 
@@ -184,15 +198,14 @@ class Outcome:
 
     # Messages
 
-    def at_end(self, left: Optional[int], is_quiet: bool) -> List[str]:
-        """Return the final lines; left: how many jobs that are no tasks are
-        left (None: unknown).
-        """
+    def at_end(self, is_pass: bool, is_quiet: bool) -> List[str]:
         self.update()
-        self.tasks.recount(is_pass=left is None)
-        if left is not None:
-            self.settle(left)
-        return self.failures() if is_quiet else self.summary()
+        self.tasks.recount(is_pass)
+        if not is_pass:
+            self.settle(jobs_left(self.project) + self.asked.left())
+        if is_quiet:
+            return self.failures()
+        return self.summary() + told_held(self.project)
 
     def failures(self) -> List[str]:
         """Return a line for each failed job, and one for missing jobs."""
@@ -240,54 +253,6 @@ class Outcome:
         if entry.task:
             return f"fjd log --project {self.project.name} {word_for(entry)}"
         return pasteable(printable(self.project.job_log(entry.attempt)))
-
-
-def listing(entries: List[Entry], number: int) -> str:
-    """Return the first entries, of so many jobs and tasks, in one line."""
-    named = entries[:MOST_NAMED]
-    names = list(map(described, named))
-    more = number - sum(map(weight, named))
-    if more > 0:
-        names.append(f"and {more} more")
-    return ", ".join(names)
-
-
-def weight(entry: Entry) -> int:
-    """Return how many jobs or tasks it is about."""
-    first, _, last = entry.task.partition("-")
-    return int(last) - int(first) + 1 if last else 1
-
-
-def described(entry: Entry) -> str:
-    return f"{title_of(entry)} ({printable(entry.how)})"
-
-
-def title_of(entry: Entry) -> str:
-    """Return a job's name for people: `12: command` for a listed job."""
-    first, _, last = entry.task.partition("-")
-    if last:
-        array = printable(entry.job.rpartition(":")[0])
-        return f"{array}: tasks {first} to {last}"
-    number = number_in_list(entry.job)
-    if not (entry.command and number):
-        return printable(entry.job)
-    command = printable(entry.command)
-    if len(command) > LONGEST_TITLE:
-        command = command[:LONGEST_TITLE - 3] + "..."
-    return f"{number}: {command}"
-
-
-def word_for(entry: Entry) -> str:
-    """Return what to type for a job: its number in a list, or its name."""
-    number = number_in_list(entry.job) if entry.task else ""
-    return number or pasteable(printable(entry.job))
-
-
-def pasteable(path: str) -> str:
-    """Return a path quoted for a shell; a tilde inside is harmless."""
-    from shlex import quote
-    plain = path.replace("~", "")
-    return path if quote(plain) == plain else quote(path)
 
 
 def told_held(project: Project) -> List[str]:
