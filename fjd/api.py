@@ -82,8 +82,9 @@ class Project:
 
     def jobs(self) -> List[Job]:
         """Return all jobs, unordered."""
-        from fjd.census import everything, Ranges
+        from fjd.census import everything
         from fjd.project import STATES
+        from fjd.verbs.counted import Ranges
         parse = Ranges(self.project).parse
         found = {}
         for place, _, attempt, worker in everything(self.project):

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Dict, List, Optional, Set, Tuple
 
 from fjd.account import CANCELLED, fates, LEFT, NO_RECORD, VANISHED
-from fjd.census import count
+from fjd.census import left
 from fjd.ledger import (
     BACK, DONE, Entry, FAILED, holds, lines_after, parse, RETRIED,
 )
@@ -54,6 +54,14 @@ class Tasks:
         """Return how many jobs and tasks are done, and how many failed."""
         project = self.outcome.project
         return project.count(DONE), project.count(FAILED)
+
+    def number(self, names: List[str]) -> int:
+        """Return how many jobs, and tasks that have not ended, these are."""
+        return len(names)
+
+    def left(self) -> Tuple[int, int]:
+        """Return how many jobs have not ended, and how many tasks."""
+        return left(self.outcome.project), 0
 
 
 class Outcome:
@@ -178,8 +186,8 @@ class Outcome:
     # Messages
 
     def at_end(self, left: Optional[int], is_quiet: bool) -> List[str]:
-        """Return the final lines; left: how many jobs that are no tasks are
-        left (None: unknown).
+        """Return the final lines; left: how many jobs are, tasks not among
+        them (None: unknown).
         """
         self.update()
         self.tasks.recount(is_pass=left is None)
@@ -277,8 +285,9 @@ def pasteable(path: str) -> str:
     return path if quote(plain) == plain else quote(path)
 
 
-def told_held(project: Project) -> List[str]:
+def told_held(outcome: Outcome) -> List[str]:
     """Return a line that reminds the user of held jobs, if there are any."""
-    held = count(project, "held")
+    project = outcome.project
+    held = outcome.tasks.number(project.waiting("held"))
     return [f"{held} job(s) are held: fjd release --project {project.name}"
             " --all lets them wait again."] if held else []

@@ -8,7 +8,7 @@ simulation all run this one.
 import time
 from typing import Any, Callable, Dict, List, Optional, Set
 
-from fjd.census import count, GIVEN_OUT, Ranges
+from fjd.census import GIVEN_OUT, names_in
 from fjd.command import patiently
 from fjd.handover import leave_memory, Memory, resume, Tally
 from fjd.members import BEAT, is_late, Observer, STANDBY
@@ -402,12 +402,14 @@ class Dispatcher:
     def how_far(self) -> HowFar:
         """Return how many jobs are done, failed and left."""
         self.tell_failed()
-        left = self.waiting() + count(self.project, *GIVEN_OUT)
+        given_out = [name for place in GIVEN_OUT
+                     for _, name, _ in names_in(self.project, place)]
+        left = self.waiting() + self.outcome.tasks.number(given_out)
         return self.outcome.done, self.outcome.number_failed, left
 
     def waiting(self) -> int:
         """Return how many jobs and tasks wait."""
-        return Ranges(self.project).number(self.queue.names)
+        return self.outcome.tasks.number(self.queue.names)
 
     def tell_found(self, workers: int) -> None:
         found = (len(self.queue.names), workers)

@@ -2,7 +2,6 @@
 import time
 from typing import Any, Callable, Optional
 
-from fjd import census
 from fjd.errors import Busy, NotHired, SOME_FAILED
 from fjd.handover import recall
 from fjd.members import ACTIVE, STANDBY
@@ -48,13 +47,13 @@ def serve(dispatcher: Dispatcher, options: Any) -> int:
     try:
         left = give_out(dispatcher, options, has_hired)
     except (KeyboardInterrupt, NotHired):
-        left = census.jobs_left(dispatcher.project)
+        left = dispatcher.outcome.tasks.left()[0]
         dispatcher.close(say, options.quiet, options.hire, left)
         raise
     dispatcher.close(say, options.quiet, options.once and has_hired, left)
-    for line in [] if options.quiet else told_held(dispatcher.project):
+    for line in [] if options.quiet else told_held(dispatcher.outcome):
         say(line)
-    left = 0 if options.once else census.left(dispatcher.project)
+    left = 0 if options.once else sum(dispatcher.outcome.tasks.left())
     if left:
         say(f"{left} job(s) are left in {dispatcher.project.root}: start me"
             " again.")
@@ -81,7 +80,7 @@ def give_out(
     here = dispatcher.reclaimer.here.host
     for line in dispatcher.dismissal.summary(here):
         teller("fjd-recruiter", options.quiet)(line)
-    return census.jobs_left(dispatcher.project)
+    return dispatcher.outcome.tasks.left()[0]
 
 
 def stop(dispatcher: Dispatcher) -> None:

@@ -5,9 +5,9 @@ from typing import (
     Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple,
 )
 
-from fjd.census import Ranges
 from fjd.ledger import CLEANED, DONE, FAILED
 from fjd.names import Range
+from fjd.verbs.counted import Ranges
 
 NUMBERS = {DONE: 1, FAILED: 2, CLEANED: 3}
 EVENT = 3   # the bits of these numbers

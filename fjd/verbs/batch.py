@@ -13,7 +13,6 @@ from math import inf
 from typing import Any, Callable, Deque, Dict, List, Set
 
 from fjd.errors import Busy, Hopeless, SOME_FAILED
-from fjd.census import jobs_left, left, UNENDED
 from fjd.hosts.session import cpus, PROCESS
 from fjd.members import HIRING
 from fjd.names import new_token, printable, Stamps
@@ -27,6 +26,7 @@ from fjd.roles.duty import new_dispatcher
 from fjd.summary import pasteable, told_held
 from fjd.verbs.change import Changes
 from fjd.verbs.claim import Claim
+from fjd.verbs.counted import left, left_of_both, UNENDED
 from fjd.verbs.forks import HiringByFork
 from fjd.verbs.inorder import InOrder
 from fjd.verbs.joblist import AskedList, Listed, not_done
@@ -137,7 +137,7 @@ class ListRun:
                             f" {root}. To go on: {self.way_on()}")
             raise
         self.end()
-        for line in told_held(self.project):
+        for line in told_held(self.outcome):
             self.say(line)
         return 0 if self.outcome.is_well else SOME_FAILED
 
@@ -238,8 +238,8 @@ class ListRun:
         outcome = self.outcome
         for mark in [job.mark for job in self.todo] + list(self.failed):
             self.asked.jobs.pop(mark, None)
-        left = len(self.todo) + len(self.failed) + jobs_left(
-            self.project, "held", *UNENDED)
+        left = len(self.todo) + len(self.failed) + left_of_both(
+            self.project, "held", *UNENDED)[0]
         self.dispatcher.close(self.report, self.options.quiet, False, left)
         names_logs = outcome.failed or self.options.in_order
         if self.project.count("joblogs") and not names_logs:

@@ -15,10 +15,11 @@ import re
 from typing import AbstractSet, Dict, Iterable, List, NamedTuple, Set, Tuple
 
 from fjd import files
-from fjd.census import everything, left
+from fjd.census import everything
 from fjd.ledger import escape
 from fjd.names import mark_of, natural
 from fjd.project import LIST, Project
+from fjd.verbs.counted import left
 from fjd.verbs.joblist import hashed, Listed
 
 MOST_LOOKED_AT = 100

@@ -5,13 +5,12 @@ from typing import (
     Dict, Iterable, Iterator, List, Optional, Set, Tuple,
 )
 
-from fjd.census import GIVEN_OUT, names_in, Ranges
+from fjd.census import GIVEN_OUT, names_in
 from fjd.ledger import CLEANED, escape, FAILED, parse, PART, unescape
 from fjd.names import Attempt, Range
 from fjd.project import Project, STATES
 from fjd.verbs.acceptance import Chapter, NUMBERS, Place
-
-CANCELLED = "cancelled"  # the directory
+from fjd.verbs.counted import CANCELLED, Ranges
 Source = Tuple[Chapter, int, str]  # index of the attempt, and "<array>:"
 
 

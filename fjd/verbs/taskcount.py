@@ -8,13 +8,12 @@ counts if this dispatcher has seen its range when that task was still to do.
 from typing import Dict, Iterable, List, Set, Tuple
 
 from fjd.account import CANCELLED, LEFT, NO_RECORD, VANISHED
-from fjd.census import UNENDED
 from fjd.ledger import CLEANED, DONE, Entry, FAILED, parse
 from fjd.names import Attempt, Range
 from fjd.project import ENDED
 from fjd.summary import described, MOST_NAMED, Outcome, Tasks
 from fjd.verbs.acceptance import Chapter, EVENT, NEW, NUMBERS, spans
-from fjd.verbs.counted import numbers
+from fjd.verbs.counted import left_of_both, numbers, Ranges, UNENDED
 from fjd.verbs.taskbook import blocks, Book
 
 EVENTS = {NUMBERS[DONE]: DONE, NUMBERS[FAILED]: FAILED,
@@ -72,6 +71,12 @@ class TaskCount(Tasks):
     def ended(self) -> Tuple[int, int]:
         found = numbers(self.project, *ENDED)
         return found[DONE], found[FAILED]
+
+    def number(self, names: List[str]) -> int:
+        return Ranges(self.project).number(names)
+
+    def left(self) -> Tuple[int, int]:
+        return left_of_both(self.project)
 
     # At the end
 

@@ -4,7 +4,7 @@ A simulation that does not find them would not find others either.
 """
 from unittest.mock import patch
 
-from fjd import account, census, handover
+from fjd import account, handover
 from fjd.members import Identity
 from fjd.names import Attempt
 from fjd.project import NOW, Project, SEEN
@@ -14,6 +14,7 @@ from fjd.roles.dispatcher import Dispatcher
 from fjd.roles.firing import Dismissal
 from fjd.roles.worker import Worker
 from fjd.summary import Outcome
+from fjd.verbs.taskcount import TaskCount
 
 from simulation.world import SimProcesses
 
@@ -184,7 +185,7 @@ def a_note_says_what_its_writer_knows():
 def what_waits_is_all_that_is_left():
     """What was given out will end."""
     return patch.object(
-        census, "jobs_left", lambda project: len(project.waiting()))
+        TaskCount, "left", lambda tasks: (len(tasks.project.waiting()), 0))
 
 
 def what_no_ledger_records_did_not_end():

@@ -1,7 +1,6 @@
 """The programs in bin/, a few lines each, around the real roles."""
 import signal
 
-from fjd import census
 from fjd.command import patiently
 from fjd.members import enrol
 from fjd.options import MOST_LOSSES
@@ -133,7 +132,7 @@ def dispatch(new, once, claims):
 
 def close(new, once, claims):
     claims.looks()
-    left = None if once else census.jobs_left(new.project)
+    left = None if once else new.outcome.tasks.left()[0]
     new.close(new.say, False, False, left)
     claims.has_left_its_note(new.outcome)
 

@@ -12,7 +12,6 @@ from hypothesis import given, settings, strategies as st
 from helpers import Clock, command, run as run_command
 from rangestory import Story
 
-from fjd.census import count, jobs_left, left
 from fjd.handover import Tally
 from fjd.ledger import (
     CLEANED, DONE, Entry, FAILED, HEADER, line_of, RETRIED,
@@ -21,7 +20,7 @@ from fjd.members import myself
 from fjd.project import ENDED, Project
 from fjd.summary import Outcome, told_held
 from fjd.verbs.audit import audit
-from fjd.verbs.counted import CANCELLED, numbers
+from fjd.verbs.counted import CANCELLED, left, left_of_both, numbers
 from fjd.verbs.results import results
 from fjd.verbs.status import screen, status_of
 from fjd.verbs.taskcount import TaskCount
@@ -370,11 +369,11 @@ def shown(project):
 def test_tasks_are_left_until_they_have_ended(story, project):
     put_in_all_states(story, project)
     project.put("job1", b"")
-    assert (left(project), jobs_left(project)) == (2, 1)
+    assert (left(project), left_of_both(project)) == (2, (1, 1))
     project.files.move(
         story.file(story.lots[0]), project.path("held", "sim=1.1-3"))
-    assert (left(project), count(project, "held")) == (1, 3)
-    assert told_held(project)[0].startswith("3 job(s) are held")
+    assert (left(project), left(project, "held")) == (1, 3)
+    assert told_held(dispatcher(project))[0].startswith("3 job(s) are held")
 
 
 def test_a_running_range_is_shown_by_its_tasks(story, project):
