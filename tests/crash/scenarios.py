@@ -13,7 +13,7 @@ import time
 from helpers import command, wait_until
 from stage import Killed, OFTEN, TELLING
 
-from fjd.names import Announcement, Attempt, new_id
+from fjd.names import Announcement, Attempt, new_id, Running
 from fjd.project import ORDER
 from fjd.reclaim import new_reclaimer
 
@@ -235,6 +235,7 @@ def runs_an_array(stage):
     stage.test("fjd-worker", *OFTEN)
     worker = stage.worker()
     stage.give(worker)
+    stage.wait(lambda: stage.project.names("failed") and stage.ended())
     stage.order(worker, "drain")
     stage.wait_for_end()
 
@@ -432,6 +433,13 @@ def fires(stage):
 
 def fires_the_dead(stage):
     the_dead(stage)
+    stage.test("fjd-recruiter", "fire")
+    stage.wait_for_end()
+
+
+def fires_the_dead_with_a_range(stage):
+    the_dead_with_a_range(stage)
+    stage.put("job1")
     stage.test("fjd-recruiter", "fire")
     stage.wait_for_end()
 
@@ -733,8 +741,8 @@ SCENARIOS = {
         gives_up_a_job_that_is_removed, makes_passes, counts,
     ],
     "recruiter": [
-        fires_the_dead, fires, fires_whose_job_is_removed, hires_fewer, hires,
-        hires_elsewhere,
+        fires_the_dead, fires_the_dead_with_a_range, fires,
+        fires_whose_job_is_removed, hires_fewer, hires, hires_elsewhere,
     ],
     "fjd": [
         audits, runs_a_list, runs_a_list_that_comes_bit_by_bit,
