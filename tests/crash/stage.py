@@ -23,7 +23,7 @@ from fjd.names import (
     Attempt, is_range_name, new_token, Order, Range, Running, Stamps,
 )
 from fjd.proc import start_time
-from fjd.project import DIRECTORIES, Project
+from fjd.project import CLAIM, DIRECTORIES, Project
 from fjd.verbs.acceptance import EVENT, NUMBERS
 from fjd.verbs.newarray import Common, put_list, put_range, ranges
 from fjd.verbs.taskbook import Book
@@ -291,6 +291,7 @@ class Stage:
             self.tested.send_signal(signal.SIGINT)
             self.tested.wait(HANG)
         self.start("fjd", "release", "--all").wait(HANG)
+        self.age()
         for words in self.again:
             assert self.start(*words).wait(HANG) == 0, words
         wait_until(lambda: not self.recruiters())
@@ -302,6 +303,13 @@ class Stage:
         for process in self.started:
             process.wait(HANG)
         wait_until(lambda: not self.processes())  # Also those it had hired.
+
+    def age(self):
+        """Let the records without a word, which tell of no process, be old."""
+        for name in self.project.notes(CLAIM):
+            path = self.project.path("dispatchers", name)
+            if not os.path.getsize(path):
+                os.utime(path, (1, 1))
 
     def ended(self):
         """{attempt: place} of all that has ended, but no ranges."""

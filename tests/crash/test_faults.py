@@ -55,6 +55,7 @@ LITTER = {
     "put_range": r"(arrays|jobqueue)/\..*",
     # The next time that somebody cleans it goes.
     "cleans": r"joblogs/old~.*",
+    "cleans_arrays": r"arrays/\..*",
 }
 ALL = [(role, play) for role in SCENARIOS for play in SCENARIOS[role]]
 STEPS = [step for role in steps.roles() for step in steps.steps_of(role)]
