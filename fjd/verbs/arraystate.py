@@ -45,7 +45,7 @@ class TaskStates:
 
     def directory(self, array: str) -> str:
         """Return the directory of its tasks, without links; "" if it has no
-        range any more.
+        range (its put was killed, or they were removed).
         """
         try:
             return os.path.realpath(self.job(array).directory)

@@ -118,7 +118,8 @@ class Known:
         self.tasks = Array("I")
         self.begins: List[Tuple[int, str]] = []  # index of an array's first
         for array, kinds in states.states.items():
-            if state in kinds and states.directory(array) == place:
+            # Without a range, no directory is known: the tasks are put here.
+            if state in kinds and states.directory(array) in ("", place):
                 self.begins.append((len(hashes), array))
                 for task, line in enumerate(states.lines(array), 1):
                     if kinds[task - 1] == state:

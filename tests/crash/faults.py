@@ -7,12 +7,15 @@ of one makes two points, before and after it.  A point is five words, such as
 
 That is the line and the function of a role's code that takes a step, the
 step, and the function of fjd.files (create/append is the append that create
-calls).  PLAN is a JSON object:
+calls).  If it calls fjd.files by itself, that function is the step.  PLAN is a
+JSON object:
 
     trace   a file to which all points are appended
     kill    the first point like that kills this process
     full    the first point that ends so finds the disk full
     remove  [point, pattern]: the first point that ends so removes files
+    others  [point, argv]: at the first point that ends so, others run that
+    links   false: the file system has no hard links
     beat    seconds between two heartbeats
     deaf    true: no notice of the kernel comes, as when another host acts
 """
@@ -24,11 +27,13 @@ import json
 import os
 import runpy
 import signal
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-LAYERS = ("project.py", "joblog.py", "rangelog.py", "ledger.py")  # their functions are steps
+# The modules whose functions are steps.
+LAYERS = ("project.py", "joblog.py", "rangelog.py", "ledger.py")
 # What changes nothing; whatever else of the module os is used, does.
 HARMLESS = {
     "O_NOCTTY", "O_NONBLOCK", "O_RDONLY", "close", "fsencode", "fstat",
@@ -79,9 +84,9 @@ class Faults:
 
     def key(self, frame):
         """The key of a call that a frame makes."""
-        operation = step = "/".join(self.inside)
+        operation, step = "/".join(self.inside), self.inside[0]
         while place(frame) in ("files.py", "faults.py") + LAYERS:
-            if place(frame) in LAYERS:
+            if place(frame) != "faults.py":
                 step = frame.f_code.co_name
             frame = frame.f_back
         caller = f"{place(frame)}:{frame.f_lineno} {frame.f_code.co_name}"
@@ -101,6 +106,12 @@ class Faults:
         if point.endswith(self.plan.get("remove", "\n")[0]):
             for path in glob.glob(self.plan.pop("remove")[1]):
                 os.unlink(path)
+        if point.endswith(self.plan.get("others", "\n")[0]):
+            subprocess.call(self.plan.pop("others")[1])
+
+
+def no_links(source, target):
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
 
 def place(frame):
@@ -113,6 +124,8 @@ def main():
     sys.path.insert(0, ROOT)
     from fjd import files, members, wakeup
     faults = Faults(plan)
+    if not plan.get("links", True):
+        files.link = functools.wraps(files.link)(no_links)
     for name in operations():
         setattr(files, name, faults.watched(name, getattr(files, name)))
     members.BEAT = plan.get("beat", members.BEAT)

@@ -7,16 +7,15 @@ does.
 """
 import os
 import signal
+import subprocess
 import time
 
-from helpers import wait_until
-from stage import OFTEN
+from helpers import command, wait_until
+from stage import Killed, OFTEN, TELLING
 
-from fjd.ledger import DONE, Entry, Ledger
-from fjd.names import Announcement, Attempt, Running, new_id
+from fjd.names import Announcement, Attempt, new_id, Running
 from fjd.project import ORDER
 from fjd.reclaim import new_reclaimer
-from fjd.verbs.joblist import listed
 
 HOLD = "while test -e hold; do sleep 0.02; done"
 FLAKY = """[control]
@@ -224,19 +223,19 @@ def gives_up_a_neighbours_job_that_is_removed(stage):
 
 # Scenarios of a worker that has a range of an array
 
-FLAKY_TASK = "test -e y || { touch y; exit 1; }"
-MIXED = ["echo hello", "exit 1", FLAKY_TASK, "'", "echo error >&2"]
-ENDS = [["done"], ["failed"], ["done"], ["failed"], ["done"]]
+FLAKY_TASK = "test -e again || { touch again; exit 1; }"
 
 
 def runs_an_array(stage):
     """Its tasks print, fail, are tried again, and cannot be run."""
     stage.put("job1")
-    stage.put_array("a", *MIXED[:1], "exit 1", MIXED[2], MIXED[3], MIXED[4],
-                    places=ENDS, retries="1")
+    stage.put_array("a", "echo hello", "exit 1", FLAKY_TASK, "'",
+                    "echo error >&2", retries="1")
+    stage.expect("a", "done", "failed", "done", "failed", "done")
     stage.test("fjd-worker", *OFTEN)
     worker = stage.worker()
     stage.give(worker)
+    stage.wait(lambda: stage.project.names("failed") and stage.ended())
     stage.order(worker, "drain")
     stage.wait_for_end()
 
@@ -244,8 +243,9 @@ def runs_an_array(stage):
 def holds_a_range(stage, **plan):
     """A worker that runs the second task of a range."""
     stage.put("job1")
-    stage.put_array("a", "echo hello", f"echo two; {HOLD}", "true",
-                    places=[["done"], ["done", "cleaned"], ["done"]])
+    stage.put_array(
+        "a", "echo hello", "echo two; while test -e hold; do sleep 0.02; done",
+        "true")
     stage.test("fjd-worker", *OFTEN, **plan)
     worker = stage.worker()
     stage.give(worker)
@@ -273,6 +273,7 @@ def is_signalled_in_a_range(stage):
 
 def has_a_task_cancelled(stage):
     worker = holds_a_range(stage, beat=0.05)
+    stage.expect("a", "done", "done cleaned", "done")
     stage.project.files.create(stage.project.path("cancelled", "a=2"))
     stage.wait(lambda: not stage.project.running())
     stage.order(worker, "now")
@@ -294,10 +295,7 @@ def the_dead_with_a_range(stage):
     worker = stage.puppet()
     stage.put_array("a", "true", "true", "true")
     stage.give(worker)
-    attempt, = stage.project.given(worker)
-    stage.project.begin(Running(attempt, worker))
-    Ledger(stage.project, worker).write(
-        Entry(DONE, "a:1", attempt, "lab", worker, task="1"))
+    stage.begin_range(worker)
     draft = stage.project.draft_log(worker, 1, ".out")
     stage.project.files.create(draft, "hello\n")
     stage.kill_puppets()
@@ -374,8 +372,8 @@ def buries(stage):
 
 
 def buries_the_dead_with_a_range(stage):
-    stage.put("job1")
     the_dead_with_a_range(stage)
+    stage.put("job1")
     stage.test("fjd-dispatcher", *OFTEN)
     stage.wait(lambda: stage.is_beyond("cut requeue move"))
 
@@ -439,6 +437,13 @@ def fires_the_dead(stage):
     stage.wait_for_end()
 
 
+def fires_the_dead_with_a_range(stage):
+    the_dead_with_a_range(stage)
+    stage.put("job1")
+    stage.test("fjd-recruiter", "fire")
+    stage.wait_for_end()
+
+
 def fires_whose_job_is_removed(stage):
     stage.test("fjd-recruiter", "fire", **removed_while_given_up(stage))
     stage.wait_for_end()
@@ -452,17 +457,48 @@ def audits(stage):
     stage.wait_for_end()
 
 
+RUN = "fjd", "run", "--project", "default", "-j", "1"
+
+
 def runs_a_list(stage):
-    """One of its jobs has failed, and is tried again; one is new."""
-    run = "fjd", "run", "--project", "default", "-j", "1", "--resume", ":::"
-    begin = 'echo "$FJD_ATTEMPT" >> runs; '
-    commands = [begin + "test -e good", begin + "echo hello"]
-    place = os.path.realpath(stage.place)
-    old, new = [job.job for job in listed(commands, place)]
-    stage.expected = {old: ["done", "failed"], new: ["done", ""]}
-    stage.start(*run, commands[0]).wait()
+    """One of its tasks has failed, and is tried again; one is new."""
+    stage.commands = [f"{TELLING}test -e good", f"{TELLING}echo hello"]
+    stage.start(*RUN, ":::", stage.commands[0]).wait()
+    resume(stage)
     with open(stage.path("good"), "w"):
-        stage.test(*run, *commands)
+        stage.test(*stage.again[0])
+    stage.wait_for_end()
+
+
+def resume(stage):
+    """Somebody will type that in the end."""
+    stage.again = [(*RUN, "--resume", ":::", *stage.commands)]
+
+
+def runs_a_list_that_comes_bit_by_bit(stage):
+    stage.put("job1")
+    stage.commands = [f"{TELLING}echo {word}" for word in ("one", "two")]
+    resume(stage)
+    stage.test(*RUN, stdin=subprocess.PIPE)
+    try:
+        for number, command in enumerate(stage.commands, 1):
+            stage.tested.stdin.write(f"{command}\n".encode())
+            stage.tested.stdin.flush()
+            stage.wait(lambda: len(stage.ends()) == number)
+        stage.tested.stdin.close()
+    except BrokenPipeError:
+        raise Killed
+    stage.wait_for_end()
+
+
+def goes_on_with_tasks_that_have_no_file(stage):
+    stage.put_array("list-1", "true", "echo hello", "true", chunk=1,
+                    missing=(2, 3))
+    stage.tasks = {}
+    stage.commands = [f"{TELLING}{text}"
+                      for text in ("true", "echo hello", "true")]
+    resume(stage)
+    stage.test(*stage.again[0])
     stage.wait_for_end()
 
 
@@ -501,12 +537,54 @@ def puts(stage):
     stage.wait_for_end()
 
 
+def puts_an_array(stage):
+    stage.put("job1")
+    put(stage, "--array", "1-3", "--chunk", "2", f"{TELLING}true {{}}")
+    stage.expect("a", "done", "done", "done")
+    stage.test(*stage.again[-1])
+    stage.wait_for_end()
+
+
+def put(stage, *words):
+    """Somebody will put the array a in the end, too."""
+    stage.again.append(("fjd", "put", "--name", "a", *words))
+
+
+def puts_what_is_missing_of_a_list(stage):
+    stage.put("job1")
+    put_list(stage)
+    stage.start(*stage.again[-1]).wait()
+    for name in stage.project.waiting():
+        if name.startswith("a=2."):
+            os.unlink(stage.project.waiting_job(name))
+    stage.test(*stage.again[-1])
+    stage.wait_for_end()
+
+
+def put_list(stage):
+    with open(stage.path("words"), "w") as file:
+        file.write("one\ntwo\nthree\n")
+    put(stage, "--list", "words", f"{TELLING}echo {{}}")
+    stage.expect("a", "done", "done", "done")
+
+
+def puts_a_list_where_files_have_one_name(stage):
+    """Killed in between, it leaves a list that is empty."""
+    stage.put("job1")
+    stage.again = [("fjd", "clean", "--done", "--failed")]
+    put_list(stage)
+    stage.test(*stage.again[-1], links=False)
+    stage.wait_for_end()
+
+
 def holds(stage):
     """What waits, and what lies in a pod; stage.recover() releases it."""
     stage.put("job1")
+    stage.put_array("a", "true", "true")
     stage.give(stage.puppet())
     stage.put("job2")
-    stage.test("fjd", "hold", "job1", "job2")
+    stage.put_array("b", "true", "true")
+    stage.test("fjd", "hold", "job1", "job2", "a", "b")
     stage.wait_for_end()
 
 
@@ -515,6 +593,8 @@ def releases(stage):
     held = Attempt("job1", 1, stage.stamps.new()).name
     waits = stage.project.waiting_job("job1")
     stage.project.commit(waits, stage.project.path("held", held))
+    stage.put_array("a", "true", "true")
+    stage.start("fjd", "hold", "a").wait()
     stage.test("fjd", "release", "--all")
     stage.wait_for_end()
 
@@ -533,6 +613,24 @@ def cancels(stage):
     stage.wait_for_end()
 
 
+def cancels_arrays(stage):
+    """One that runs, one that waits, and tasks of others."""
+    for array in "a", "b":
+        stage.put_array(array, "true", "true", "true")
+        worker = stage.puppet()
+        stage.give(worker)
+        stage.begin_range(worker)
+    stage.put("job1")
+    for array in "c", "d":
+        stage.put_array(array, "true", "true")
+    stage.expect("a", "done", "done cancelled", "done cancelled")
+    stage.expect("b", "done", "done cleaned", "done")
+    stage.expect("c", "done cancelled", "done cancelled")
+    stage.expect("d", "done", "done cleaned")
+    stage.test("fjd", "cancel", "a", "b:2", "c", "d:2")
+    stage.wait_for_end()
+
+
 def run_all(stage):
     """With a worker and a dispatcher that nobody tests."""
     worker = stage.start("fjd-worker", *OFTEN)
@@ -546,6 +644,57 @@ def retries(stage):
     run_all(stage)
     stage.expected["job1"].append("failed")
     stage.test("fjd", "retry", "--failed")
+    stage.wait_for_end()
+
+
+def some_have_failed(stage):
+    """And some were cancelled, before these failed."""
+    stage.put("job1")
+    stage.put_array("a", "true", FLAKY_TASK, "true")
+    stage.put_array("b", "true", "true", "true")
+    stage.start("fjd", "cancel", "a:3", "b:2").wait()
+    stage.start("fjd", "cancel", "b").wait()
+    run_all(stage)
+
+
+def retries_arrays(stage):
+    some_have_failed(stage)
+    stage.expect("a", "done", "done failed", "cleaned")
+    stage.expect("b", "cleaned cancelled", "done cancelled",
+                 "cleaned cancelled")
+    stage.test("fjd", "retry", "a", "b:2")
+    stage.wait_for_end()
+
+
+def retries_what_another_does(stage):
+    """The other is faster."""
+    some_have_failed(stage)
+    stage.expect("a", "done", "done failed", "cleaned")
+    stage.expect("b", *["done cancelled"] * 3)
+    others = command("fjd", "retry", "a", "b")
+    stage.test("fjd", "retry", "a", "b",
+               others=["write_numbers shift move", others])
+    stage.wait_for_end()
+
+
+def cleans_arrays(stage):
+    """With what commands that were killed have left."""
+    stage.put("job1")
+    stage.expected.update(job1=["done", ""])
+    stage.put_array("a", "echo hello", "exit 1")
+    stage.put_array("b", "true")
+    run_all(stage)
+    for array in "a", "gone":
+        for path in f"arrays/{array}+{stage.stamps.new()}", \
+                f"cancelled/{array}=1":
+            stage.project.files.create(stage.project.path(path))
+    draft = stage.project.path("arrays", ".a.draft")
+    stage.project.files.create(draft)
+    os.utime(draft, (1, 1))
+    stage.expect("a", "done -", "failed -")
+    stage.expect("b", "done -")
+    stage.removes = "fjd", "clean", "--done", "--failed"
+    stage.test(*stage.removes)
     stage.wait_for_end()
 
 
@@ -587,18 +736,22 @@ SCENARIOS = {
         buries_a_neighbour_with_a_range,
     ],
     "dispatcher": [
-        buries, buries_the_dead_with_a_range, pairs, rebalances, is_given_a_job_back, is_taken_for_dead,
-        misses_a_directory, gives_up_a_job_that_is_removed, makes_passes,
-        counts,
+        buries, buries_the_dead_with_a_range, pairs, rebalances,
+        is_given_a_job_back, is_taken_for_dead, misses_a_directory,
+        gives_up_a_job_that_is_removed, makes_passes, counts,
     ],
     "recruiter": [
-        fires_the_dead, fires, fires_whose_job_is_removed, hires_fewer, hires,
-        hires_elsewhere,
+        fires_the_dead, fires_the_dead_with_a_range, fires,
+        fires_whose_job_is_removed, hires_fewer, hires, hires_elsewhere,
     ],
     "fjd": [
-        audits, runs_a_list, runs_a_list_in_a_project_of_its_own,
+        audits, runs_a_list, runs_a_list_that_comes_bit_by_bit,
+        goes_on_with_tasks_that_have_no_file,
+        runs_a_list_in_a_project_of_its_own,
         goes_on_with_a_list_that_has_grown, finds_no_room_for_a_list, asks,
-        puts, holds, releases, cancels, retries, cleans,
-        reorders, goes_back_to_the_natural_order,
+        puts, puts_an_array, puts_what_is_missing_of_a_list,
+        puts_a_list_where_files_have_one_name, holds, releases, cancels,
+        cancels_arrays, retries, retries_arrays, retries_what_another_does,
+        cleans, cleans_arrays, reorders, goes_back_to_the_natural_order,
     ],
 }

@@ -10,21 +10,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from itertools import accumulate
 
 import faults
 from helpers import command, LONG, wait_until
 
-from fjd.ledger import read_entries
+from fjd.arrays import FINAL, list_of
+from fjd.ledger import DONE, Entry, Ledger, read_entries
 from fjd.members import enrol, myself
 from fjd.names import (
-    Attempt, Order, Running, Stamps, is_range_name, new_token,
+    Attempt, is_range_name, new_token, Order, Range, Running, Stamps,
 )
 from fjd.proc import start_time
-from fjd.project import DIRECTORIES, Project
+from fjd.project import CLAIM, DIRECTORIES, Project
 from fjd.verbs.acceptance import EVENT, NUMBERS
-from fjd.verbs.taskbook import Book
 from fjd.verbs.newarray import Common, put_list, put_range, ranges
+from fjd.verbs.taskbook import Book
 
 HANG = LONG
 OFTEN = ("--interval", "0.05")
@@ -33,6 +35,10 @@ TEMPORARY = (
     "dispatchers",
 )
 STAYS = (".seen", ".claim")
+CANCELLED = "cancelled"
+# A task tells that it begins and, unless it is killed, how it ends.
+TELLING = 'trap \'echo "$FJD_ATTEMPT $?" >> ends\' EXIT;' \
+    ' echo "$FJD_ATTEMPT" >> runs; '
 
 
 class Killed(Exception):
@@ -59,6 +65,9 @@ class Stage:
         self.draft = None
         self.expected = {}  # job: the places where it may be in the end
         self.tasks = {}     # task: the events that it may end with
+        self.commands = []  # those of a fjd run, each of which becomes a task
+        self.again = []     # what a person types again in the end
+        self.removes = ()   # and in the very end, to remove all that ended
         open(self.path("hold"), "w").close()
 
     def path(self, name):
@@ -69,11 +78,11 @@ class Stage:
     def start(self, name, *arguments):
         return self.launch(command(name, *arguments))
 
-    def launch(self, argv):
+    def launch(self, argv, stdin=subprocess.DEVNULL):
         with open(self.path("output"), "a") as output:
             self.started.append(subprocess.Popen(
                 argv, env=self.environ, cwd=self.place, stdout=output,
-                stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                stdin=stdin, stderr=subprocess.STDOUT,
             ))
         return self.started[-1]
 
@@ -85,11 +94,12 @@ class Stage:
         os.chmod(path, 0o700)
         self.environ["PATH"] = f"{self.place}:{os.environ['PATH']}"
 
-    def test(self, name, *arguments, **plan):
+    def test(self, name, *arguments, stdin=subprocess.DEVNULL, **plan):
         """Start the command that is tested."""
         self.plan.update(plan)
         runner = [sys.executable, faults.__file__, json.dumps(self.plan)]
-        self.tested = self.launch(runner + command(name, *arguments)[1:])
+        self.tested = self.launch(
+            runner + command(name, *arguments)[1:], stdin)
 
     def wait(self, condition):
         """Until it is true, or the process that is tested has ended."""
@@ -153,38 +163,29 @@ class Stage:
         os.rename(draft, self.project.path("jobqueue", job))
         self.expected[job] = [place]
 
-    def put_array(self, array, *scripts, chunk=0, places=None, **keys):
+    def put_array(self, array, *scripts, chunk=0, missing=(), **keys):
         """An array whose tasks tell that they run, and do what scripts do.
 
-        places: the event of each task; "" if a person may have removed it.
+        missing: the first tasks of ranges that are not put.
         """
-        program = 'echo "$FJD_ATTEMPT" >> runs; '
-        lines = [f"{program}{script}" for script in scripts]
-        stamp = self.stamps.new()
+        lines = [f"{TELLING}{script}" for script in scripts]
         put_list(self.project, array, "".join(
-            f"{line}\n" for line in lines).encode(), stamp)
-        common = Common("", self.place, tuple(keys.items()))
+            f"{line}\n" for line in lines).encode(), self.stamps.new())
+        common = Common(
+            "", os.path.realpath(self.place), tuple(keys.items()))
         starts = [0, *accumulate(len(line) + 1 for line in lines)]
         for first, last in ranges(len(lines), chunk or len(lines)):
-            put_range(self.project, array, first, last, common,
-                      starts[first - 1], self.stamps.new())
-        for number in range(len(lines)):
-            events = places[number] if places else ["done"]
-            self.tasks[f"{array}:{number + 1}"] = events
+            if first not in missing:
+                put_range(self.project, array, first, last, common,
+                          starts[first - 1], self.stamps.new())
+        self.expect(array, *["done"] * len(lines))
 
-    def accepted(self):
-        """{task: the event that counts}"""
-        book = Book(self.project)
-        book.look()
-        for path in self.project.ledger_files():
-            list(book.read(path))
-        book.settle()
-        events = {number: event for event, number in NUMBERS.items()}
-        return {
-            f"{array}:{first + place}": events.get(kind & EVENT, "")
-            for (array, first, _), chapter in book.chapters.items()
-            for place, kind in enumerate(chapter.kinds)
-        }
+    def expect(self, array, *events):
+        """Let the tasks of an array end so; more words: one of these (-: or
+        it is gone).
+        """
+        for number, words in enumerate(events, 1):
+            self.tasks[f"{array}:{number}"] = words.replace("-", "").split(" ")
 
     def put_half(self, job, place):
         """What cannot be run, and may still be written."""
@@ -261,6 +262,20 @@ class Stage:
         with open(self.path("runs"), "a") as file:
             file.write(attempt + "\n")
 
+    def begin_range(self, worker):
+        """What a puppet does with its only range: its first task is done."""
+        attempt, = self.project.given(worker)
+        run = Running(attempt, worker)
+        self.project.begin(run)
+        part = Range.parse(Attempt.parse(attempt).job)
+        name = f"{attempt}:{part.first}~1"
+        for file, line in ("runs", name), ("ends", f"{name} 0"):
+            with open(self.path(file), "a") as file:
+                file.write(line + "\n")
+        Ledger(self.project, worker).write(Entry(
+            DONE, f"{part.array}:{part.first}", attempt, "lab", worker,
+            task=str(part.first)))
+
     def kill_puppets(self):
         for process in self.puppets:
             process.kill()
@@ -276,6 +291,9 @@ class Stage:
             self.tested.send_signal(signal.SIGINT)
             self.tested.wait(HANG)
         self.start("fjd", "release", "--all").wait(HANG)
+        self.age()
+        for words in self.again:
+            assert self.start(*words).wait(HANG) == 0, words
         wait_until(lambda: not self.recruiters())
         self.environ.pop("FJD_SESSION_NAME", None)  # Nobody hires this one.
         worker = self.start("fjd-worker", *OFTEN)
@@ -285,6 +303,13 @@ class Stage:
         for process in self.started:
             process.wait(HANG)
         wait_until(lambda: not self.processes())  # Also those it had hired.
+
+    def age(self):
+        """Let the records without a word, which tell of no process, be old."""
+        for name in self.project.notes(CLAIM):
+            path = self.project.path("dispatchers", name)
+            if not os.path.getsize(path):
+                os.utime(path, (1, 1))
 
     def ended(self):
         """{attempt: place} of all that has ended, but no ranges."""
@@ -298,12 +323,56 @@ class Stage:
         """All lines of all ledgers."""
         return list(read_entries(self.project, self.project.ledger_files()))
 
+    def accepted(self):
+        """{task: the event that counts}, as fjd counts.
+
+        CANCELLED: it is still to do, and lies there; "": there is none.
+        """
+        book = Book(self.project)
+        book.look()
+        for path in self.project.ledger_files():
+            list(book.read(path))
+        book.settle()
+        events = {number: event for event, number in NUMBERS.items()}
+        found = {}
+        for chapter in book.chapters.values():
+            file = chapter.file
+            left = book.to_do(file.part) if file else []
+            where = file.place if file else ""
+            for number, kind in enumerate(chapter.kinds, chapter.first):
+                event = events.get(kind & EVENT, "")
+                found[f"{chapter.array}:{number}"] = \
+                    where if number in left else event
+        return found
+
+    def last_lines(self):
+        """{task: its final lines in the last attempt that has one}"""
+        found = defaultdict(lambda: defaultdict(set))
+        for entry in self.entries():
+            if entry.task and entry.event in FINAL:
+                attempt = Attempt.parse(entry.attempt)
+                part = Range.parse(attempt.job)
+                order = part.generation, part.next, attempt.n
+                if part.next <= int(entry.task):
+                    found[entry.job][order].add(entry)
+        return {task: lines[max(lines)] for task, lines in found.items()}
+
+    def ends(self):
+        """{FJD_ATTEMPT of a task: its status}, of those that ended."""
+        return dict(line.rsplit(" ", 1) for line in self.lines("ends"))
+
+    def command(self, task):
+        """The line of a task."""
+        array, _, number = task.rpartition(":")
+        with open(list_of(self.project, array)) as file:
+            return file.read().splitlines()[int(number) - 1]
+
     def left(self):
         """What should not be there in the end."""
         known = {f"{name}.log" for name in self.runs() + list(self.ended())}
         known.update(
             entry.attempt + kind for entry in self.entries()
-            for kind in (".out", ".err") if entry.task)
+            for kind in (".out", ".err") if is_of_range(entry.attempt))
         return sorted(
             f"{place}/{name}" + self.empty(place, name)
             for place in DIRECTORIES
@@ -311,6 +380,7 @@ class Stage:
             if place in TEMPORARY and not name.endswith(STAYS)
             or place == "screenlogs" and name.endswith(".err")
             or place == "joblogs" and name not in known
+            or place == "arrays" and name.startswith(".")
         )
 
     def empty(self, place, name):
@@ -344,3 +414,14 @@ def is_recruiter(pid):
 
 def job_of(attempt):
     return Attempt.parse(attempt).job
+
+
+def is_of_range(attempt):
+    return is_range_name(job_of(attempt))
+
+
+def task_of(name):
+    """The task, the range's attempt and the try of a task's FJD_ATTEMPT."""
+    attempt, _, number = name.rpartition(":")
+    task, _, turn = number.partition("~")
+    return f"{job_of(attempt).rpartition('=')[0]}:{task}", attempt, int(turn)

@@ -71,20 +71,37 @@ def calls(node):
         parts = [call.func, *call.args] if isinstance(call, ast.Call) else []
         for part in parts:
             if isinstance(part, ast.Attribute):
-                owner = part.value
-                name = getattr(owner, "attr", getattr(owner, "id", ""))
-                yield name, part.attr, call.lineno
+                yield owner_of(part), part.attr, call.lineno
+
+
+def owner_of(part):
+    """The name that a function is called on; "" of files that are others than
+    fjd.files or those of a project.
+    """
+    owner = part.value
+    name, whose = name_in(owner), name_in(getattr(owner, "value", None))
+    is_other = name == "files" and whose not in ("", "self", "project")
+    return "" if is_other else name
+
+
+def name_in(node):
+    """The last name of an expression."""
+    return getattr(node, "attr", getattr(node, "id", ""))
 
 
 def operations_of_files():
-    """{("files", "create"): {"create", "create/append"}, ...}"""
+    """{("files", "create"): {"create", "create/append"},
+        ("files", "flush"): {"sync"}, ...}
+    """
     changing = operations()
     found = {}
-    for function in changing:
-        node, = functions(parsed("fjd", "files.py"))[function]
+    for function, (node,) in functions(parsed("fjd", "files.py")).items():
         inner = {getattr(part, "id", "") for part in ast.walk(node)}
-        found["files", function] = {function}.union(
-            f"{function}/{name}" for name in inner & changing)
+        is_one = function in changing
+        start = f"{function}/" if is_one else ""
+        changes = {f"{start}{name}" for name in inner & changing}
+        if is_one or changes:
+            found["files", function] = changes.union([function] * is_one)
     return found
 
 
@@ -183,8 +200,7 @@ def all_modules():
 
 def mentioned(node):
     return {
-        getattr(part, "attr", getattr(part, "id", ""))
-        for part in ast.walk(node)
+        name_in(part) for part in ast.walk(node)
         if isinstance(part, (ast.Attribute, ast.Name))
     }
 

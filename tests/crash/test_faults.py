@@ -7,6 +7,7 @@ point (faults.py).  Then a new worker, a new dispatcher and fire have to put
 everything right, within seconds (stage.py).  A step that no scenario comes to
 fails its test here: add it to a scenario, or add a scenario.
 """
+import os
 import re
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ import faults
 import steps
 from helpers import Clock
 from scenarios import SCENARIOS
-from stage import HANG, Killed, Stage, job_of
+from stage import CANCELLED, HANG, job_of, Killed, Stage, task_of
 
 from fjd.members import BEAT, MISSED
 from fjd.reclaim import new_reclaimer
@@ -39,15 +40,22 @@ LITTER = {
     # It goes with some heartbeats of anybody else: see the last test.
     "enrol": r"(workers|dispatchers)/.* \(empty\)",
     # A person removes it, or never sees it.
-    "put": r"jobqueue/\..*",
+    "put": r"(jobqueue|arrays)/\..*",
     # It stays until somebody fires; the next hire takes another number.
     "free_names": r"screenlogs/.*\.err.*",
     # It is a draft, which no listing shows.
     "server_time": r"dispatchers/\..*",
     # A draft is nothing.
     "move": r"orders/\..*",
+    "apply": r"orders/\..*",
+    # Those of arrays go when somebody cleans after an hour.
+    **dict.fromkeys(
+        ["write_list", "missing", "put_list", "keep_list", "link", "beat",
+         "write_numbers"], r"arrays/\..*"),
+    "put_range": r"(arrays|jobqueue)/\..*",
     # The next time that somebody cleans it goes.
     "cleans": r"joblogs/old~.*",
+    "cleans_arrays": r"arrays/\..*",
 }
 ALL = [(role, play) for role in SCENARIOS for play in SCENARIOS[role]]
 STEPS = [step for role in steps.roles() for step in steps.steps_of(role)]
@@ -62,6 +70,18 @@ def check(stage, litter):
     assert left == []
     # It names a job whose user removed it while it ran.
     assert stage.start("fjd", "audit").wait(HANG) <= bool(removable(stage))
+    if stage.removes:
+        check_removal(stage)
+
+
+def check_removal(stage):
+    """What was removed in part, is removed by the same command."""
+    assert stage.start(*stage.removes).wait(HANG) == 0
+    project = stage.project
+    left = project.names("arrays") + project.names("cancelled")
+    left += project.names("done") + project.names("failed")
+    assert left + project.names("joblogs") == []
+    assert stage.start("fjd", "audit").wait(HANG) == 0
 
 
 def check_ends(stage):
@@ -81,11 +101,47 @@ def check_ends(stage):
 
 
 def check_tasks(stage):
-    """Each task has one end that counts, and ran no more after that."""
+    """Each task has one end that counts, of an attempt that ran to that end,
+    and ran no more after it.
+    """
     accepted = stage.accepted()
-    assert sorted(accepted) == sorted(stage.tasks)
-    for task, event in accepted.items():
-        assert event in stage.tasks[task], (task, event)
+    expected = expected_tasks(stage, accepted)
+    lines, ends, tries = stage.last_lines(), stage.ends(), defaultdict(list)
+    for name in filter(is_task, stage.runs()):
+        tries[task_of(name)[0]].append(name)
+    assert set(tries) <= set(accepted).union(expected)
+    for task, events in expected.items():
+        event = accepted.get(task, "")
+        assert event in events, (task, event)
+        if event in ("", CANCELLED):
+            continue
+        line, = lines[task]
+        assert line.event == event
+        last = tries[task][-1:]
+        if event == "done":
+            assert [task_of(name)[1] for name in last] == [line.attempt]
+            assert ends[last[0]] == "0"
+        if event == "failed" and last and line.status != "-":
+            assert [task_of(name)[1] for name in last] == [line.attempt]
+            assert ends.get(last[0]) != "0"
+        for kind in ["out", "err"] * ("" not in events):
+            printed = getattr(line, kind).rpartition("-")[2]
+            log = stage.project.path("joblogs", f"{line.attempt}.{kind}")
+            assert not printed or os.path.getsize(log) >= int(printed)
+
+
+def expected_tasks(stage, accepted):
+    """{task: events}, where the tasks of a fjd run are known by commands."""
+    if not stage.commands:
+        return stage.tasks
+    found = {task: stage.command(task) for task in accepted}
+    assert sorted(found.values()) == sorted(stage.commands)
+    return dict.fromkeys(found, ["done"])
+
+
+def is_task(name):
+    """Whether the name of a run is one of a task."""
+    return ":" in name
 
 
 def removable(stage):
@@ -104,7 +160,8 @@ def check_runs(stage):
     """
     runs, ended = stage.runs(), stage.ended()
     assert sorted(set(runs)) == sorted(runs)
-    runs = [name for name in runs if ":" not in name]  # no tasks
+    check_runs_of_tasks(stage)
+    runs = [name for name in runs if not is_task(name)]
     last = {job_of(name): name for name in runs}
     for name in set(runs).intersection(ended):
         assert last[job_of(name)] == name
@@ -116,6 +173,16 @@ def check_runs(stage):
     for entry in back:
         if entry.event == "lost":
             assert int(entry.worker.rpartition("-")[2]) in dead
+
+
+def check_runs_of_tasks(stage):
+    """What became of each try is recorded: of the task, or of its range."""
+    lines = {(entry.attempt, entry.task) for entry in stage.entries()
+             if entry.task or entry.event in NO_END | {"cleaned"}}
+    for name in filter(is_task, stage.runs()):
+        task, attempt, _ = task_of(name)
+        number = task.rpartition(":")[2]
+        assert lines.intersection({(attempt, number), (attempt, "")}), name
 
 
 class Played(NamedTuple):
