@@ -22,7 +22,8 @@ from fjd.members import (
     Here, Member, MISSED, myself, Observer, QUIET, read_member,
 )
 from fjd.names import (
-    Attempt, host_of, new_id, new_token, printable, Range, Running, Stamps,
+    Attempt, host_of, is_range_name, new_id, new_token, printable, Range,
+    Running, Stamps,
 )
 from fjd.process import Processes
 from fjd.project import NOW, Project
@@ -81,8 +82,10 @@ class Reclaimer:
             *project.running(), *project.announcements(), *project.orders()]
         return {item.worker for item in items}.union(project.pods())
 
-    def knows_arrays(self, worker: str) -> bool:
-        """Return whether a worker may be given ranges."""
+    def can_run(self, worker: str, attempt: Attempt) -> bool:
+        """Return whether a worker knows arrays, if this looks like a range."""
+        if not is_range_name(attempt.job):
+            return True
         known = self.known.get(worker)
         member = known or read_member(self.project, "workers", worker)
         return member.knows_arrays

@@ -3,7 +3,7 @@
 It gives out jobs all the same.  verbs/summary.py counts them, and compares
 what it reports with the files.
 """
-from typing import Dict, List, Tuple
+from typing import Callable, Dict, List, Tuple
 
 from fjd.project import Project
 
@@ -35,11 +35,10 @@ class Reporter:
         """Return how many jobs are done, failed and left."""
         return 0, 0, len(waiting)
 
-    def write_down(self, name: str, waiting: List[str]) -> str:
-        """Note the number of jobs in each state, for fjd status; return why
-        that fails.
-        """
-        return ""
+    def write_down(
+        self, name: str, waiting: List[str], say: Callable[[str], None],
+    ) -> None:
+        """Note the number of jobs in each state, for fjd status."""
 
     def number_left(self) -> int:
         """Return how many jobs wait, are in pods, or run."""

@@ -12,8 +12,7 @@ from fjd.command import patiently
 from fjd.handover import leave_memory, Memory, resume
 from fjd.members import BEAT, is_late, Observer, STANDBY
 from fjd.names import (
-    Announcement, Attempt, given_order, is_range_name, made_up, printable,
-    why_bad,
+    Announcement, Attempt, given_order, made_up, printable, why_bad,
 )
 from fjd.progress import HowFar, Progress
 from fjd.project import DRAIN, ENDED, NOW, Project
@@ -219,9 +218,7 @@ class Dispatcher:
         self.next_count = now + BEAT
         self.tell_failed()
         note = f"{self.succession.id}.{self.stamps.new()}"
-        trouble = self.outcome.write_down(note, self.queue.names)
-        if trouble:
-            self.say(trouble)
+        self.outcome.write_down(note, self.queue.names, self.say)
 
     # Pairing
 
@@ -294,7 +291,7 @@ class Dispatcher:
         while moved < room and self.queue.names:
             name = self.queue.names.pop()
             attempt = Attempt.parse(name)
-            if not self.can_run(worker, attempt):
+            if not self.reclaimer.can_run(worker, attempt):
                 others.append(name)
             elif why_bad(attempt.job):
                 self.reject(name, attempt)
@@ -304,11 +301,6 @@ class Dispatcher:
                 moved += 1
         self.queue.names.extend(reversed(others))
         return moved
-
-    def can_run(self, worker: str, attempt: Attempt) -> bool:
-        """Return whether a worker knows arrays, if this looks like a range."""
-        return not is_range_name(attempt.job) \
-            or self.reclaimer.knows_arrays(worker)
 
     def assign(self, name: str, worker: str, attempt: Attempt) -> bool:
         stamped = attempt._replace(stamp=self.stamps.new())
@@ -368,7 +360,7 @@ class Dispatcher:
             half = len(behind) // 2
             for name in behind[half:]:
                 attempt = Attempt.parse(name)._replace(stamp=self.stamps.new())
-                if self.can_run(worker, attempt) and self.project.reassign(
+                if self.reclaimer.can_run(worker, attempt) and self.project.reassign(
                         name, fullest, worker, attempt):
                     self.outcome.owed.pop(name, None)
                     self.outcome.owed[attempt.name] = worker

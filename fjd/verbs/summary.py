@@ -4,7 +4,7 @@ At the end they are compared with the requested jobs (account.py).
 """
 import time
 from collections import Counter
-from typing import Any, Dict, List, Set, Tuple
+from typing import Any, Callable, Dict, List, Set, Tuple
 
 from fjd.ledger import (
     BACK, DONE, Entry, FAILED, holds, lines_after, parse, RETRIED,
@@ -149,8 +149,12 @@ class Outcome(Reporter):
         given_out = count(self.project, *GIVEN_OUT)
         return self.done, self.number_failed, self.number(waiting) + given_out
 
-    def write_down(self, name: str, waiting: List[str]) -> str:
-        return self.tally.write_down(name, self.number(waiting))
+    def write_down(
+        self, name: str, waiting: List[str], say: Callable[[str], None],
+    ) -> None:
+        trouble = self.tally.write_down(name, self.number(waiting))
+        if trouble:
+            say(trouble)
 
     def number_left(self) -> int:
         return left(self.project)

@@ -9,7 +9,7 @@ import pytest
 from helpers import finish, fjd, ledger, ok, start, wait_until
 
 from fjd.names import new_token, Stamps
-from fjd.newarray import Common, put_list, put_range, ranges
+from fjd.verbs.newarray import Common, put_list, put_range, ranges
 
 
 @pytest.fixture
