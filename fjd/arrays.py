@@ -44,11 +44,12 @@ from typing import (
 
 from fjd.jobfile import ARRAY
 from fjd.ledger import (
-    CLEANED, DONE, FAILED, lines_after, read_entries, RETRIED,
+    CLEANED, DONE, escape, FAILED, lines_after, read_entries, RETRIED,
 )
 from fjd.names import Attempt, Range
 from fjd.project import Project
 
+START = f"[{ARRAY}]\n".encode()  # of the file of a range
 FINAL = (DONE, FAILED, CLEANED)  # a task with such a line has ended
 
 
@@ -61,23 +62,19 @@ class Ends(NamedTuple):
     retried: Dict[int, int]
 
 
-def range_in(project: Project, job: str) -> Optional[Range]:
-    """Return the range that a job's name tells; None if it is no range, or
+def range_in(project: Project, job: str, path: str) -> Optional[Range]:
+    """Return the range of a job file; None if it is no range, or is gone, or
     a list of it is missing.
     """
     try:
         found = Range.parse(job)
-    except ValueError:
+        _, data = project.files.read(path, len(START))
+    except (ValueError, FileNotFoundError):
         return None
-    lists = [found.array] + [f"{found.array}+{found.stamp}"] * bool(found.stamp)
-    is_whole = all(project.is_there(list_of(project, name)) for name in lists)
-    return found if is_whole else None
-
-
-def is_range(project: Project, path: str) -> bool:
-    """Return whether a job file is one of a range."""
-    start = f"[{ARRAY}]\n".encode()
-    return bool(project.files.read(path, len(start))[1] == start)
+    again = [f"{found.array}+{found.stamp}"] if found.stamp else []
+    is_whole = all(project.is_there(list_of(project, name))
+                   for name in [found.array, *again])
+    return found if is_whole and data == START else None
 
 
 def list_of(project: Project, array: str) -> str:
@@ -118,7 +115,8 @@ def cancelled_of(project: Project, array: str) -> Set[int]:
 def ends_of(project: Project, attempt: str, paths: List[str]) -> Ends:
     """Return the ends of tasks that ledgers record for an attempt."""
     ends = Ends({}, Counter())
-    lines = read_entries(project, paths, lambda line: attempt in line)
+    name = escape(attempt)
+    lines = read_entries(project, paths, lambda line: name in line)
     for entry in set(lines):  # A line that was written again counts once.
         if entry.attempt == attempt and entry.task:
             number = int(entry.task)

@@ -153,7 +153,8 @@ class Reclaimer:
             return  # RACE: it has ended, or another process did this.
         self.project.keep_draft_logs(run.worker, run.attempt)
         lost = Attempt.parse(run.attempt)
-        part = range_in(self.project, lost.job)
+        path = self.project.job_file(run)
+        part = range_in(self.project, lost.job, path)
         if part:
             return self.cut(run, lost, part)
         n = lost.n if was_fired else lost.n + 1

@@ -10,7 +10,7 @@ from fjd.ledger import (
     CLEANED, DONE, Entry, FAILED, HEADER, line_of, LOST, RETRIED,
 )
 from fjd.names import Attempt, Range, Stamps, new_token
-from fjd.newarray import ranges
+from fjd.verbs.newarray import ranges
 
 FINAL = (DONE, FAILED, CLEANED)
 

@@ -3,7 +3,7 @@
 The rules are in arrays.py.  A range is a job to everything else: it lies in a
 pod, in running/, and ends with one rename.
 """
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 from fjd.arrays import (
     cancelled_of, cut, Ends, ends_of, lines_of, range_in, to_do,
@@ -15,11 +15,11 @@ from fjd.names import Attempt, Range, Running
 from fjd.project import Project
 from fjd.rangelog import RangeLog
 from fjd.roles.task import Task
+from fjd.roles.taskledger import TaskLedger
 from fjd.roles.worker import Worker
 
 LEAVING = "its worker was told to leave"
 TAKEN = "taken away"
-GROUP = 0.25  # seconds for which lines `done` are written together (NFS)
 
 
 class RangeRun:
@@ -123,19 +123,13 @@ class ArrayWorker(Worker):
         self.range: Optional[RangeRun] = None
         self.job_log = self.log
         self.range_log = RangeLog(project, self.id, self.log.terminal)
-        self.unwritten: List[Entry] = []
-        self.unsynced: List[Entry] = []  # written since the last flush
-        self.next_write = 0.0
-        self.is_adopted = False
+        self.ledger = TaskLedger(project, self.id, self.clock)
 
     def step(self) -> float:
         wait = super().step()
-        if not self.unwritten:
+        if not self.ledger.waiting:
             return wait
-        left = self.next_write - self.clock.monotonic()
-        if left <= 0:
-            self.write_lines()
-        return min(wait, max(left, 0.0))
+        return min(wait, self.ledger.write_if_due())
 
     def act(self) -> float:
         if not self.range:
@@ -149,12 +143,13 @@ class ArrayWorker(Worker):
     def spawn(self, task: Task) -> float:
         if not task.job.tasks:
             return super().spawn(task)
-        part = range_in(self.project, task.attempt.job)
+        path = self.project.job_file(task.run)
+        part = range_in(self.project, task.attempt.job, path)
         if not part:
             return self.fail(task, "a range whose array does not exist")
         self.is_local = self.project.files.is_local(
             self.project.path("ledger"))
-        ends = self.own_ends(task.run) if self.is_adopted else Ends({}, {})
+        ends = self.own_ends(task.run) if task.is_adopted else Ends({}, {})
         try:
             self.range = RangeRun(self.project, task, part, ends)
         except FileNotFoundError as error:
@@ -203,52 +198,26 @@ class ArrayWorker(Worker):
             return super().commit(task)
         assert entry
         if not task.is_recorded:
-            self.record(entry)
+            self.ledger.add(entry)
             task.is_recorded = True
         may_wait = entry.event == DONE and lot.n == 1 and not self.is_local
         if not may_wait:
-            self.write_lines()
+            self.ledger.write_waiting()
         if entry.event == RETRIED:
             lot.ends.retried[lot.number] = 1 + task.tries - lot.first_try
         else:
             lot.ends.ended[lot.number] = entry.event
         if entry.event != DONE:
-            self.sync()
+            self.ledger.sync()
         self.task = None
         if entry.event == FAILED:
             self.say(f"{self.me} It failed: {entry.job}: {entry.how}")
-
-    def record(self, entry: Entry) -> None:
-        """Write a line soon; NFS: `done` lines of first attempts together."""
-        if not self.unwritten:
-            self.next_write = self.clock.monotonic() + GROUP
-        self.unwritten.append(entry)
-
-    def write_lines(self) -> None:
-        if self.unwritten:
-            self.ledger.write(*self.unwritten)
-            self.unsynced += self.unwritten
-            self.unwritten = []
-
-    def sync(self) -> None:
-        """Flush the lines, or let them be written again.
-
-        A flush that fails may have lost them, and the next one succeeds
-        (fsync(2)).
-        """
-        try:
-            super().sync()
-        except OSError:
-            self.unwritten = self.unsynced + self.unwritten
-            self.unsynced = []
-            raise
-        self.unsynced = []
 
     # The end of a range
 
     def end_range(self, lot: RangeRun) -> float:
         """Move the range to done/ or failed/: all its tasks have ended."""
-        self.write_lines()
+        self.ledger.write_waiting()
         rest = cut(lot.part, lot.n, [], lot.ends, 0)
         name = rest._replace(stamp=Attempt.parse(lot.run.attempt).stamp).name
         place = FAILED if Range.parse(rest.job).failed else DONE
@@ -264,7 +233,7 @@ class ArrayWorker(Worker):
         """Put what is left of the range into the queue again."""
         if self.range:
             self.range.leaving = reason  # Also after an error.
-        self.write_lines()
+        self.ledger.write_waiting()
         wait = super().give_back(task, reason)
         if self.range:
             self.close(self.range)
@@ -273,7 +242,8 @@ class ArrayWorker(Worker):
     def requeue(self, run: Running) -> None:
         """Put a begun job into the queue again, of a range what is left."""
         attempt = Attempt.parse(run.attempt)
-        part = range_in(self.project, attempt.job)
+        path = self.project.job_file(run)
+        part = range_in(self.project, attempt.job, path)
         if not part:
             return super().requeue(run)
         rest = cut(part, attempt.n, to_do(self.project, part),
@@ -292,7 +262,7 @@ class ArrayWorker(Worker):
         if self.task:
             self.end_processes(self.task)
             self.task = None
-        self.unwritten, self.unsynced = [], []
+        self.ledger.forget()
         self.supersede(lot)
         self.log.keep(lot.run.attempt)
         self.close(lot)
@@ -311,13 +281,6 @@ class ArrayWorker(Worker):
 
     def current(self) -> Optional[Running]:
         return self.range.run if self.range else super().current()
-
-    def adopt(self, run: Running) -> None:
-        self.is_adopted = True
-        try:
-            super().adopt(run)
-        finally:
-            self.is_adopted = False
 
     def beat_if_due(self, now: float) -> None:
         """Send a heartbeat, and end a task that a person has cancelled."""

@@ -37,7 +37,8 @@ class Dispatcher:
 
     memory: the note of the last one.  alarm: waits, and returns the signals
     that came, which are passed to heed().  bring: puts some jobs, and returns
-    how many seconds later there may be more; None: never.  hiring: None to report that no worker is there.
+    how many seconds later there may be more; None: never.  hiring: None to
+    report that no worker is there.
     """
 
     def __init__(
@@ -360,7 +361,8 @@ class Dispatcher:
             half = len(behind) // 2
             for name in behind[half:]:
                 attempt = Attempt.parse(name)._replace(stamp=self.stamps.new())
-                if self.reclaimer.can_run(worker, attempt) and self.project.reassign(
+                can_run = self.reclaimer.can_run(worker, attempt)
+                if can_run and self.project.reassign(
                         name, fullest, worker, attempt):
                     self.outcome.owed.pop(name, None)
                     self.outcome.owed[attempt.name] = worker

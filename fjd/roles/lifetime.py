@@ -23,7 +23,8 @@ def work(worker: Worker, alarm: Alarm) -> None:
         take_steps(worker, alarm)
         raise
     finally:
-        worker.abandon()
+        if worker.task and not worker.task.entry:
+            worker.end_processes(worker.task)
 
 
 def heed(worker: Worker, came: Set[int]) -> None:

@@ -34,8 +34,11 @@ class Task:
     entry: Optional[Entry] = None
     is_told = is_recorded = is_logged = False
 
-    def __init__(self, run: Running, clock: Any) -> None:
+    def __init__(
+        self, run: Running, clock: Any, is_adopted: bool = False,
+    ) -> None:
         self.run = run
+        self.is_adopted = is_adopted
         self.attempt = Attempt.parse(run.attempt)
         self.clock = clock
         self.start = clock.time()

@@ -14,7 +14,7 @@ from fjd.jobfile import why_not_started
 from fjd.joblog import JobLog
 from fjd.ledger import DONE, GIVEN_BACK, Ledger, RETRIED, SUPERSEDED
 from fjd.members import BEAT
-from fjd.names import Attempt, new_token, Running, Stamps
+from fjd.names import new_token, Running, Stamps
 from fjd.process import Ending, environment
 from fjd.project import NOW, Project
 from fjd.roles.interruption import (
@@ -51,7 +51,7 @@ class Worker:
         self.interval = interval
         self.backoff = Backoff(interval)
         self.stamps = Stamps(new_token(clock.time()))
-        self.ledger = Ledger(project, worker)
+        self.ledger: Any = Ledger(project, worker)
         self.log: Any = JobLog(project, worker, terminal)
         self.task: Optional[Task] = None           # it runs now
         self.given: List[str] = []                 # to begin, the last first
@@ -120,7 +120,7 @@ class Worker:
         self.watch(self.project.path("jobpods", self.id), number=JOB)
         wait = self.backoff.longer()
         if wait == self.interval:
-            self.sync()  # NFS: others can read the last line only then
+            self.ledger.sync()  # NFS: others can read the last line only then
         if wait > SHORTEST:
             soon = self.clock.monotonic() + LOOKS * wait
             self.next_orders = min(self.next_orders, soon)
@@ -138,27 +138,19 @@ class Worker:
         # Only after the touch: if that fails, the next step adopts a job that
         # has begun and could not start, before another job begins.
         self.next_beat = now + BEAT
-        self.sync()
+        self.ledger.sync()
         self.log.look_for_room()
         mine = self.project.runs_of(self.id)
         current = self.current()
         if not current:
             for run in mine[:1] if self.order != NOW else []:
-                self.adopt(run)
+                self.run(run, is_adopted=True)  # NFS: it began late.
         elif current not in mine and not self.project.is_running(current):
             self.drop()
-
-    def sync(self) -> None:
-        """Flush the lines written so far."""
-        self.ledger.sync()
 
     def current(self) -> Optional[Running]:
         """Return the attempt that runs now."""
         return self.task.run if self.task else None
-
-    def adopt(self, run: Running) -> None:
-        """Run an attempt of ours; NFS: a begin that happened late."""
-        self.run(run)
 
     def drop(self) -> None:
         """Drop a job that others were given, or that its user removed."""
@@ -171,11 +163,6 @@ class Worker:
         self.task = None
         self.ledger.write(task.record(SUPERSEDED, reason="taken away"))
         self.log.keep(task.run.attempt)
-
-    def abandon(self) -> None:
-        """End the running job, when the project is gone."""
-        if self.task and not self.task.entry:
-            self.end_processes(self.task)
 
     def end_life(self) -> None:
         """Leave at once, as we were declared dead and our jobs given away."""
@@ -212,7 +199,7 @@ class Worker:
         self.project.keep_draft_logs(self.id, runs[0].attempt if runs else "")
         for run in runs:
             self.requeue(run)
-        self.sync()  # When we have left, others read the ledgers.
+        self.ledger.sync()  # When we have left, others read the ledgers.
         if self.project.remove_pod(self.id):
             # RACE: hire counts a worker that has no order to leave.
             self.project.strike("workers", self.id)
@@ -257,13 +244,13 @@ class Worker:
             self.announce()
         return wait
 
-    def run(self, run: Running) -> float:
+    def run(self, run: Running, is_adopted: bool = False) -> float:
         """Run a job if we can open its file, which shows that it is ours.
 
         After an error it is adopted at the next heartbeat.
         """
         beat, self.next_beat = self.next_beat, 0.0  # At once, after an error.
-        task = Task(run, self.clock)
+        task = Task(run, self.clock, is_adopted)
         try:
             bad, written = task.read(self.project)
         except FileNotFoundError:
@@ -377,9 +364,7 @@ class Worker:
 
     def ended(self, task: Task, ending: Ending, reason: str = "") -> None:
         is_well = not (ending.status or reason)
-        short = self.log.shortage()
-        if short:
-            reason = f"{reason}; {short}" if reason else short
+        reason = "; ".join(filter(None, [reason, self.log.shortage()]))
         task.entry = task.record(
             DONE if is_well else task.failure, status=ending.text,
             cpu=ending.cpu, peak=ending.peak, reason=reason)
@@ -402,7 +387,10 @@ class Worker:
             self.log.keep(entry.attempt, failure)
             task.is_logged = True
         if entry.event == RETRIED:
-            self.try_again(task)
+            # Behind first attempts.
+            after = task.attempt._replace(
+                n=task.attempt.n + 1, stamp=self.stamps.new())
+            self.project.requeue(task.run, after.name)
         elif not self.project.end(task.run, entry.event):
             self.ledger.write(entry._replace(event=SUPERSEDED))
         self.task = None
@@ -418,12 +406,6 @@ class Worker:
             task.is_told = True
             texts = (f"{self.me} I found a job.",) + texts
         self.say(*texts)
-
-    def try_again(self, task: Task) -> None:
-        """Put a failed job into the queue again, behind first attempts."""
-        job, n, _ = task.attempt
-        after = Attempt(job, n + 1, self.stamps.new())
-        self.project.requeue(task.run, after.name)
 
     def give_back(self, task: Task, reason: str) -> float:
         """Put a begun job into the queue again; the attempt does not count."""
