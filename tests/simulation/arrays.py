@@ -22,7 +22,8 @@ BLOWS = ("kill", "stall", "cut", "power", "logout", "full", "hang", "term")
 class Plan:
     """One array: its tasks, and the ranges that it is put in.
 
-    A task is the line `run SECONDS STATUS`.
+    A task is the line `run SECONDS STATUS`; the status may be `either` one,
+    or `kill`.
     """
 
     def __init__(self, draw, name):
@@ -53,6 +54,8 @@ class Plan:
             return draw.choice([b"\n", b"none\n"])
         seconds = self.longest * 100 ** -draw.random()
         status = str(int(draw.random() < self.fails))
+        if draw.random() < 0.3 * self.fails:
+            status = "either"
         if self.kills and len(self.killers) < 2 and draw.random() < 0.15:
             self.killers.add(task)
             status = "kill"
@@ -107,6 +110,9 @@ class Arrays:
         while draw.random() < 0.3:
             self.at(self.moment(1.0), self.person, persons.cancel_range, plan,
                     plan.key(draw))
+        while draw.random() < 0.3:
+            self.at(self.moment(0.5), self.world.faults.ambushes.append,
+                    ("/ledger/", lambda by: self.cancel_running(plan)))
         while draw.random() < 0.7:
             self.at(self.moment(1.0), self.retry, plan)
         while draw.random() < 0.3:
@@ -135,8 +141,20 @@ class Arrays:
             node.data = plan.common.text(plan.offsets[first]).encode()
             server.rename(USER, draft, f"{ROOT}/jobqueue/{name}")
 
+    def those_in(self, plan, *places):
+        """The keys of its ranges that lie there now."""
+        files = self.story.checks.ranges.files
+        return [key for key in sorted(files)
+                if key[0] == plan.name and files[key].place in places]
+
+    def cancel_running(self, plan):
+        keys = self.those_in(plan, "running")
+        if keys:
+            self.person(persons.cancel_range, plan, self.draw.choice(keys))
+
     def retry(self, plan):
-        key = plan.key(self.draw)
+        keys = self.those_in(plan, "failed", "cancelled")
+        key = self.draw.choice(keys) if keys else plan.key(self.draw)
         number = 0
         if self.draw.random() < 0.3:
             number = self.draw.randint(key[1], key[2])
