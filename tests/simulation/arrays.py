@@ -26,7 +26,7 @@ class Plan:
     or `kill`.
     """
 
-    def __init__(self, draw, name):
+    def __init__(self, draw, name, fails):
         self.name = name
         self.number = draw.randint(2, 40)
         self.retries = draw.choice([0, 0, 0, 1, 2, 4])
@@ -36,7 +36,7 @@ class Plan:
         self.bad = set()      # tasks that cannot be run
         self.killers = set()  # tasks that kill their worker
         self.kills = draw.random() < 0.4
-        self.fails = draw.choice([0.0, 0.1, 0.5])
+        self.fails = draw.choice(fails)
         lines = [self.line(draw, task) for task in range(1, self.number + 1)]
         self.data = b"".join(lines)
         sizes = [len(b"".join(lines[:task])) for task in range(self.number)]
@@ -76,7 +76,8 @@ class Arrays:
         is_on = draw.random() < LIKELY and not story.wanted
         self.plans = []
         if is_on or "arrays" in story.wanted:
-            self.plans = [Plan(draw, f"sim{number}")
+            fails = [0.9] if "local" in story.wanted else [0.0, 0.1, 0.5]
+            self.plans = [Plan(draw, f"sim{number}", fails)
                           for number in range(draw.randint(1, 3))]
         for plan in self.plans:
             story.checks.ranges.plans[plan.name] = plan
@@ -86,6 +87,8 @@ class Arrays:
         for plan in self.plans:
             self.at(self.moment(0.5), self.put, plan)
             self.plan_persons(plan)
+        if "local" in self.story.wanted:
+            self.begin_at_once()
         faults, on = self.world.faults, self.world.faults.on
         for kind in BLOWS if self.plans else ():
             while kind in on and self.draw.random() < 0.7:
@@ -93,6 +96,16 @@ class Arrays:
                 place = self.draw.choice(["/ledger/", "/cancelled/"])
                 self.at(self.moment(1.0), faults.ambushes.append,
                         (place, blow))
+
+    def begin_at_once(self):
+        """On a single host the first power cut would come before the rest."""
+        story = self.story
+        for what in [story.start_dispatcher] + 4 * [lambda: story.hire(2)]:
+            story.start(what, at_once=True)
+        for plan in self.plans:
+            for _ in range(8):
+                self.at(self.draw.uniform(0.5, 20.0), self.cancel_running,
+                        plan)
 
     def moment(self, share):
         if self.draw.random() < 0.3:
@@ -110,8 +123,8 @@ class Arrays:
         while draw.random() < 0.3:
             self.at(self.moment(1.0), self.person, persons.cancel_range, plan,
                     plan.key(draw))
-        while draw.random() < 0.3:
-            self.at(self.moment(0.5), self.world.faults.ambushes.append,
+        while draw.random() < 0.6:
+            self.at(self.moment(0.9), self.world.faults.ambushes.append,
                     ("/ledger/", lambda by: self.cancel_running(plan)))
         while draw.random() < 0.7:
             self.at(self.moment(1.0), self.retry, plan)
@@ -149,8 +162,14 @@ class Arrays:
 
     def cancel_running(self, plan):
         keys = self.those_in(plan, "running")
-        if keys:
-            self.person(persons.cancel_range, plan, self.draw.choice(keys))
+        if not keys:
+            return
+        key = max(keys, key=lambda key: key[2] - key[1])
+        faults = self.world.faults
+        if "power" in faults.on:
+            place = "/cancelled/{}={}.".format(*key)
+            faults.ambushes.append((place, faults.power))
+        self.person(persons.cancel_range, plan, key)
 
     def retry(self, plan):
         keys = self.those_in(plan, "failed", "cancelled")
