@@ -22,7 +22,7 @@ class Accepted:
         size = self.last - self.first + 1
         self.kinds = bytearray(size)         # of KINDS; 0: no line
         self.chosen = array("B", bytes(size))  # its attempt, modulo 256
-        self.counts = [0] * (1 + len(KINDS))  # of tasks, by kind
+        self.counts = [size] + [0] * len(KINDS)  # of tasks, by kind
 
     def see(self, part: Range, n: int) -> int:
         """Learn of an attempt; return its index.

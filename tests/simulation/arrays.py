@@ -22,10 +22,11 @@ BLOWS = ("kill", "stall", "cut", "power", "logout", "full", "hang", "term")
 class Plan:
     """One array: its tasks, and the ranges that it is put in.
 
-    A task is the line `run SECONDS STATUS`.
+    A task is the line `run SECONDS STATUS`; the status may be `either` one,
+    or `kill`.
     """
 
-    def __init__(self, draw, name):
+    def __init__(self, draw, name, fails):
         self.name = name
         self.number = draw.randint(2, 40)
         self.retries = draw.choice([0, 0, 0, 1, 2, 4])
@@ -35,7 +36,7 @@ class Plan:
         self.bad = set()      # tasks that cannot be run
         self.killers = set()  # tasks that kill their worker
         self.kills = draw.random() < 0.4
-        self.fails = draw.choice([0.0, 0.1, 0.5])
+        self.fails = draw.choice(fails)
         lines = [self.line(draw, task) for task in range(1, self.number + 1)]
         self.data = b"".join(lines)
         sizes = [len(b"".join(lines[:task])) for task in range(self.number)]
@@ -53,6 +54,8 @@ class Plan:
             return draw.choice([b"\n", b"none\n"])
         seconds = self.longest * 100 ** -draw.random()
         status = str(int(draw.random() < self.fails))
+        if draw.random() < 0.3 * self.fails:
+            status = "either"
         if self.kills and len(self.killers) < 2 and draw.random() < 0.15:
             self.killers.add(task)
             status = "kill"
@@ -73,7 +76,8 @@ class Arrays:
         is_on = draw.random() < LIKELY and not story.wanted
         self.plans = []
         if is_on or "arrays" in story.wanted:
-            self.plans = [Plan(draw, f"sim{number}")
+            fails = [0.9] if "local" in story.wanted else [0.0, 0.1, 0.5]
+            self.plans = [Plan(draw, f"sim{number}", fails)
                           for number in range(draw.randint(1, 3))]
         for plan in self.plans:
             story.checks.ranges.plans[plan.name] = plan
@@ -83,6 +87,8 @@ class Arrays:
         for plan in self.plans:
             self.at(self.moment(0.5), self.put, plan)
             self.plan_persons(plan)
+        if "local" in self.story.wanted:
+            self.begin_at_once()
         faults, on = self.world.faults, self.world.faults.on
         for kind in BLOWS if self.plans else ():
             while kind in on and self.draw.random() < 0.7:
@@ -90,6 +96,16 @@ class Arrays:
                 place = self.draw.choice(["/ledger/", "/cancelled/"])
                 self.at(self.moment(1.0), faults.ambushes.append,
                         (place, blow))
+
+    def begin_at_once(self):
+        """On a single host the first power cut would come before the rest."""
+        story = self.story
+        for what in [story.start_dispatcher] + 4 * [lambda: story.hire(2)]:
+            story.start(what, at_once=True)
+        for plan in self.plans:
+            for _ in range(8):
+                self.at(self.draw.uniform(0.5, 20.0), self.cancel_running,
+                        plan)
 
     def moment(self, share):
         if self.draw.random() < 0.3:
@@ -107,6 +123,9 @@ class Arrays:
         while draw.random() < 0.3:
             self.at(self.moment(1.0), self.person, persons.cancel_range, plan,
                     plan.key(draw))
+        while draw.random() < 0.6:
+            self.at(self.moment(0.9), self.world.faults.ambushes.append,
+                    ("/ledger/", lambda by: self.cancel_running(plan)))
         while draw.random() < 0.7:
             self.at(self.moment(1.0), self.retry, plan)
         while draw.random() < 0.3:
@@ -135,8 +154,26 @@ class Arrays:
             node.data = plan.common.text(plan.offsets[first]).encode()
             server.rename(USER, draft, f"{ROOT}/jobqueue/{name}")
 
+    def those_in(self, plan, *places):
+        """The keys of its ranges that lie there now."""
+        files = self.story.checks.ranges.files
+        return [key for key in sorted(files)
+                if key[0] == plan.name and files[key].place in places]
+
+    def cancel_running(self, plan):
+        keys = self.those_in(plan, "running")
+        if not keys:
+            return
+        key = max(keys, key=lambda key: key[2] - key[1])
+        faults = self.world.faults
+        if "power" in faults.on:
+            place = "/cancelled/{}={}.".format(*key)
+            faults.ambushes.append((place, faults.power))
+        self.person(persons.cancel_range, plan, key)
+
     def retry(self, plan):
-        key = plan.key(self.draw)
+        keys = self.those_in(plan, "failed", "cancelled")
+        key = self.draw.choice(keys) if keys else plan.key(self.draw)
         number = 0
         if self.draw.random() < 0.3:
             number = self.draw.randint(key[1], key[2])

@@ -329,7 +329,7 @@ BUGS = [
     (n_kept_at_a_reclaim, ["arrays", "kill"], "a loss counts for nothing"),
     (sync_before_read, ["arrays", "local", "power"],
      "a line that counts was lost"),
-    (grouping_at_any_n, ["arrays", "kill"], "an innocent task is blamed"),
+    (grouping_at_any_n, ["arrays", "kill"], "it went on without a line"),
     (next_by_the_count_of_lines, ["arrays", "kill"],
      "it forgets what has ended"),
 ]

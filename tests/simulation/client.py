@@ -409,10 +409,29 @@ class SimOS:
         return 0
 
     def fsync(self, descriptor):
-        """All of that file which lies on this host, whoever wrote it."""
         if self.home.is_local and self.world.checks.ranges.plans:
-            # A disk takes its time, and a rename waits for no disk.
-            self.process.sleep(self.world.draw())
+            self.fsync_slowly(self.handle(descriptor).node)
+        else:
+            self.flush(descriptor)
+
+    def fsync_slowly(self, node):
+        """A disk takes its time for what has been written until now.
+
+        Others go on writing meanwhile, and a rename waits for no disk.
+        """
+        handles = [h for h in self.client.unsaved if h.node is node]
+        before = {id(piece) for h in handles for piece in h.pending}
+        self.process.sleep(self.world.draw())
+        for handle in handles:
+            later = [p for p in handle.pending if id(p) not in before]
+            handle.pending = [p for p in handle.pending if id(p) in before]
+            self.report(self.save(handle), handle)
+            if later:
+                handle.pending = later
+                self.save_later(handle)
+
+    def flush(self, descriptor):
+        """All of that file which lies on this host, whoever wrote it."""
         handle = self.handle(descriptor)
         others = [other for other in self.client.unsaved
                   if other.node is handle.node and other is not handle]
@@ -445,6 +464,6 @@ class SimOS:
 
     def close(self, descriptor):
         try:
-            self.fsync(descriptor)
+            self.flush(descriptor)
         finally:
             del self.handles[descriptor]

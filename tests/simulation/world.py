@@ -368,7 +368,9 @@ class SimProcesses:
         self.world.faults.fork()
         handle = self.process.project.files.os.handle(logs[0])
         kills = job.argv[2] == "kill"
-        seconds, status = float(job.argv[1]), kills or int(job.argv[2])
+        is_either = kills or job.argv[2] == "either"
+        status = self.world.chance(0.5) if is_either else int(job.argv[2])
+        seconds = float(job.argv[1])
         attempt = environ[b"FJD_ATTEMPT"].decode()
         prints = handle if self.world.chance(0.5) else None
         self.child = JobRun(self.process, attempt, seconds, status, prints)
