@@ -270,6 +270,24 @@ def test_a_pass_reads_older_lines_only_if_they_matter(
     assert outcome.at_end(None, False) == ["1 done, 0 failed"]
 
 
+def test_an_array_that_was_cleaned_when_it_had_ended_still_counts(project):
+    """It was put, too, while the dispatcher was running."""
+    outcome = dispatcher(project)
+    story = Story(project, 6, 3)
+    sees(outcome, *map(story.name, story.lots))
+    all_done(story)
+    story.write()
+    outcome.update()
+    for lot in story.lots:
+        story.lines[lot.writer].append(story.entry(lot, CLEANED, "cleaned"))
+        os.unlink(story.file(lot))
+    os.unlink(project.path("arrays", "sim"))
+    story.write()
+    assert outcome.at_end(0, False)[0].startswith(
+        "4 done, 2 failed: sim:2 (exit 1), sim:5 (exit 1)")
+    assert len(outcome.missing) == 0 and outcome.left == 0
+
+
 def test_a_late_line_does_not_count_though_those_that_do_are_older(
     story, project,
 ):
