@@ -9,7 +9,7 @@ import tempfile
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from helpers import Clock, command, run as run_command
+from helpers import Clock, command, ok, run as run_command
 from rangestory import Story
 
 from fjd.handover import Tally
@@ -353,6 +353,20 @@ def test_a_job_with_the_name_of_a_range_is_a_job(project, record):
     assert [e.job for e in results(project)] == ["other=1.1-999999999"]
     assert numbers(project, *ENDED)[DONE] == 1
     assert audit(project, myself()).findings == []
+
+
+def test_a_malformed_line_stops_nothing(story, project):
+    all_done(story)
+    story.write()
+    lot = story.lots[0]
+    with open(project.ledger_file(lot.writer), "a") as file:
+        file.write(f"done\tsim:1\t{lot.attempt}\tlab\tw\tscrap\tscrap\n"
+                   f"done\t{lot.attempt}\n\n")
+    assert len(list(results(project))) == 6
+    assert len(ok("fjd", "results")) == 7
+    assert audit(project, myself()).findings == []
+    assert dispatcher(project).at_end(0, False)[0].startswith(
+        "4 done, 2 failed: ")
 
 
 # Numbers, by the names of ranges
