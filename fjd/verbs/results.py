@@ -42,7 +42,7 @@ import os
 import sys
 from itertools import islice
 from math import inf
-from typing import Any, Iterable, Iterator, NamedTuple, Optional, Set, Tuple
+from typing import Any, Iterable, Iterator, Optional, Set, Tuple
 
 from fjd import home, output
 from fjd.errors import BadUsage
@@ -59,6 +59,9 @@ JOBLOG = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal" \
 END = NAMES.index("end")
 BATCH = 1000  # lines written at a time
 LEAST, MOST = 1 << 12, 1 << 22  # bytes of a ledger, and of all, read at a time
+# The end, the number of its ledger (so that no two rows are equal), the line,
+# and the entry, if it was needed already.
+Row = Tuple[float, int, str, Optional[Entry]]
 OPTIONS = (
     PROJECT,
     flag("--failed", help="print only what failed"),
@@ -80,7 +83,7 @@ def act(options: Any) -> None:
     lines = as_table(found)
     if options.form:
         form = as_json if options.form == "json" else as_joblog
-        lines = form(row.whole for row in found)
+        lines = form(entries_of(found))
     if sys.stdout and sys.stdout.isatty():
         for line in lines:
             output.show(on_terminal(line))
@@ -92,27 +95,16 @@ def act(options: Any) -> None:
         output.show_bytes(os.fsencode("".join(batch)), is_more=True)
 
 
-class Row(NamedTuple):
-    """A line of a ledger; entry is None if it was not needed yet."""
-
-    end: float
-    line: str
-    entry: Optional[Entry] = None
-
-    @property
-    def text(self) -> str:
-        return line_of(self.entry) if self.entry else self.line + "\n"
-
-    @property
-    def whole(self) -> Entry:
-        entry = self.entry or parse(self.line)
-        assert entry
-        return entry
+def entries_of(found: Iterable[Row]) -> Iterator[Entry]:
+    for _, _, line, entry in found:
+        entry = entry or parse(line)
+        if entry:
+            yield entry
 
 
 def results(project: Project, has_all: bool = False) -> Iterator[Entry]:
     """Yield the entries of jobs that ended for good, or all entries."""
-    return (row.whole for row in rows(project, has_all))
+    return entries_of(rows(project, has_all))
 
 
 def rows(
@@ -131,9 +123,11 @@ def rows(
     book.settle()
     starts = () if has_all else tuple(f"{event}\t" for event in events)
     size = min(PART, max(LEAST, MOST // (len(paths) or 1)))
-    ledgers = [rows_of(book, path, starts, size) for path in paths]
-    for row in heapq.merge(*ledgers, key=lambda row: row[0]):
-        if not row.entry or holds(project, row.entry.attempt, back):
+    ledgers = [rows_of(book, number, path, starts, size)
+               for number, path in enumerate(paths)]
+    for row in heapq.merge(*ledgers):
+        entry = row[3]
+        if not entry or holds(project, entry.attempt, back):
             yield row
 
 
@@ -146,10 +140,10 @@ def went_back(book: Book, path: str) -> Set[str]:
 
 
 def rows_of(
-    book: Book, path: str, starts: Tuple[str, ...], size: int,
+    book: Book, number: int, path: str, starts: Tuple[str, ...], size: int,
 ) -> Iterator[Row]:
     """Yield the rows that begin like this (all, if () is given), of tasks
-    only those that count.  size: bytes read at a time.
+    only those that count.  number: of the ledger.  size: bytes read at a time.
     """
     end = book.ends.get(path, 0) if starts else inf
     for lines, _ in blocks(book.project, path, 0, end, size):
@@ -160,10 +154,17 @@ def rows_of(
             takes = book.takes(fields) \
                 if starts and len(fields) > END and "=" in fields[2] else None
             if takes:
-                yield Row(float(fields[END]), line)
+                yield seconds(fields[END]), number, line, None
             entry = parse(line) if takes is None else None
             if entry:
-                yield Row(entry.end, line, entry)
+                yield entry.end, number, line, entry
+
+
+def seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0  # A malformed line.
 
 
 def on_terminal(line: str) -> str:
@@ -173,8 +174,8 @@ def on_terminal(line: str) -> str:
 
 def as_table(found: Iterable[Row]) -> Iterator[str]:
     yield HEADER
-    for row in found:
-        yield row.text
+    for _, _, line, entry in found:
+        yield line_of(entry) if entry else line + "\n"
 
 
 def as_json(entries: Iterable[Entry]) -> Iterator[str]:

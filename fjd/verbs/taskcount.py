@@ -108,7 +108,10 @@ class TaskCount(Tasks):
         self.name_lines()
 
     def take_owed(self) -> Dict[Key, List[Range]]:
-        """Return the ranges that the dispatcher has seen, and forget them."""
+        """Return the ranges that the dispatcher has seen, and forget them,
+        also those of arrays that have been cleaned meanwhile.
+        """
+        self.book.arrays.update(array for array, _, _ in self.book.chapters)
         owed = self.outcome.owed
         found: Dict[Key, List[Range]] = {}
         for name in list(owed):

@@ -9,7 +9,7 @@ import tempfile
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from helpers import Clock, command, run as run_command
+from helpers import Clock, command, ok, run as run_command
 from rangestory import Story
 
 from fjd.verbs.census import count, jobs_left, left
@@ -271,6 +271,24 @@ def test_a_pass_reads_older_lines_only_if_they_matter(
     assert outcome.at_end(True, False) == ["1 done, 0 failed"]
 
 
+def test_an_array_that_was_cleaned_when_it_had_ended_still_counts(project):
+    """It was put, too, while the dispatcher was running."""
+    outcome = dispatcher(project)
+    story = Story(project, 6, 3)
+    sees(outcome, *map(story.name, story.lots))
+    all_done(story)
+    story.write()
+    outcome.update()
+    for lot in story.lots:
+        story.lines[lot.writer].append(story.entry(lot, CLEANED, "cleaned"))
+        os.unlink(story.file(lot))
+    os.unlink(project.path("arrays", "sim"))
+    story.write()
+    assert outcome.at_end(0, False)[0].startswith(
+        "4 done, 2 failed: sim:2 (exit 1), sim:5 (exit 1)")
+    assert len(outcome.missing) == 0 and outcome.left == 0
+
+
 def test_a_late_line_does_not_count_though_those_that_do_are_older(
     story, project,
 ):
@@ -336,6 +354,20 @@ def test_a_job_with_the_name_of_a_range_is_a_job(project, record):
     assert [e.job for e in results(project)] == ["other=1.1-999999999"]
     assert numbers(project, *ENDED)[DONE] == 1
     assert audit(project, myself()).findings == []
+
+
+def test_a_malformed_line_stops_nothing(story, project):
+    all_done(story)
+    story.write()
+    lot = story.lots[0]
+    with open(project.ledger_file(lot.writer), "a") as file:
+        file.write(f"done\tsim:1\t{lot.attempt}\tlab\tw\tscrap\tscrap\n"
+                   f"done\t{lot.attempt}\n\n")
+    assert len(list(results(project))) == 6
+    assert len(ok("fjd", "results")) == 7
+    assert audit(project, myself()).findings == []
+    assert dispatcher(project).at_end(0, False)[0].startswith(
+        "4 done, 2 failed: ")
 
 
 # Numbers, by the names of ranges
