@@ -481,8 +481,8 @@ def runs_a_list_that_comes_bit_by_bit(stage):
     resume(stage)
     stage.test(*RUN, stdin=subprocess.PIPE)
     try:
-        for number, typed in enumerate(stage.commands, 1):
-            stage.tested.stdin.write(f"{typed}\n".encode())
+        for number, line in enumerate(stage.commands, 1):
+            stage.tested.stdin.write(f"{line}\n".encode())
             stage.tested.stdin.flush()
             stage.wait(lambda: len(stage.ends()) == number)
         stage.tested.stdin.close()

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from fjd import arrays, handover, reclaim
 from fjd.verbs import account, summary
-from fjd.acceptance import Accepted, KINDS
+from simulation.acceptance import Accepted, KINDS
 from fjd.members import Identity
 from fjd.names import Attempt, Range
 from fjd.project import NOW, Project, SEEN

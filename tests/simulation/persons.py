@@ -2,13 +2,12 @@
 
 Each may die in between, or be told of an error and give up.
 """
-import os
 
 from fjd.arrays import cut, Ends, ends_of, list_of, range_in, to_do
 from fjd.verbs.census import everything, Found
-from fjd.ledger import CLEANED, DONE, Entry, Ledger, RETRIED
-from fjd.names import Attempt, new_id, new_token, Stamps
-from fjd.verbs.newarray import Common, put_list, put_range
+from fjd.ledger import CLEANED, Entry, Ledger, RETRIED
+from fjd.names import Attempt, new_id, new_token, Range, Stamps
+from fjd.verbs.newarray import put_list, put_range
 from fjd.project import ENDED
 
 CANCELLED = "cancelled"
@@ -37,7 +36,8 @@ class Person:
         found += [Found(CANCELLED, name, Attempt.parse(name))
                   for name in self.project.names(CANCELLED)]
         for file in found:
-            part = range_in(self.project, file.attempt.job)
+            part = range_in(self.project, file.attempt.job,
+                            file.path(self.project))
             if part and part.key == key:
                 return file, part
         return None
@@ -116,9 +116,10 @@ def failed_of(project, part, n):
     accepted.see(part, n)
     for entry in read_entries(project, project.ledger_files(),
                               lambda line: f"{part.array}=" in line):
-        other = range_in(project, Attempt.parse(entry.attempt).job)
-        if entry.task and entry.event in FINAL and other \
-                and other.key == part.key:
+        if not entry.task or entry.event not in FINAL:
+            continue
+        other = Range.parse(Attempt.parse(entry.attempt).job)
+        if other.key == part.key:
             accepted.add(entry, other, Attempt.parse(entry.attempt).n)
     return [part.first + place for place, kind in enumerate(accepted.kinds)
             if kind == KINDS[FAILED]]

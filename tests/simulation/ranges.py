@@ -13,7 +13,6 @@ from simulation.acceptance import Accepted, KINDS
 from fjd.arrays import to_do
 from fjd.ledger import CLEANED, DONE, FAILED, RETRIED
 from fjd.names import Attempt, Range, Running
-from fjd.options import MOST_LOSSES
 from fjd.project import ENDED, Project
 from fjd.roles.interruption import GIVEN_UP
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from fjd.arrays import (
-    cancelled_of, cut, Ends, ends_of, is_range, lines_of, range_in, to_do,
+    cancelled_of, cut, Ends, ends_of, lines_of, range_in, to_do,
 )
 from fjd.errors import BadJob
 from fjd.jobfile import Job, job_of_task, Tasks
@@ -106,25 +106,24 @@ def test_to_do_is_what_is_left_or_on_the_list(project):
     assert to_do(project, again) == [4, 9]
 
 
-def test_a_range_needs_its_lists(project, put_array):
+def test_a_range_needs_its_lists_and_its_first_line(project, put_array):
     """Without one of them the name is that of a job, which fails."""
     part = Range("sim", 1, 1, 2)
-    assert range_in(project, part.job) is None
     put_array("true", "false")
-    assert range_in(project, part.job) == part
-    assert range_in(project, "job1") is None
-    again = part._replace(generation=1, stamp=STAMP)
-    assert range_in(project, again.job) is None
-    project.files.create(project.path("arrays", f"sim+{STAMP}"), "2\n")
-    assert range_in(project, again.job) == again
-
-
-def test_range_files_are_known_by_their_first_line(project, put, put_array):
-    put_array("true")
     name, = project.waiting()
-    assert is_range(project, project.waiting_job(name))
-    put("job1", "[control]\nexecutable: true\n")
-    assert not is_range(project, project.waiting_job("job1"))
+    path = project.waiting_job(name)
+    assert range_in(project, part.job, path) == part
+    assert range_in(project, "job1", path) is None
+    assert range_in(project, part.job, project.waiting_job("none")) is None
+    other = part._replace(array="other")
+    assert range_in(project, other.job, path) is None
+    again = part._replace(generation=1, stamp=STAMP)
+    assert range_in(project, again.job, path) is None
+    project.files.create(project.path("arrays", f"sim+{STAMP}"), "2\n")
+    assert range_in(project, again.job, path) == again
+    with open(path, "w") as file:
+        file.write("[control]\nexecutable: true\n")
+    assert range_in(project, part.job, path) is None
 
 
 def test_lines_of_a_range_begin_at_its_offset(project, put_array):
