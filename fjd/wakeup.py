@@ -10,7 +10,7 @@ import fcntl
 import os
 import signal
 import time
-from typing import Dict, Iterable, Set
+from typing import Any, Dict, Iterable, Set
 
 SHORTEST = 0.005  # seconds
 JOB = signal.SIGURG  # a job has come; otherwise ignored
@@ -91,7 +91,17 @@ class Alarm:
             found = signal.sigtimedwait(self.signals, seconds)
         except AttributeError:  # Not Linux.
             return self.poll(seconds)
-        return {found.si_signo} if found else set()
+        return {found.si_signo} if found and self.is_real(found) else set()
+
+    def is_real(self, found: Any) -> bool:
+        """Return whether a signal came.
+
+        If we were stopped (SIGSTOP, Ctrl-Z) and the time was over when we
+        continued, sigtimedwait() returns what lay in memory (Python 3.6 to
+        3.13): SIGINT, say, from a process that cannot be.
+        """
+        return found.si_signo in self.signals and found.si_errno == 0 \
+            and abs(found.si_code) <= 128 and 0 <= found.si_pid < 1 << 22
 
     def poll(self, seconds: float) -> Set[int]:
         """Do the same where there is no sigtimedwait(2)."""

@@ -223,13 +223,17 @@ class ListRun:
                  if part.is_over] if targets else []
         failed = failed_in(self.project, parts) if parts else {}
         again = ArrayChanges(changes, "retry")
+        left = {array: set(tasks) for array, tasks in known.failed.items()}
         for part in parts:
             array, first, last = part.range.key
-            tasks = [t for t in known.failed[array] if first <= t <= last]
-            if tasks:
-                again.retry(part, failed.get(part.range.key, []), tasks)
+            tasks = [t for t in range(first, last + 1) if t in left[array]]
+            if tasks and again.retry(
+                    part, failed.get(part.range.key, []), tasks):
+                left[array].difference_update(tasks)
         known.failed_jobs = []
-        known.failed.clear()
+        # Tasks of a range that has not ended are left for the next --resume.
+        known.failed.update(
+            (array, sorted(tasks)) for array, tasks in left.items())
 
     # Signals, and the end
 

@@ -181,11 +181,13 @@ class TaskRecord:
             if sorted(held[array]) != list(range(1, len(lines) + 1)):
                 yield array
 
-    def is_lost_often(self, row):
-        part = parse(row["attempt"])
-        number = int(row["task"])
-        return sum(lost.first <= number <= lost.last and lost.next <= number
-                   for lost, _ in self.losses[part.array]) >= LOST
+    def losses_of(self, row):
+        """How many attempts at the range, of which the task was a part, were
+        lost: at most so many lost the task.
+        """
+        part, number = parse(row["attempt"]), int(row["task"])
+        return sum(lost.next <= number <= lost.last and lost.first <= number
+                   for lost, _ in self.losses[part.array])
 
     def given_up(self):
         return [name for name, rows in self.accepted().items()
@@ -210,22 +212,23 @@ class TaskRecord:
         """Tasks with another end than they should have, or without it."""
         for task in tasks:
             for row in accepted[task.name]:
-                event, number = row["event"], row["task"]
-                is_given_up = "given up" in row["reason"]
-                if event == "cleaned":
-                    is_well = task.name in cancelled
-                elif is_given_up:
-                    is_well = task.how == "kills" or self.is_lost_often(row)
-                elif task.how == "flaky" and event == "failed":
-                    is_well = self.is_lost_often(row) or any(
-                        lost.next == int(number)
-                        for lost, _ in self.losses[parse(row["attempt"]).array]
-                    )
-                else:
-                    is_well = event == task.event and task.how != "kills" \
-                        and self.has_ended(task.name, row)
-                if not is_well:
-                    yield f"{task.name}({event})"
+                if not self.is_well(task, row, cancelled):
+                    yield f"{task.name}({row['event']})"
+
+    def is_well(self, task, row, cancelled):
+        """Whether that is an end that a task may have."""
+        event = row["event"]
+        if event == "cleaned":
+            return task.name in cancelled
+        if "given up" in row["reason"]:
+            # What fails is tried as often, and a loss counts as a try.
+            flaws = int(task.how == "flaky")
+            return task.event == "failed" \
+                or self.losses_of(row) >= LOST - flaws
+        if task.how == "flaky" and event == "failed":
+            return self.losses_of(row) >= LOST - 1
+        return event == task.event and task.how != "kills" \
+            and self.has_ended(task.name, row)
 
     def has_ended(self, name, row):
         start = f"{row['attempt']}:{row['task']}~"

@@ -56,6 +56,20 @@ def test_signal_ends_a_wait():
         assert alarm.wait(0) == set()
 
 
+def test_who_was_stopped_meanwhile_has_heard_nothing():
+    """Python then returns whatever lay in memory, often as SIGHUP."""
+    stop = "sleep 0.1; kill -STOP $0; sleep 0.2; kill -CONT $0"
+
+    @in_a_child
+    def waits(_):
+        alarm = Alarm(set(range(1, 16)) - {signal.SIGKILL})
+        alarm.set()
+        for _ in range(3):
+            argv = ["sh", "-c", stop, str(os.getpid())]
+            with subprocess.Popen(argv):
+                assert alarm.wait(0.2) == set()
+
+
 def test_signal_that_is_ignored_ends_no_wait():
     """Those that nohup(1) ignores."""
     before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
