@@ -12,7 +12,7 @@ import pytest
 from helpers import finish, jobs_in, ledger, wait_until
 from lab import JOB, Lab
 
-from fjd.census import everything
+from fjd.verbs.census import everything
 from fjd.names import Attempt, host_of, Range
 
 pytestmark = [

@@ -9,7 +9,7 @@ from fjd.errors import BadJob
 from fjd.jobfile import Job, job_of_task, Tasks
 from fjd.ledger import CLEANED, DONE, Entry, FAILED, RETRIED
 from fjd.names import Attempt, Range
-from fjd.newarray import Common, put_list, put_range, ranges
+from fjd.verbs.newarray import Common, put_list, put_range, ranges
 
 STAMP = "0123456789abcdef0-1"
 

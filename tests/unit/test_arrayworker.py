@@ -9,7 +9,7 @@ from helpers import Clock, jobs_in, ledger, repeat
 from fjd.ledger import DONE, Entry, FAILED, RETRIED
 from fjd.members import enrol, myself
 from fjd.names import Attempt, Range, Running
-from fjd.newarray import Common, put_list, put_range
+from fjd.verbs.newarray import Common, put_list, put_range
 from fjd.process import Processes
 from fjd.project import NOW
 from fjd.reclaim import Reclaimer
