@@ -69,7 +69,9 @@ def range_in(project: Project, job: str) -> Optional[Range]:
         found = Range.parse(job)
     except ValueError:
         return None
-    lists = [found.array] + [f"{found.array}+{found.stamp}"] * bool(found.stamp)
+    lists = [found.array]
+    if found.stamp:
+        lists.append(f"{found.array}+{found.stamp}")
     is_whole = all(project.is_there(list_of(project, name)) for name in lists)
     return found if is_whole else None
 

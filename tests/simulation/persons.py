@@ -2,13 +2,11 @@
 
 Each may die in between, or be told of an error and give up.
 """
-import os
-
 from fjd.arrays import cut, Ends, ends_of, list_of, range_in, to_do
 from fjd.census import everything, Found
-from fjd.ledger import CLEANED, DONE, Entry, Ledger, RETRIED
+from fjd.ledger import CLEANED, Entry, Ledger, RETRIED
 from fjd.names import Attempt, new_id, new_token, Stamps
-from fjd.newarray import Common, put_list, put_range
+from fjd.newarray import put_list, put_range
 from fjd.project import ENDED
 
 CANCELLED = "cancelled"
