@@ -45,7 +45,7 @@ class Common(NamedTuple):
 def put_list(project: Project, array: str, data: bytes, stamp: str) -> bool:
     """Put the list of a new array; False if it exists with other lines."""
     draft = draft_of(project, array, stamp)
-    project.files.create(draft, data)
+    project.draft(draft, data)
     return keep_list(project, array, draft)
 
 

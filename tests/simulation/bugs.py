@@ -328,7 +328,7 @@ BUGS = [
      "a failure counts for nothing"),
     (n_kept_at_a_reclaim, ["arrays", "kill"], "a loss counts for nothing"),
     (sync_before_read, ["arrays", "local", "power"],
-     "a line that counts was lost"),
+     "it counts a line that may be lost"),
     (grouping_at_any_n, ["arrays", "kill"], "it went on without a line"),
     (next_by_the_count_of_lines, ["arrays", "kill"],
      "it forgets what has ended"),

@@ -327,7 +327,7 @@ class SimOS:
     def fstat(self, descriptor):
         handle = self.handle(descriptor)
         if self.home.asks and handle.pending:
-            handle.error = self.save(handle)
+            self.save(handle)
         status = self.believed(
             self.client.opened, handle.path, self.home.opened,
             lambda: self.status_of(handle))
@@ -375,10 +375,13 @@ class SimOS:
             elif self.home.is_buffered:
                 self.save_later(handle)
             else:
-                self.report(self.save(handle), handle)
+                self.save(handle)
+                self.report(handle)
         return len(data)
 
-    def report(self, error, handle):
+    def report(self, handle):
+        """Tell of an error since the last time, once."""
+        error, handle.error = handle.error, 0
         if error:
             raise failure(error, handle.path)
 
@@ -389,7 +392,7 @@ class SimOS:
             self.world.after(self.world.draw() * 30, lambda: self.save(handle))
 
     def save(self, handle, may_fail=True):
-        """Write what is pending; an errno if the server would not have it."""
+        """Write what is pending; keep an error if that is refused."""
         if handle in self.client.unsaved:
             self.client.unsaved.remove(handle)
         ends = [offset + len(data) for offset, data in handle.pending]
@@ -405,12 +408,12 @@ class SimOS:
                 self.server.write(
                     handle.process, handle.path, handle.node, offset, data)
         if is_refused or (pending and is_stale):
-            return errno.ENOSPC if is_refused else errno.ESTALE
-        return 0
+            handle.error = errno.ENOSPC if is_refused else errno.ESTALE
 
     def fsync(self, descriptor):
         if self.home.is_local and self.world.checks.ranges.plans:
             self.fsync_slowly(self.handle(descriptor).node)
+            self.report(self.handle(descriptor))
         else:
             self.flush(descriptor)
 
@@ -425,7 +428,7 @@ class SimOS:
         for handle in handles:
             later = [p for p in handle.pending if id(p) not in before]
             handle.pending = [p for p in handle.pending if id(p) in before]
-            self.report(self.save(handle), handle)
+            self.save(handle)
             if later:
                 handle.pending = later
                 self.save_later(handle)
@@ -436,9 +439,9 @@ class SimOS:
         others = [other for other in self.client.unsaved
                   if other.node is handle.node and other is not handle]
         for one in [handle] * bool(handle.pending) + others:
-            handle.error = self.request(self.save, one) or handle.error
-        error, handle.error = handle.error, 0
-        self.report(error, handle)
+            self.request(self.save, one)
+            handle.error = handle.error or one.error
+        self.report(handle)
 
     def ftruncate(self, descriptor, size):
         handle = self.handle(descriptor)

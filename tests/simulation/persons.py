@@ -2,7 +2,6 @@
 
 Each may die in between, or be told of an error and give up.
 """
-
 from fjd.arrays import cut, Ends, ends_of, list_of, range_in, to_do
 from fjd.verbs.census import everything, Found
 from fjd.ledger import CLEANED, Entry, Ledger, RETRIED

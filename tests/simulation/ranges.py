@@ -277,6 +277,18 @@ class Ranges:
             self.demand(part.next == part.last + 1, "not ended", part.job)
         elif not again and "rm" not in self.world.faults.on:
             self.compare(by, run, old, tries, part, n, is_own)
+            if not is_own:
+                self.demand_safe(by.host.client, run, part)
+
+    def demand_safe(self, client, run, part):
+        """No line that was counted may be lost with the host."""
+        for handle in client.unsaved:
+            for entry in self.tasks_in(b"".join(
+                    data for _, data in handle.pending)):
+                is_counted = entry.attempt == run.attempt \
+                    and entry.event in FINAL and int(entry.task) < part.next
+                self.demand(not is_counted, "it counts a line that may be"
+                            " lost", entry.job, entry.attempt)
 
     def compare(self, by, run, old, tries, part, n, is_own):
         """What is left is what the lines say that whoever cut it has read."""
