@@ -40,9 +40,9 @@ test-all:  ## run all tests (20 minutes), also those of labs, as root
 simulate:  ## simulate SEEDS clusters, and see that no job is ever lost
 	@"$(HERE)tests/run" "$(PYTHON)" tests/simulate --seeds "$(SEEDS)"
 
-chaos:  ## kill workers and dispatchers while 2,000 jobs run (JOBS=, SEED=)
+chaos:  ## kill all kinds while 3,500 jobs and tasks run (JOBS=, TASKS=, SEED=)
 	@"$(PYTHON)" "$(HERE)tests/crash/chaos" $(if $(JOBS),--jobs "$(JOBS)") \
-		$(if $(SEED),--seed "$(SEED)")
+		$(if $(TASKS),--tasks "$(TASKS)") $(if $(SEED),--seed "$(SEED)")
 
 bench:  ## measure fjd and the commit BEFORE beside xargs and others (20 minutes)
 	@"$(PYTHON)" "$(HERE)tests/bench" $(if $(BEFORE),--before "$(BEFORE)")

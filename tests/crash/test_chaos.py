@@ -23,6 +23,7 @@ def load():
 
 
 chaos = load()
+chaostasks = sys.modules["chaostasks"]
 PLAIN = chaos.Job("job1", 0.0, 0, "sleeps", False)
 FAILS = PLAIN._replace(status=1)
 
@@ -30,15 +31,18 @@ FAILS = PLAIN._replace(status=1)
 @pytest.mark.slow
 def test_nothing_is_lost_while_workers_and_dispatchers_are_killed():
     result = run(
-        [sys.executable, CHAOS, "--jobs", "300", "--seed", "7"], timeout=300,
+        [sys.executable, CHAOS, "--jobs", "200", "--tasks", "300",
+         "--seed", "7"], timeout=300,
     )
     assert (result.returncode, result.stderr) == (0, ""), result.stdout
     counted = dict(
         line.rsplit(None, 1) for line in result.stdout.splitlines()
         if not line.endswith("seconds")
     )
-    assert counted["jobs put"] == "300"
+    assert (counted["jobs put"], counted["tasks put"]) == ("200", "300")
     assert counted["lost (0)"] == counted["accepted twice (0)"] == "0"
+    assert counted["tasks lost (0)"] == counted["tasks accepted twice (0)"]
+    assert int(counted["tasks given up"])
     assert int(counted["SIGKILL worker"]) and int(counted["attempts lost"])
 
 
@@ -140,9 +144,82 @@ def test_a_job_that_should_have_failed_is_not_well_in_done(record):
     assert wrong(record(DONE), FAILS) == ["in the wrong place"]
 
 
+# Tasks
+
+RANGE = "a=1.1-2~1.0123456789abcdef0-1"
+OTHER = "a=1.2-2~2.0123456789abcdef0-2"
+ENDED = "a=1.3-2~1.0123456789abcdef0-1"
+TASKS = [chaostasks.TaskSpec(f"a:{n}", 0, 0, "sleeps") for n in (1, 2)]
+HEAD = "event\tattempt\tworker\treason\ttask\tout"
+
+
+def ran(number, attempt=RANGE, turn=1):
+    name = f"{attempt}:{number}~{turn}"
+    return f"{name} begin\n{name} end\n"
+
+
+def of_tasks(*rows, place="done", name=ENDED):
+    """The files of an array of two tasks, with these lines of a ledger."""
+    lines = "\n".join([HEAD, *rows, ""])
+    return {f"fjd/default/{place}/{name}": "",
+            "fjd/default/arrays/a": "1\n2\n",
+            "fjd/default/ledger/w.tsv": lines,
+            "results/a:1": ran(1), "results/a:2": ran(2)}
+
+
+def line(number, event="done", attempt=RANGE, reason=""):
+    return f"{event}\t{attempt}\tw\t{reason}\t{number}\t"
+
+
+BOTH = of_tasks(line(1), line(2))
+
+
+def wrong_tasks(record, files, tasks=TASKS):
+    found = record(files).zeros_of_tasks(tasks, {"a:2"})
+    return [what for what, names in found.items() if names]
+
+
+def test_tasks_that_were_done_are_well(record):
+    assert wrong_tasks(record, BOTH) == []
+
+
+def test_line_of_an_attempt_that_was_cut_does_not_count(record):
+    files = of_tasks(line(1), line(2, "failed"), line(2, "done", OTHER))
+    files["results/a:2"] += ran(2, OTHER)
+    assert wrong_tasks(record, files) == []
+
+
+def test_task_that_a_person_cancelled_is_well(record):
+    assert wrong_tasks(record, of_tasks(line(1), line(2, "cleaned"))) == []
+
+
+@pytest.mark.parametrize("what, files", [
+    ("tasks lost", of_tasks(line(1))),
+    ("tasks accepted twice", of_tasks(line(1), line(2), line(2, "failed"))),
+    ("arrays with holes", of_tasks(line(1), line(2), place="jobqueue")),
+    ("arrays with holes",
+     {**BOTH, "fjd/default/failed/a=2.3-2x1~1.0123456789abcdef0-9": ""}),
+    ("tasks that ended wrong", of_tasks(line(1), line(2, "failed"))),
+    ("tasks that ended wrong", of_tasks(line(1, "cleaned"), line(2))),
+    ("tasks that ended wrong",
+     of_tasks(line(1), line(2, "failed", reason="given up after 3"))),
+    ("tasks that ended wrong", {**BOTH, "results/a:2": ""}),
+    ("tasks that run after their end",
+     {**BOTH, "results/a:2": ran(2) + ran(2, OTHER)}),
+])
+def test_it_sees_of_tasks(record, what, files):
+    assert what in wrong_tasks(record, files)
+
+
+def test_it_sees_that_what_a_task_printed_is_missing(record):
+    talk = [task._replace(how="talks") for task in TASKS]
+    assert wrong_tasks(record, BOTH, talk) == [
+        "tasks without what they printed"]
+
+
 def test_a_seed_repeats_the_choices():
     blows = [chaos.draw_blows(chaos.random.Random("7")) for _ in range(2)]
-    first, second = ([next(blow) for _ in range(100)] for blow in blows)
+    first, second = ([next(blow) for _ in range(200)] for blow in blows)
     assert first == second
     assert {blow.kind for blow in first} == set(chaos.BLOWS)
 
