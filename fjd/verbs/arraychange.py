@@ -185,7 +185,7 @@ class ArrayChanges:
         text = "".join(f"{number}\n" for number in numbers)
         path = self.project.path("arrays", f"{array}+{stamp}")
         draft = self.project.path("arrays", f".{array}.{stamp}")
-        self.project.files.create(draft, text)
+        self.project.draft(draft, text)
         self.project.shift(draft, path)
         return path
 
