@@ -175,7 +175,8 @@ class Ranges:
                 if line.event in FINAL]
         self.demand(not ends, "it runs although it has ended", name, attempt)
         self.demand_all_recorded(attempt, part, n, number)
-        self.demand_alone(part.array, number)
+        if not self.is_lost(attempt):
+            self.demand_alone(part.array, number)
         runs.append(run)
         self.current[attempt] = run
 
@@ -194,6 +195,11 @@ class Ranges:
                         or runs[-1].how == "ended",
                         "it went on without a line", runs[-1].attempt)
 
+    def is_lost(self, attempt):
+        """Whether it was taken from its worker, who may not know it yet."""
+        return attempt in self.taken \
+            or self.worker_of(attempt) in self.checks.declared
+
     def demand_alone(self, array, number):
         """Nobody runs it who is not dead, or taken for dead."""
         for (attempt, other), runs in self.runs.items():
@@ -201,8 +207,7 @@ class Ranges:
             is_it = (part.array, other) == (array, number)
             for run in runs if is_it else ():
                 is_excused = run.how or run.worker.is_dead \
-                    or attempt in self.taken \
-                    or self.worker_of(attempt) in self.checks.declared
+                    or self.is_lost(attempt)
                 self.demand(is_excused, "two run it at a time", run.attempt)
 
     def worker_of(self, attempt):

@@ -11,6 +11,8 @@ from fjd.roles.neighbours import Neighbours
 from fjd.roles.recruiter import Recruiter
 from fjd.roles.arrayworker import ArrayWorker
 from fjd.terminal import Terminal
+from fjd.verbs.arraychange import ArrayChanges
+from fjd.verbs.arrayfind import Target
 from fjd.verbs.change import Changes
 from fjd.verbs.taskcount import new_outcome
 
@@ -144,6 +146,8 @@ def once(process, interval):
 def ask(process, verb, jobs):
     """bin/fjd hold, release, cancel, retry; of no job: of all"""
     changes = Changes(process.project, process.here, process.clock)
+    if not jobs:
+        ArrayChanges(changes, verb).apply({"": Target("")})
     changes.apply(verb, jobs or changes.candidates(verb))
 
 
