@@ -433,11 +433,11 @@ class SimOS:
                 handle.pending = later
                 self.save_later(handle)
 
-    def flush(self, descriptor):
+    def flush(self, descriptor, is_all=True):
         """All of that file which lies on this host, whoever wrote it."""
         handle = self.handle(descriptor)
-        others = [other for other in self.client.unsaved
-                  if other.node is handle.node and other is not handle]
+        others = [other for other in self.client.unsaved if is_all
+                  and other.node is handle.node and other is not handle]
         for one in [handle] * bool(handle.pending) + others:
             self.request(self.save, one)
             handle.error = handle.error or one.error
@@ -467,6 +467,6 @@ class SimOS:
 
     def close(self, descriptor):
         try:
-            self.flush(descriptor)
+            self.flush(descriptor, is_all=False)
         finally:
             del self.handles[descriptor]
