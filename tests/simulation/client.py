@@ -398,6 +398,8 @@ class SimOS:
         ends = [offset + len(data) for offset, data in handle.pending]
         grows = max(ends, default=0) > len(handle.node.data)
         pending, handle.pending = handle.pending, []
+        # A local disk has reserved the room when it was written.
+        may_fail = may_fail and not self.home.is_local
         is_refused = may_fail and grows and not self.world.faults.room(1)
         is_stale = handle.node.is_gone and self.home.forgets
         if pending and (is_refused or is_stale):
