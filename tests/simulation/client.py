@@ -398,6 +398,8 @@ class SimOS:
         ends = [offset + len(data) for offset, data in handle.pending]
         grows = max(ends, default=0) > len(handle.node.data)
         pending, handle.pending = handle.pending, []
+        # A local disk has reserved the room when it was written.
+        may_fail = may_fail and not self.home.is_local
         is_refused = may_fail and grows and not self.world.faults.room(1)
         is_stale = handle.node.is_gone and self.home.forgets
         if pending and (is_refused or is_stale):
@@ -433,11 +435,11 @@ class SimOS:
                 handle.pending = later
                 self.save_later(handle)
 
-    def flush(self, descriptor):
+    def flush(self, descriptor, is_all=True):
         """All of that file which lies on this host, whoever wrote it."""
         handle = self.handle(descriptor)
-        others = [other for other in self.client.unsaved
-                  if other.node is handle.node and other is not handle]
+        others = [other for other in self.client.unsaved if is_all
+                  and other.node is handle.node and other is not handle]
         for one in [handle] * bool(handle.pending) + others:
             self.request(self.save, one)
             handle.error = handle.error or one.error
@@ -467,6 +469,6 @@ class SimOS:
 
     def close(self, descriptor):
         try:
-            self.flush(descriptor)
+            self.flush(descriptor, is_all=False)
         finally:
             del self.handles[descriptor]
