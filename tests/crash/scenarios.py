@@ -85,7 +85,7 @@ def rests(stage):
     stage.test("fjd-worker", *OFTEN)
     worker = stage.worker()
     stage.give(worker)
-    stage.wait(lambda: stage.is_beyond("sync sync sync"))
+    stage.wait(lambda: stage.is_beyond(" sync sync"))
     stage.order(worker, "now")
     stage.wait_for_end()
 
@@ -153,7 +153,7 @@ def is_robbed_of_its_job(stage):
     stage.put("job0")
     holds_jobs(stage, beat=0.05)
     stage.expected["job1"] = ["done", ""]
-    stage.wait(lambda: stage.is_beyond("sync sync sync"))
+    stage.wait(lambda: stage.is_beyond(" sync sync"))
     os.unlink(stage.project.job_file(stage.project.running()[0]))
     stage.wait(lambda: stage.is_beyond("drop keep move"))
     stage.order(stage.worker(), "now")
@@ -279,7 +279,8 @@ def drains_in_the_middle_of_a_range(stage):
 
 
 def is_signalled_in_a_range(stage):
-    holds_a_range(stage)
+    """Before the line of its first task is written."""
+    holds_a_range(stage, local=False)
     stage.tested.terminate()
     stage.wait_for_end()
 
@@ -743,8 +744,9 @@ SCENARIOS = {
         is_given_half_a_job, misses_a_directory_and_finds_a_draft,
         buries_its_neighbours,
         gives_up_a_neighbours_job_that_is_removed,
-        runs_an_array, runs_an_array_from_a_file_server, gives_back_a_range, drains_in_the_middle_of_a_range,
-        is_signalled_in_a_range, has_a_task_cancelled, is_robbed_of_its_range,
+        runs_an_array, runs_an_array_from_a_file_server, gives_back_a_range,
+        drains_in_the_middle_of_a_range, is_signalled_in_a_range,
+        has_a_task_cancelled, is_robbed_of_its_range,
         buries_a_neighbour_with_a_range,
     ],
     "dispatcher": [
