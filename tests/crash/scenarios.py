@@ -360,7 +360,14 @@ def is_taken_for_dead(stage):
     stage.wait(lambda: stage.is_beyond("change_role strike remove"))
     before = stage.project.names("dispatchers")
     stage.project.strike("dispatchers", before[0])
-    stage.wait(lambda: stage.project.names("dispatchers") not in ([], before))
+
+    def is_back():
+        """Also with the text of its record."""
+        names = stage.project.names("dispatchers")
+        return names not in ([], before) and all(
+            stage.project.record("dispatchers", name)[1] for name in names)
+
+    stage.wait(is_back)
 
 
 def misses_a_directory(stage):
