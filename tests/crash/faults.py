@@ -16,6 +16,7 @@ JSON object:
     remove  [point, pattern]: the first point that ends so removes files
     others  [point, argv]: at the first point that ends so, others run that
     links   false: the file system has no hard links
+    local   false: a file server keeps it
     beat    seconds between two heartbeats
     deaf    true: no notice of the kernel comes, as when another host acts
 """
@@ -33,7 +34,9 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 # The modules whose functions are steps.
-LAYERS = ("project.py", "joblog.py", "rangelog.py", "ledger.py")
+LAYERS = (
+    "project.py", "joblog.py", "rangelog.py", "ledger.py", "taskledger.py",
+)
 # What changes nothing; whatever else of the module os is used, does.
 HARMLESS = {
     "O_NOCTTY", "O_NONBLOCK", "O_RDONLY", "close", "fsencode", "fstat",
@@ -126,6 +129,8 @@ def main():
     faults = Faults(plan)
     if not plan.get("links", True):
         files.link = functools.wraps(files.link)(no_links)
+    if not plan.get("local", True):
+        files.is_local = lambda directory: False
     for name in operations():
         setattr(files, name, faults.watched(name, getattr(files, name)))
     members.BEAT = plan.get("beat", members.BEAT)

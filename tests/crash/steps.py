@@ -107,19 +107,26 @@ def operations_of_files():
 
 def methods():
     """{("Project", "end"): [("Project", "commit"), ...], ...} of the layers:
-    what each calls.
+    what each calls.  Those of a class count as those of its base, too.
     """
     found = {}
-    for module in LAYERS:
-        for owner in parsed("fjd", module).body:
+    for module in layers():
+        for owner in module.body:
             if isinstance(owner, ast.ClassDef):
-                owners = dict(OWNERS, self=owner.name)
+                kind = "".join(map(name_in, owner.bases)) or owner.name
+                owners = dict(OWNERS, self=kind)
                 for name, (node,) in functions(owner).items():
-                    found[owner.name, name] = [
+                    found.setdefault((kind, name), []).extend(
                         (owners.get(o, o), callee)
-                        for o, callee, _ in calls(node)
-                    ]
+                        for o, callee, _ in calls(node))
     return found
+
+
+def layers():
+    for module in LAYERS:
+        for path in module, os.path.join("roles", module):
+            if os.path.exists(os.path.join(ROOT, "fjd", path)):
+                yield parsed("fjd", path)
 
 
 @functools.lru_cache(maxsize=None)

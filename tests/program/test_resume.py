@@ -1,6 +1,7 @@
 """fjd run --resume: which run goes on, what of it is done, and who does it."""
 import argparse
 import os
+import re
 import resource
 import subprocess
 import threading
@@ -12,13 +13,14 @@ from helpers import command, finish, LONG, wait_until
 from test_run import HOLD, begin, hold, projects, run_fjd  # noqa: F401
 
 from fjd.jobfile import SHELL
-from fjd.ledger import DONE, Entry, Ledger
+from fjd.ledger import DONE, Entry, FAILED, Ledger
 from fjd.members import BEAT, FRESH, HIRING, myself
 from fjd.project import CLAIM, LIST, Project
 from fjd.verbs import run
 from fjd.verbs.claim import Claim, name_of
 from fjd.verbs.joblist import listed, Request
 from fjd.verbs.lists import Lists
+from fjd.verbs.newarray import Common, put_list, put_range
 from fjd.verbs.runs import MOST_LOOKED_AT, base_of, Runs
 
 LOG = "echo {} >> runs; test -e good || test {} != %s"
@@ -114,6 +116,47 @@ def test_what_was_asked_for_and_not_put_counts(home, hold):  # noqa: F811
     status, _, said = run_fjd("run", "--resume", "-j1", HOLD, ":::", "b")
     assert status == 0 and taken(said) == (project.name, 1)
     assert (home / "begunb").exists()
+
+
+COMMANDS = ["test -e good", "true"]
+STAMP = "0123456789abcdef0-1"
+
+
+def killed_run(home, *ranges):
+    """What a run of these commands has left, with that range or without."""
+    project = Project(str(home / ".fjd" / "list"))
+    os.makedirs(project.root, 0o700)
+    project.make_directories()
+    text = "".join(f"{command}\n" for command in COMMANDS)
+    put_list(project, "list-1", text.encode(), STAMP)
+    for name in ranges:
+        put_range(project, "list-1", 1, 2, Common("", str(home)), 0, STAMP)
+        first, = project.waiting()
+        os.rename(project.waiting_job(first), project.waiting_job(name))
+        Ledger(project, "lab_1.000000-1").write(Entry(
+            FAILED, "list-1:1", first, "lab", status="exit 1", task="1"))
+
+
+def resume(*commands):
+    """The status, and the outcome."""
+    status, _, said = run_fjd("run", "--project", "list", "-j1", "--resume",
+                              ":::", *commands)
+    return status, re.findall("[0-9]+ (?:done|failed|left)", said)
+
+
+def test_a_list_without_a_range_is_put(home):
+    killed_run(home)
+    (home / "good").touch()
+    assert resume(*COMMANDS) == (0, ["2 done", "0 failed"])
+    assert os.listdir(str(home / ".fjd" / "list" / "arrays")) == ["list-1"]
+
+
+def test_a_task_that_failed_in_a_range_that_goes_on_is_left(home):
+    """It runs again when its range has ended."""
+    killed_run(home, f"list-1=1.2-2x1~1.{STAMP}9")
+    (home / "good").touch()
+    assert resume(*COMMANDS) == (3, ["1 done", "0 failed", "1 left"])
+    assert resume(*COMMANDS) == (0, ["2 done", "0 failed"])
 
 
 def test_a_list_that_has_grown_is_known_by_all_of_it(home):
