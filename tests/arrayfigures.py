@@ -28,7 +28,7 @@ TEMPLATE = "true"
 @each_tree
 def arrays(home, options, tree):
     """Put, first task, entries, and the verbs of so many done tasks."""
-    number = options.jobs or 1000000
+    home, number = os.path.join(home, "home"), options.jobs or 1000000
     for what, arguments in (
             ("--array", ["--array", f"1-{number}"]), ("--list", list_of)):
         os.mkdir(home)

@@ -12,8 +12,8 @@ import pytest
 from helpers import finish, jobs_in, ledger, wait_until
 from lab import JOB, Lab
 
-from fjd.verbs.census import everything
-from fjd.names import Attempt, host_of, Range
+from fjd.names import Attempt, host_of
+from fjd.verbs.taskbook import Book
 
 pytestmark = [
     pytest.mark.slow, pytest.mark.alone, pytest.mark.needs("root", "FJD_LAB"),
