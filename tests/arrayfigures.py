@@ -43,6 +43,7 @@ def arrays(home, options, tree):
          f"{first_task(home, tree):.2f} s")
     shutil.rmtree(home)
     os.mkdir(home)
+    list_of(home, number)
     project = done(home, number)
     entries = sum(len(names) for _, _, names in os.walk(project.root))
     show(f"files of {number:,} tasks that are done", f"{entries:,}")
