@@ -2,12 +2,16 @@
 
 The ledger says which bytes are whose.
 """
-from typing import List, Optional, Tuple
+import time
+from typing import Any, List, Optional, Tuple
 
 from fjd.joblog import JobLog, unless_removed
+from fjd.ledger import SHORT
 from fjd.process import Logs
 from fjd.project import Project
 from fjd.terminal import Terminal
+
+OFTEN = 0.25  # seconds between two looks at the room on the disk
 
 
 class RangeLog:
@@ -15,20 +19,26 @@ class RangeLog:
 
     def __init__(
         self, project: Project, worker: str, terminal: Terminal,
+        clock: Any = time,
     ) -> None:
         self.terminal = terminal
+        self.clock = clock
+        self.next_look = 0.0
         self.parts = [JobLog(project, worker, terminal, kind)
                       for kind in (".out", ".err")]
         self.logs: Optional[Logs] = None
         self.begun = self.sizes = [0, 0]
 
     def open(self) -> Logs:
-        """Return the descriptors for a task, which begins to print now."""
+        """Return the descriptors for a task, which begins to print now.
+
+        What others have printed since the last one ended is taken for its.
+        """
         if not self.logs:
             out, err = self.parts
             self.logs = out.open()[0], err.open()[0]
             self.sizes = [0, 0]
-        self.begun = self.measure()
+        self.begun = self.sizes
         return self.logs
 
     def measure(self) -> List[int]:
@@ -54,15 +64,19 @@ class RangeLog:
         """Do nothing: the next task prints into the same files."""
 
     def flush(self) -> None:
-        for part in self.parts:
-            part.flush()
+        """Flush both logs; NFS: asking for their lengths does so."""
+        self.measure()
 
     def look_for_room(self) -> None:
-        for part in self.parts:
-            part.look_for_room()
+        """Note a full disk; NFS: each look is a call, so not for each task."""
+        self.next_look = self.clock.monotonic() + OFTEN
+        self.parts[0].is_short = False
+        self.parts[0].look_for_room()
 
     def shortage(self) -> str:
-        return max(part.shortage() for part in self.parts)
+        if self.clock.monotonic() >= self.next_look:
+            self.look_for_room()
+        return SHORT if self.parts[0].is_short else ""
 
     def echo(self) -> None:
         for part in self.parts:

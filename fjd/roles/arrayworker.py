@@ -122,7 +122,8 @@ class ArrayWorker(Worker):
         super().__init__(project, *others, **more)
         self.range: Optional[RangeRun] = None
         self.job_log = self.log
-        self.range_log = RangeLog(project, self.id, self.log.terminal)
+        self.range_log = RangeLog(
+            project, self.id, self.log.terminal, self.clock)
         self.ledger = TaskLedger(project, self.id, self.clock)
 
     def step(self) -> float:
@@ -268,9 +269,8 @@ class ArrayWorker(Worker):
         self.close(lot)
 
     def supersede(self, lot: RangeRun) -> None:
-        is_within = lot.number > 0
-        task = ArrayTask(lot, self.range_log, self.clock) if is_within \
-            else Task(lot.run, self.clock)
+        task = ArrayTask(lot, self.range_log, self.clock) \
+            if lot.number > 0 else Task(lot.run, self.clock)
         self.ledger.write(task.record(SUPERSEDED, reason=TAKEN))
 
     def close(self, lot: RangeRun) -> None:
