@@ -27,6 +27,7 @@ PLACES = {  # by verb: the places that a range may be in
     "cancel": BEFORE + ("held", RUNNING),
     "retry": (FAILED, CANCELLED),
 }
+CHANGED = {"hold": "held", "release": "released", "cancel": "cancelled"}
 
 
 class ArrayChanges:
@@ -103,9 +104,11 @@ class ArrayChanges:
             under_way = [part for part in parts if not part.is_over]
             if under_way:
                 return f"it has not ended: {where(under_way[0].found)}"
-            return "none of its tasks has failed (fjd retry ARRAY:N repeats" \
-                " one that is done)"
-        return where(parts[0].found)
+            task = f"{parts[0].range.array}:{parts[0].range.first}"
+            return "none of its tasks has failed; to repeat one that is" \
+                f" done: fjd retry {shlex.quote(printable(task))}"
+        none = f"none of its tasks can be {CHANGED[self.verb]}"
+        return f"{none}: {where(parts[0].found)}"
 
     def count(self, part: Part, number: int) -> None:
         self.counts[printable(part.range.array)] += number
@@ -215,8 +218,8 @@ class ArrayChanges:
             self.retry_task(name, target, parts[0])
         else:
             self.refuse(
-                name, "a task waits in its range, and only these are held:"
-                f" fjd {self.verb} {printable(target.array)}",
+                name, f"a single task cannot be {CHANGED[self.verb]}; try:"
+                f" fjd {self.verb} {shlex.quote(printable(target.array))}",
                 BadUsage.exit_code)
 
     def cancel_task(self, name: str, target: Target, part: Part) -> None:
@@ -241,8 +244,8 @@ class ArrayChanges:
         if set(part.left(self.project)).difference([target.task]):
             job = shlex.quote(printable(part.found.attempt.job))
             return self.refuse(
-                name, "its range did not end, and runs again as a whole:"
-                f" fjd retry {job}")
+                name, "its range did not run to its end, and can be retried"
+                f" only as a whole: fjd retry {job}")
         failed = failed_in(self.project, [part])[part.range.key]
         if not self.retry(part, failed, [target.task]):
             return self.refuse(name, "its range has just moved: try again")

@@ -5,12 +5,13 @@ task ended that is recorded.
 """
 # NFS: lines `done` may be written a quarter of a second late.  So what a task
 # seems to have printed is shown only if a later look still finds it running.
+import shlex
 import time
 from collections import defaultdict
 from typing import Callable, DefaultDict, Iterator, NamedTuple, Optional, Tuple
 
 from fjd.errors import BadUsage
-from fjd.ledger import Entry
+from fjd.ledger import Entry, FAILED
 from fjd.names import printable
 from fjd.project import Project
 from fjd.verbs.arrayfind import Target
@@ -97,8 +98,13 @@ class TaskLog:
         last = end if end and end.event else tries[-1] if tries else None
         if not last:
             return self.tell_place()
-        for piece in pieces_of(last):
+        pieces = list(pieces_of(last))
+        for piece in pieces:
             self.write_all(piece)
+        if last.event == FAILED and not pieces:
+            self.say(f"{printable(last.job)} printed nothing; to see why it"
+                     f" failed: fjd why --project {self.project.name}"
+                     f" {shlex.quote(printable(last.job))}")
 
     def copy_running(self) -> None:
         """Copy what has come so far, unless it has ended meanwhile."""

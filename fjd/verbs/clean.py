@@ -59,8 +59,10 @@ def act(options: Any) -> None:
     project = home.find_project(options.project, output.teller("fjd"))
     cleaning = Cleaning(project, myself())
     counts = cleaning.clean(places, options.older)
-    removed = [f"{counts[place]} {place}" for place in places]
-    output.show(f"Removed: {', '.join(removed + told(cleaning.arrays))}")
+    arrays = told(cleaning.arrays)
+    jobs = [f"{counts[place]} {place}" for place in places
+            if counts[place] or not arrays]
+    output.show(f"Removed: {', '.join(jobs + arrays)}")
     for line in cleaning.left:
         output.show(line)
 

@@ -4,10 +4,10 @@ Each FILE is a job file, and a copy of it is added. With --name, the words are
 a command for the shell. With neither, each line of standard input is such a
 command; empty lines and lines that begin with # are skipped.
 
---array and --list put an array: many tasks in a few files. {} in the command
-stands for the number of the task or for a line of the list, quoted for the
-shell; without a command each line of the list is one. The task 17 of the
-array sim is called sim:17 (fjd help arrays).
+--array and --list put an array: many tasks, which share a command. {} in the
+command is replaced by the number of the task or by a line of the list, quoted
+for the shell. Without a command, each line of the list is a command. Task 17
+of the array sim is called sim:17 (fjd help arrays).
 
 A job file with the key directory runs there instead. A job never replaces
 another one of the same name. The names of the new jobs are printed or, of more
@@ -43,7 +43,8 @@ def interval(text: str) -> int:
     match = re.fullmatch("([0-9]{1,9})-([0-9]{1,9})", text)
     first, last = map(int, match.groups()) if match else (0, 0)
     if not 0 < first <= last:
-        raise argparse.ArgumentTypeError(f"{text!r} is nothing like 1-1000")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not 1-N, such as 1-1000, with N up to 999999999")
     if first > 1:
         raise argparse.ArgumentTypeError(
             f"{text!r} does not begin at 1; try: seq {first} {last} | fjd put"
@@ -61,13 +62,13 @@ OPTIONS = (
     option("--array", metavar="1-N", type=interval,
            help="add the tasks 1 to N of an array"),
     option("--list", metavar="LIST", help="add a task of an array for each"
-           " line of that file (-: of standard input)"),
+           " line of that file (-: standard input)"),
     option("--chunk", metavar="N", type=positive, help="put N tasks of an"
-           " array into each of its files (default: a thousandth of all, and"
-           " the last thousand tasks singly)", default=0),
+           " array into each range, which one worker runs (default: a"
+           " thousandth of all; the last thousand tasks singly)", default=0),
 )
 MUCH = 4096  # bytes that show the kind of a file
-ARRAY_KEY = rb"(?im)^[ \t]*(?:array|list)[ \t]*[:=]"
+ARRAY_KEY = rb"(?im)^[ \t]*(?:#[ \t]*fjd:[ \t]*)?(?:array|list)[ \t]*[:=]"
 NO_LIST = rb"\A#!|^[ \t]*\[|\0"
 
 

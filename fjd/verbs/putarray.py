@@ -1,12 +1,13 @@
 """The arrays that a person puts: by options, or by a job file."""
 import os
 import re
+import shlex
 import time
 from typing import Any
 
 from fjd import files, ini, output
 from fjd.errors import BadJob, BadUsage
-from fjd.jobfile import BOM, SECTIONS, value
+from fjd.jobfile import BOM, keys_in, SECTIONS, value
 from fjd.names import printable
 from fjd.project import Project
 from fjd.verbs.arraylines import checked, file_lines, numbers, typed_list
@@ -80,8 +81,15 @@ def put_file(
 
 
 def keys_of_array(path: str) -> dict:
-    """Return the keys of a job file that describes an array, else none."""
+    """Return the keys of a job file that describes an array, else none.
+
+    BadJob: it is a script with such keys, which are not for scripts.
+    """
     _, data = files.read(path)
+    if {"array", "list"}.intersection(keys_in(data)):
+        raise BadJob(
+            "a script cannot describe an array; try: fjd put --array 1-N"
+            f" --name NAME {shlex.quote(printable(os.path.abspath(path)))}")
     data = data[len(BOM):] if data.startswith(BOM) else data
     try:
         found = ini.sections(os.fsdecode(data))

@@ -206,7 +206,7 @@ def run_to_resume(
         has = f", which has {known.shared} of {jobs} command(s)" * bool(jobs)
         say(f'Resuming project "{name}"{has}.')
     elif jobs:
-        say(f"No job of this list was ever run in {place}: running all.")
+        say(f"No run in {place} has a job of this list: running all.")
     else:
         raise BadUsage(
             f"--resume: this command was never run in {place}",

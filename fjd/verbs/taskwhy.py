@@ -2,7 +2,7 @@
 from collections import Counter
 from typing import Iterator, List
 
-from fjd.arrays import list_of
+from fjd.arrays import cancelled_of, list_of
 from fjd.ledger import CLEANED, DONE
 from fjd.members import Here
 from fjd.names import host_of, printable
@@ -88,15 +88,26 @@ def why_ranges(
     states = {**STATES, CANCELLED: CANCELLED}
     ranges = ", ".join(f"{places[place]} {state}"
                        for place, state in states.items() if places[place])
-    yield f"{array}: {ended} of {tasks} tasks have ended; ranges:" \
+    title = printable(name) if target.last else array
+    yield f"{title}: {ended} of {tasks} tasks have ended; ranges:" \
         f" {ranges or 'none'} [{list_of(project, target.array)}]"
     yield from whereabouts_of(project, here, parts)
     failed = failed_in(project, [p for p in parts if p.range.failed])
     numbers = sorted(number for found in failed.values() for number in found)
     if numbers:
-        some = ", ".join(f"{array}:{n}" for n in numbers[:MOST_NAMED])
-        more = ", ..." if len(numbers) > MOST_NAMED else ""
-        yield f"failed: {len(numbers)} ({some}{more})"
+        yield f"failed: {listed(array, numbers)}"
+    marked = sorted(
+        number for number in cancelled_of(project, target.array)
+        if not target.last or target.first <= number <= target.last)
+    if marked:
+        yield f"cancelled one by one: {listed(array, marked)}"
+
+
+def listed(array: str, numbers: List[int]) -> str:
+    """Return how many tasks these are, and the names of some."""
+    some = ", ".join(f"{array}:{n}" for n in numbers[:MOST_NAMED])
+    more = ", ..." if len(numbers) > MOST_NAMED else ""
+    return f"{len(numbers)} ({some}{more})"
 
 
 def ended_in(project: Project, part: Part) -> int:

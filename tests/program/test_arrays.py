@@ -52,8 +52,8 @@ def test_numbers_are_put(project):
 
 @pytest.mark.parametrize("words, why", [
     (["--array", "5-10", "x"], "seq 5 10 | fjd put --list -"),
-    (["--array", "1-0", "x"], "nothing like 1-1000"),
-    (["--array", "7", "x"], "nothing like 1-1000"),
+    (["--array", "1-0", "x"], "is not 1-N, such as 1-1000"),
+    (["--array", "7", "x"], "is not 1-N, such as 1-1000"),
     (["--array", "1-5"], "needs a command"),
     (["--array", "1-5", "--list", "x", "a {}"], "either --array or --list"),
     (["--array", "1-5", "a\tb"], "control character"),
@@ -90,7 +90,7 @@ def test_a_list_is_run(project, home, work):
     for number, line in enumerate(lines + ["\udcff"], 1):
         assert fjd("fjd", "log", f"my sim:{number}").stdout == line
     assert ok("fjd", "clean", "--done") == [
-        "Removed: 0 done, my sim (7 tasks)"]
+        "Removed: my sim (7 tasks)"]
 
 
 def test_a_list_of_commands_has_a_name_of_its_own(project, home, work):
@@ -138,6 +138,16 @@ def test_a_bad_description_is_refused(project, home, keys, why):
     assert (result.returncode, result.stdout) == (2, "job2\n")
     assert result.stderr.startswith("fjd: error: job1: not put: ")
     assert why in result.stderr
+
+
+def test_a_script_that_describes_an_array_is_refused(project, home):
+    path = home / "script"
+    path.write_text("#!/bin/sh\n# fjd: array=1-4\necho $FJD_TASK\n")
+    path.chmod(0o700)
+    result = fjd("fjd", "put", "script")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "a script cannot describe an array; try: fjd put" in result.stderr
+    assert project.waiting() == []
 
 
 def test_a_description_that_was_dropped_into_the_queue_fails(

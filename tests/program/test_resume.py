@@ -91,7 +91,7 @@ def test_a_list_of_which_nothing_was_begun_begins(home):
     run_fjd("run", "echo {} >> runs", ":::", "a")
     status, _, said = run_fjd("run", "--resume", "echo {} >> runs", ":::", "b")
     assert status == 0 and "Resuming" not in said
-    assert said.startswith("[fjd] No job of this list was ever run in ")
+    assert "has a job of this list: running all.\n" in said
     assert len(projects(home)) == 2
 
 

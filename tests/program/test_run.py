@@ -248,8 +248,8 @@ def test_another_directory_is_another_list(home, monkeypatch):
     monkeypatch.chdir(home / "sub")
     status, _, said = run_fjd("run", "--resume", "true", ":::", "a")
     place = os.path.realpath(os.getcwd())
-    nothing = f"[fjd] No job of this list was ever run in {place}: running"
-    assert status == 0 and said.startswith(f"{nothing} all.\n")
+    nothing = f"[fjd] No run in {place} has a job of this list: running all."
+    assert status == 0 and said.startswith(f"{nothing}\n")
     assert len(projects(home)) == 2
 
 

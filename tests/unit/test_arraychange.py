@@ -226,7 +226,9 @@ def test_failed_tasks_are_retried(project, work):
 def test_a_done_task_runs_again_if_it_is_named(project, work):
     put(project, chunk=3)
     work()
-    assert "none of its tasks has failed" in failing("retry", "sim")
+    assert failing("retry", "sim").endswith(
+        "none of its tasks has failed; to repeat one that is done: fjd retry"
+        " sim:1")
     assert ok("fjd", "retry", "--failed") == ["Waiting again: 0 jobs"]
     assert ok("fjd", "retry", "sim:2") == ["Waiting again: sim:2"]
     work()
@@ -324,7 +326,25 @@ def test_why_of_an_array_and_of_a_range(project, work):
     assert story(project, "sim")[0].startswith(
         "sim: 4 of 4 tasks have ended; ranges: 2 failed [")
     assert story(project, "sim")[-1] == "failed: 2 (sim:1, sim:3)"
-    assert story(project, "sim=3.3-4")[-1] == "failed: 1 (sim:3)"
+    part = story(project, "sim=3.4-4x1")
+    assert part[0].startswith("sim=3.4-4x1: 2 of 2 tasks have ended; ranges:")
+    assert part[-1] == "failed: 1 (sim:3)"
+
+
+def test_why_of_an_array_names_cancelled_tasks(project):
+    put(project, lines=b"x\n" * 4, chunk=2)
+    ok("fjd", "cancel", "sim:3", "sim:2")
+    assert story(project, "sim")[-1] \
+        == "cancelled one by one: 2 (sim:2, sim:3)"
+    assert story(project, "sim=3.3-4")[-1] == "cancelled one by one: 1 (sim:3)"
+
+
+def test_what_cannot_be_held_or_released_is_named_with_a_remedy(project):
+    put(project, lines=b"x\n" * 2)
+    assert failing("release", "sim").endswith(
+        "none of its tasks can be released: sim=1.1-1 waits")
+    assert failing("hold", "sim:1", 2).endswith(
+        "a single task cannot be held; try: fjd hold sim")
 
 
 def test_the_log_of_a_task_is_what_it_printed(project, work):
@@ -338,6 +358,15 @@ def test_the_log_of_a_task_is_what_it_printed(project, work):
     assert ok("fjd", "log", "-f", "sim:2") == ["'b c'", "err"]
     assert "name one, such as sim:1" in failing("log", "sim", 2)
     assert story(project, "sim:2")[-1] == "    err"
+
+
+def test_the_log_of_a_failed_task_that_printed_nothing_says_so(project, work):
+    put(project, lines=b"x\n", common=Common("test {} = y", "/"))
+    work()
+    result = fjd("fjd", "log", "sim:1")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr == "[fjd] sim:1 printed nothing; to see why it" \
+        f" failed: fjd why --project {project.name} sim:1\n"
 
 
 def test_the_log_of_a_running_task_begins_after_the_last_one(
@@ -394,7 +423,7 @@ def test_clean_leaves_arrays_that_have_not_ended(project, work):
     work()
     ok("fjd", "retry", "other:1")
     assert ok("fjd", "clean", "--done", "--failed") == [
-        "Removed: 0 done, 0 failed, sim (2 tasks)"]
+        "Removed: sim (2 tasks)"]
     assert project.names("arrays")[0] == "other"
     assert ok("fjd", "log", "other:2") == ["b", "err"]
 
