@@ -85,13 +85,14 @@ class Segment:
         self.next = first
         self.offsets = offsets[::-1]  # of their lines, in bytes
 
-    def put(self, project: Project, size: int, stamp: str) -> None:
-        """Put the next range."""
+    def put(self, project: Project, size: int, stamp: str) -> str:
+        """Put the next range, and return its name."""
         first, last = self.next, self.next + min(size, len(self.offsets)) - 1
-        put_range(project, self.array, first, last, self.common,
-                  self.offsets[-1], stamp)
+        name = put_range(project, self.array, first, last, self.common,
+                         self.offsets[-1], stamp)
         del self.offsets[first - last - 1:]
         self.next = last + 1
+        return name
 
 
 class Lists:
@@ -138,13 +139,14 @@ class Lists:
             self.segments.append(
                 Segment(array, common, first, offsets[first - 1:last]))
 
-    def put(self, size: int) -> None:
-        """Put the next range."""
+    def put(self, size: int) -> str:
+        """Put the next range, and return its name."""
         segment = self.segments[0]
-        segment.put(self.project, size, self.stamps.new())
+        name = segment.put(self.project, size, self.stamps.new())
         self.ranges += 1
         if not segment.offsets:
             self.segments.popleft()
+        return name
 
 
 def offsets_in(data: bytes) -> List[int]:

@@ -91,11 +91,15 @@ def is_same(project: Project, one: str, other: str) -> bool:
 def put_range(
     project: Project, array: str, first: int, last: int, common: Common,
     offset: int, stamp: str,
-) -> None:
-    """Put some tasks into the queue; offset: of the line of the first."""
+) -> str:
+    """Put some tasks into the queue, and return the name of the range.
+
+    offset: of the line of the first.
+    """
     job = Range(array, first, first, last).job
     name = Attempt(job, 1, stamp).name
     project.put(name, os.fsencode(common.text(offset)))
+    return name
 
 
 def ranges(number: int, chunk: int = 0) -> Iterator[Tuple[int, int]]:

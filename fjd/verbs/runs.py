@@ -94,7 +94,11 @@ class Runs:
         request.add(commands)
         for name in self.names[:1]:
             project = Project(os.path.join(self.home, name))
-            jobs_left = left(project) if recorded(project) is not None else 0
+            try:
+                is_run = recorded(project) is not None
+                jobs_left = left(project) if is_run else 0
+            except FileNotFoundError:
+                return "", 0  # It was killed when it had just begun.
             known = compared(project, request) if jobs_left else None
             if known and known.shared == len(request):
                 return name, jobs_left

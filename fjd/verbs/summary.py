@@ -221,7 +221,8 @@ class Outcome(Reporter):
         if more:
             lines.append(f"Failed: {more} more")
         if self.missing:
-            lines.append(f"Not done: {listing(self.missing)}")
+            text = listing(self.missing, self.number_missing)
+            lines.append(f"Not done: {text}")
         return lines
 
     def summary(self) -> List[str]:

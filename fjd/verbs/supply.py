@@ -76,8 +76,9 @@ class Supply:
         until = time.monotonic() + SLICE
         while self.is_wanted() and (self.lists.left or self.take()):
             if self.lists.left:
-                self.lists.put(self.pace.size(
+                name = self.lists.put(self.pace.size(
                     self.lists.ranges, self.lists.left, self.workers))
+                self.dispatcher.outcome.owed[name] = ""
             if time.monotonic() > until:
                 return 0.0
         return inf if self.is_more else None
@@ -113,9 +114,13 @@ class Supply:
 
     def is_wanted(self) -> bool:
         """Return whether workers may soon need more ranges."""
+        queue = self.dispatcher.queue.names
         waiting = self.lists.ranges - self.dispatcher.given_out
-        waiting = max(waiting, len(self.dispatcher.queue.names))
-        return waiting < SOME + self.workers * self.ranges_ahead()
+        enough = SOME + self.workers * self.ranges_ahead()
+        if waiting >= enough and not queue:
+            # They may not be listed yet; or a person has taken them away.
+            waiting = self.project.count("jobqueue")
+        return max(waiting, len(queue)) < enough
 
     def ranges_ahead(self) -> int:
         """Return how many ranges should wait for each worker."""

@@ -117,6 +117,7 @@ class TaskCount(Tasks):
         for name in list(owed):
             part = self.book.parse(name)
             if part:
+                self.book.chapter(part)
                 found.setdefault(part.key, []).append(part)
                 del owed[name]
         return found

@@ -3,6 +3,7 @@ import argparse
 import os
 import re
 import resource
+import shutil
 import subprocess
 import threading
 from collections import Counter
@@ -468,3 +469,12 @@ def test_what_takes_no_time_is_not_told(capsys):
     with pytest.raises(KeyError), run.patience(options):
         raise KeyError
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("words", [["--resume"], []])
+def test_a_run_that_was_killed_while_it_began_hinders_no_other(home, words):
+    run_fjd("run", "true {}", ":::", "a")
+    project = projects(home)[0]
+    for place in "jobqueue", "arrays":
+        shutil.rmtree(project.path(place))
+    assert run_fjd("run", *words, "true {}", ":::", "a")[0] == 0

@@ -1,5 +1,6 @@
 """Lists of fjd run that come while it runs, and their arrays."""
 import os
+import re
 import subprocess
 
 import pytest
@@ -140,3 +141,22 @@ def test_the_output_of_other_tasks_is_not_printed_again(home):
     assert run_fjd(*words, "a", "b")[1:] == ["a\nb\n", "a\nb\n"]
     words.insert(1, "--resume")
     assert run_fjd(*words, "c", "b")[1:] == ["c\nb\n", "c\nb\n"]
+
+
+@pytest.mark.parametrize("verb", ["cancel", "remove"])
+def test_a_run_goes_on_when_all_that_waits_is_taken_away(home, typed, verb):
+    process = typed("touch ran-{}; sleep 0.05")
+    write(process, "".join(f"{n}\n" for n in range(200)))
+    process.stdin.close()
+    wait_until((home / "ran-1").exists)
+    project = projects(home)[0]
+    if verb == "cancel":
+        ok("fjd", "cancel", "--project", project.name, "list-1")
+    else:
+        for name in project.names("jobqueue"):
+            os.unlink(project.path("jobqueue", name))
+    said = process.stdout.read().decode()
+    assert process.wait() == 3
+    counts = re.search("([0-9]+) done, 0 failed, ([0-9]+) ", said)
+    assert sum(map(int, counts.groups())) == 200
+    assert len(list(home.glob("ran-*"))) >= int(counts.group(1))

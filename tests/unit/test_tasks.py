@@ -228,6 +228,26 @@ def test_a_range_that_was_removed_has_vanished(story, project, account):
     ]
 
 
+def test_a_range_that_was_removed_before_it_ran_has_vanished(story, account):
+    names = list(map(story.name, story.lots))
+    os.unlink(story.file(story.lots[0]))
+    lines, outcome = account(*names)
+    assert lines == [
+        "0 done, 0 failed, 3 vanished, 3 left: sim: tasks 1 to 3 (vanished)"]
+    assert not outcome.is_well
+
+
+def test_a_quiet_dispatcher_names_what_was_cancelled(project):
+    story = Story(project, 30, 2)
+    names = list(map(story.name, story.lots))
+    for lot in story.lots:
+        story.cancel(lot)
+    outcome = dispatcher(project, story.write())
+    sees(outcome, *names)
+    lines = outcome.at_end(False, True)
+    assert len(lines) == 1 and lines[0].endswith(", and 10 more")
+
+
 def test_a_cancelled_range_and_a_cancelled_task_are_named(story, account):
     first, second = story.lots
     names = list(map(story.name, story.lots))
