@@ -11,7 +11,8 @@ from fjd.project import Project
 from fjd.verbs.acceptance import EVENT, NUMBERS
 from fjd.verbs.taskbook import Book, CANCELLED
 
-NONE, ENDED, OPEN, BAD = range(4)  # no file; done; may still run; not done
+# No file; done; may still run; not done; no file any more, as was removed.
+NONE, ENDED, OPEN, BAD, GONE = range(5)
 BLOCK = 1 << 20  # bytes of a ledger read at a time
 LONGEST_EVENT = 12  # bytes, with the ends of two lines
 BAD_EVENTS = [f"\n{event}\t".encode() for event in (FAILED, CLEANED)]
@@ -74,9 +75,12 @@ class TaskStates:
             states[task - 1] = BAD if place == CANCELLED else OPEN
 
     def look_into_ledgers(self, book: Book) -> None:
-        """Note the tasks that have failed, or that a person cancelled."""
+        """Note the tasks that have failed, that a person cancelled, or whose
+        range was removed: its lines would count for a new one.
+        """
         paths = self.project.ledger_files()
-        if not any(map(self.is_any_bad, paths)):
+        is_any_missing = any(NONE in states for states in self.states.values())
+        if not (is_any_missing or any(map(self.is_any_bad, paths))):
             return
         book.look()
         for path in paths:
@@ -102,3 +106,5 @@ class TaskStates:
         for place, kind in enumerate(kinds, first - 1):
             if kind & EVENT > NUMBERS[DONE] and states[place] == ENDED:
                 states[place] = BAD
+            elif states[place] == NONE:
+                states[place] = GONE

@@ -172,6 +172,8 @@ class Comparison:
         self.unput: DefaultDict[str, List[int]] = defaultdict(list)
         self.escaped: Set[str] = set()  # arrays with such lines
         self.seen = everything_in(project)
+        self.is_empty = not (
+            lists_of(project) or any(everything(project)))
         self.compare_jobs()
         self.compare_arrays()
 

@@ -137,13 +137,26 @@ def resume(
         name, known = run_to_resume(options, runs, request)
         if options.dry_run:
             return print_commands(left_to_do(request, known))
-        if known:
-            return run_in(name, [], source, directory, options, known, ready)
-        ready()
-        come = list(request.commands)
-        with home.awaiting_home():
-            name = name or new_project(runs, come, options)
-        return run_in(name, come, source, directory, options)
+        while not known:
+            name, known = begin(options, name, runs, request)
+        return run_in(name, [], source, directory, options, known, ready)
+
+
+def begin(
+    options: Any, name: str, runs: Runs, request: Request,
+) -> Tuple[str, Optional[Comparison]]:
+    """Return the project of a run that begins, and what it has: nothing, if
+    no other run takes it first.
+    """
+    say = output.teller("fjd", options.quiet, "stderr")
+    with home.awaiting_home():
+        Survey(say).claim_home(home.directory())
+        name = name or runs.begin(new_token(time.time()))
+    if not name:
+        # RACE: another run has just begun.
+        return runs.best(request, options.in_order)
+    project = home.open_project(name, say)
+    return name, compared(project, request, options.in_order)
 
 
 @contextmanager

@@ -62,6 +62,8 @@ class Runs:
 
         Of several, this is the newest; ("", None) if none shares one.  For a
         request without commands, it is the newest run of the same command.
+        One of that command that has nothing yet has just begun, or was killed
+        then.
         """
         best, name = None, ""
         most = 0
@@ -72,7 +74,8 @@ class Runs:
             known = compared(project, request, has_keys)
             shared = known.shared if known and len(request) \
                 else int(known is not None)
-            if shared > most:
+            if shared > most or known and not most and known.is_empty \
+                    and self.is_same(project):
                 best, name, most = known, run, shared
             if most >= max(1, len(request)):
                 break  # No other run can share more.
@@ -80,11 +83,13 @@ class Runs:
 
     def may_be(self, project: Project, request: Request) -> bool:
         """Return whether a run may be the one to go on with."""
-        command = recorded(project)
-        if command is None:
+        if recorded(project) is None:
             return False
-        is_same = command in ("", command_line(self.asked.command))
-        return bool(len(request)) or is_same
+        return bool(len(request)) or self.is_same(project)
+
+    def is_same(self, project: Project) -> bool:
+        """Return whether it is a run of the command that is typed now."""
+        return recorded(project) in ("", command_line(self.asked.command))
 
     def unfinished(self, commands: List[str]) -> Tuple[str, int]:
         """Return the latest run before this one, and how many of its jobs are
@@ -132,6 +137,8 @@ def compared(
 ) -> Optional[Comparison]:
     """Return what a project has of a request; None if it is gone."""
     try:
+        if recorded(project) is not None:
+            project.make_directories()  # It may have just begun.
         return Comparison(project, request, has_keys)
     except (FileNotFoundError, NotADirectoryError):
         return None  # RACE: it is being removed; or it is no project.
