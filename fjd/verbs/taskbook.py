@@ -2,7 +2,7 @@
 import os
 from math import inf
 from typing import (
-    Dict, Iterable, Iterator, List, Optional, Set, Tuple,
+    Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple,
 )
 
 from fjd.verbs.census import GIVEN_OUT, names_in, Ranges
@@ -67,9 +67,14 @@ class Book(Ranges):
 
     def read(
         self, path: str, begin: int = 0, end: float = inf, bit: int = 0,
+        wanted: Sequence[bytes] = (),
     ) -> Iterator[str]:
-        """Read the lines of ranges in a ledger; yield all others."""
-        for lines, after in blocks(self.project, path, begin, end):
+        """Read the lines of ranges in a ledger; yield all others.
+
+        wanted: leave out blocks of lines that hold none of these.
+        """
+        for lines, after in blocks(
+                self.project, path, begin, end, wanted=wanted):
             for line in lines:
                 fields = line.split("\t", 3)
                 is_noted = len(fields) > 2 and "=" in fields[2] \
@@ -154,10 +159,10 @@ class Book(Ranges):
 
 def blocks(
     project: Project, path: str, begin: int = 0, end: float = inf,
-    size: int = PART,
+    size: int = PART, wanted: Sequence[bytes] = (),
 ) -> Iterator[Tuple[List[str], int]]:
     """Yield whole lines of a ledger, so many bytes at a time, each time with
-    the offset of the next.
+    the offset of the next; only blocks that hold something that is wanted.
     """
     while begin < end:
         most = int(min(size, end - begin))
@@ -168,6 +173,7 @@ def blocks(
         length = data.rfind(b"\n") + 1
         if length:
             begin += length
+        if length and (not wanted or any(text in data for text in wanted)):
             yield os.fsdecode(data[:length - 1]).split("\n"), begin
         if len(data) < size:
             return

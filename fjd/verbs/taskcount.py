@@ -5,10 +5,11 @@ tasks have ended, and the accepted lines say how.  The lines before the offsets
 of its outcome were counted by earlier dispatchers.  A task without any line
 counts if this dispatcher has seen its range when that task was still to do.
 """
+import os
 import time
 from typing import Any, Dict, Iterable, List, Set, Tuple
 
-from fjd.ledger import CLEANED, DONE, Entry, FAILED, parse
+from fjd.ledger import CLEANED, DONE, Entry, escape, FAILED, parse
 from fjd.names import Attempt, Range
 from fjd.project import ENDED, Project
 from fjd.verbs.acceptance import Chapter, EVENT, NEW, NUMBERS, spans
@@ -22,6 +23,7 @@ from fjd.verbs.titles import described, MOST_NAMED
 EVENTS = {NUMBERS[DONE]: DONE, NUMBERS[FAILED]: FAILED,
           NUMBERS[CLEANED]: CANCELLED}
 NAMED = {FAILED: FAILED, CLEANED: CANCELLED}  # lines that may be named
+FEW = 50  # ranges that are looked for in each block of lines
 Key = Tuple[str, int, int]
 
 
@@ -94,7 +96,7 @@ class TaskCount(Tasks):
         for _ in range(2):
             self.book.look()
         if not (is_pass and self.is_plain()):
-            self.read_history()
+            self.read_history(owed)
         self.book.settle()
         self.add(DONE, -self.done)
         self.more.clear()
@@ -134,11 +136,17 @@ class TaskCount(Tasks):
                 return False
         return True
 
-    def read_history(self) -> None:
-        """Read the lines that earlier dispatchers have counted."""
-        for name, offset in self.outcome.begin.items():
+    def read_history(self, owed: Iterable[Key]) -> None:
+        """Read the lines that earlier dispatchers have counted, at least
+        those about ranges that count now.
+        """
+        keys = {*owed, *((chapter.array, chapter.first, chapter.last)
+                         for chapter, _, _ in self.book.sources.values())}
+        wanted = [os.fsencode(f"\t{escape(array)}={first}.")
+                  for array, first, _ in keys] if len(keys) <= FEW else []
+        for name, offset in self.outcome.begin.items() if keys else ():
             path = self.project.path("ledger", name)
-            for _ in self.book.read(path, 0, offset):
+            for _ in self.book.read(path, 0, offset, wanted=wanted):
                 pass  # It is of a job.
 
     def count(self, chapter: Chapter) -> None:
