@@ -15,9 +15,9 @@ only to workers that know arrays.
 The ranges of an array partition its tasks 1..N by (first, last), always, and
 none is made after put.  (A file that is made later comes back after a person
 has moved it; no look before the create helps.)  All tasks before next have
-ended, and so many of these failed.  n counts the attempts of the task next:
-failures that are tried again, and losses, plus one.  It is 1 again when next
-moves.
+ended, and so many of these failed.  n is the number of the next attempt at the
+task next: one more than its losses, and its failures that are tried again.  It
+is 1 again when next moves.
 
 A worker runs the tasks from next on (those on the list of the generation, if
 there is one) that have no line of its own under this attempt.  A task's line

@@ -162,9 +162,9 @@ class ListRun:
                 self.end()
             finally:
                 root = printable(self.project.root)
-                rest = " and the rest of the list" * self.supply.source.is_open
-                self.report(f"Stopped: {self.left()} job(s){rest} are left in"
-                            f" {root}. To go on: {self.way_on()}")
+                left = self.supply.told(self.left())
+                self.report(f"Stopped: {left} left in {root}."
+                            f" To go on: {self.way_on()}")
             raise
         self.end()
         return 0 if self.outcome.is_well else SOME_FAILED

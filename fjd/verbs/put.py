@@ -103,11 +103,14 @@ def put_each(
     word, the name and the reason of what is refused.
     """
     stamps = Stamps(new_token(time.time()))
+    arrays = project.names_if_any("arrays")
     for word, name, make in wanted_jobs(options):
         try:
             if make is of_file \
                     and put_if_array(project, word, here, options.chunk):
                 continue
+            if name in arrays:
+                raise BadJob("there is an array of that name")
             job, file = checked_name(name), make(word, here)
         except BadJob as error:
             yield word, name, error

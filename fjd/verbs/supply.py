@@ -69,6 +69,13 @@ class Supply:
         """Whether something is left, or may still come."""
         return bool(self.left or self.source.is_open)
 
+    def told(self, left: int) -> str:
+        """Return what is left, with its verb: 3 job(s) are."""
+        rest = "the rest of the list"
+        if not self.source.is_open:
+            return f"{left} job(s) are"
+        return f"{left} job(s) and {rest} are" if left else f"{rest} is"
+
     def bring(self) -> Optional[float]:
         """Put what workers need soon, for SLICE seconds at most; return the
         seconds until more may be put, None if that is all.

@@ -286,3 +286,12 @@ def test_put_jobs_run_where_they_were_put(project, tmp_path):
     ok("fjd-recruiter", "--session", "process", "hire", "1")
     ok("fjd-dispatcher")
     assert (tmp_path / "there" / "out").read_text() == f"{tmp_path}/there\n"
+
+
+def test_a_job_takes_no_name_of_an_array(project):
+    ok("fjd", "put", "--array", "1-2", "--name", "sim", "true {}")
+    result = fjd("fjd", "put", "--name", "sim", "true")
+    assert result.returncode == 2
+    assert 'error: "sim": not put: there is an array of that name' \
+        in result.stderr
+    assert len(project.waiting()) == 2
