@@ -216,10 +216,15 @@ class ArrayChanges:
             self.cancel_task(name, target, parts[0])
         elif self.verb == "retry":
             self.retry_task(name, target, parts[0])
+        elif parts[0].range.first == parts[0].range.last:
+            task = parts[0].range.first
+            self.change_ranges(
+                name, target._replace(task=0, first=task, last=task))
         else:
             self.refuse(
-                name, f"a single task cannot be {CHANGED[self.verb]}; try:"
-                f" fjd {self.verb} {shlex.quote(printable(target.array))}",
+                name, "a task that shares its range cannot be"
+                f" {CHANGED[self.verb]}; try: fjd {self.verb}"
+                f" {shlex.quote(printable(target.array))}",
                 BadUsage.exit_code)
 
     def cancel_task(self, name: str, target: Target, part: Part) -> None:

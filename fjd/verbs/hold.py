@@ -3,7 +3,8 @@
 fjd release returns them to the queue. Jobs in another state are listed with
 that state, and the exit code is 3. It is 2 if there is no such job.
 
-The name of an array stands for all of its tasks; a single task cannot be held.
+The name of an array stands for all of its tasks; a single task can be held if
+it has a range of its own.
 
 Examples:
     fjd hold job7

@@ -7,10 +7,14 @@ counts if this dispatcher has seen its range when that task was still to do.
 """
 import os
 import time
+from itertools import islice
 from typing import Any, Dict, Iterable, List, Set, Tuple
 
-from fjd.ledger import CLEANED, DONE, Entry, escape, FAILED, parse
-from fjd.names import Attempt, Range
+from fjd.arrays import list_of
+from fjd.ledger import (
+    CLEANED, DONE, Entry, escape, FAILED, lines_after, parse,
+)
+from fjd.names import Attempt, LIST, Range
 from fjd.project import ENDED, Project
 from fjd.verbs.acceptance import Chapter, EVENT, NEW, NUMBERS, spans
 from fjd.verbs.account import CANCELLED, LEFT, NO_RECORD, VANISHED
@@ -208,11 +212,22 @@ class TaskCount(Tasks):
         if len(named) >= MOST_NAMED:
             return False
         self.more[entry.event] -= 1
+        if not entry.command:
+            entry = entry._replace(command=self.command_of(entry))
         if entry.event == FAILED:
             failed[f"{entry.job} {entry.attempt}"] = entry
         else:
             missing.append(entry)
         return True
+
+    def command_of(self, entry: Entry) -> str:
+        """Return the command of a task of fjd run, from its list."""
+        array, _, task = entry.job.rpartition(":")
+        if not LIST.fullmatch(array):
+            return ""
+        lines = lines_after(self.project, list_of(self.project, array), 0)
+        return next((line for line, _ in islice(
+            lines, int(task) - 1, int(task))), "")
 
     def name_lines(self) -> None:
         """Name the first tasks that have failed or were cancelled."""

@@ -70,7 +70,7 @@ class Lab:
     def ok(self, node, name, *arguments):
         """The lines that a command prints; it must succeed."""
         result = self.fjd(node, name, *arguments)
-        assert (result.returncode, result.stderr) == (0, "")
+        assert (result.returncode, result.stderr) == (0, ""), result
         return result.stdout.splitlines()
 
     def start(self, node, name, *arguments):

@@ -110,10 +110,13 @@ def test_an_array_is_held_and_released(project, verb, place):
     assert ok("fjd", "hold", "--all") == ["Held: sim (4 tasks)"]
 
 
-def test_a_single_task_is_not_held(project):
-    put(project)
+def test_a_single_task_is_held_if_it_has_a_range_of_its_own(project):
+    put(project, lines=b"x\n" * 3, chunk=2)
     assert failing("hold", "sim:2", 2).endswith("fjd hold sim")
     assert project.names("held") == []
+    assert ok("fjd", "hold", "sim:3") == ["Held: sim (1 task)"]
+    assert len(project.names("held")) == 1
+    assert ok("fjd", "release", "sim:3") == ["Released: sim (1 task)"]
 
 
 @pytest.mark.parametrize("verb", ["hold", "release", "cancel", "retry"])
@@ -340,11 +343,11 @@ def test_why_of_an_array_names_cancelled_tasks(project):
 
 
 def test_what_cannot_be_held_or_released_is_named_with_a_remedy(project):
-    put(project, lines=b"x\n" * 2)
+    put(project, lines=b"x\n" * 2, chunk=2)
     assert failing("release", "sim").endswith(
-        "none of its tasks can be released: sim=1.1-1 waits")
+        "none of its tasks can be released: sim=1.1-2 waits")
     assert failing("hold", "sim:1", 2).endswith(
-        "a single task cannot be held; try: fjd hold sim")
+        "a task that shares its range cannot be held; try: fjd hold sim")
 
 
 def test_the_log_of_a_task_is_what_it_printed(project, work):
