@@ -7,6 +7,7 @@ import pytest
 from helpers import Clock, fjd, ledger, ok, repeat
 from test_putting import put
 
+from fjd import files
 from fjd.ledger import DONE, FAILED
 from fjd.members import BEAT, enrol, myself
 from fjd.names import Attempt, new_token, Range, Stamps
@@ -25,6 +26,12 @@ from fjd.verbs.why import why
 STAMPS = Stamps(new_token(2.0))
 ODD = Common("echo {}; echo err >&2; exit $((FJD_TASK % 2))", "/")
 SLOW = Common("echo {}; sleep 100", "/")
+
+
+@pytest.fixture(autouse=True)
+def local(monkeypatch):
+    """Workers write each line at once, also where this home is no disk."""
+    monkeypatch.setattr(files, "is_local", lambda path: True)
 
 
 @pytest.fixture
@@ -542,8 +549,6 @@ def test_on_nfs_the_log_waits_for_lines_that_are_due(
     common = Common("echo {}; until test -e go{}; do sleep 0.01; done", ".")
     put(project, lines=b"a\nb\n", common=common._replace(
         directory=project.root), chunk=2)
-    # The worker writes each line at once, whatever it runs on here.
-    monkeypatch.setattr(project.files, "is_local", lambda path: True)
     worker = new_worker()
     give(worker)
 

@@ -6,6 +6,7 @@ import pytest
 
 from helpers import Clock, jobs_in, ledger, repeat
 
+from fjd import files
 from fjd.ledger import DONE, Entry, FAILED, RETRIED
 from fjd.members import enrol, myself
 from fjd.names import Attempt, Range, Running
@@ -18,6 +19,12 @@ from fjd.roles.neighbours import Neighbours
 from fjd.terminal import Terminal
 
 STAMP = "0123456789abcdef0-1"
+
+
+@pytest.fixture(autouse=True)
+def local(monkeypatch):
+    """Workers write each line at once, also where this home is no disk."""
+    monkeypatch.setattr(files, "is_local", lambda path: True)
 
 
 @pytest.fixture
