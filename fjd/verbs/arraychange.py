@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 from typing import Any, Dict, Iterable, List, Set
 
-from fjd.arrays import cancelled_of, cut, Ends, ends_of
+from fjd.arrays import cancelled_of, cut, Ends, ends_of, list_of
 from fjd.verbs.census import Found
 from fjd.errors import BadUsage, SOME_FAILED
 from fjd.ledger import CLEANED, FAILED, RETRIED
@@ -18,6 +18,7 @@ from fjd.verbs.arrayfind import (
     CANCELLED, failed_in, no_task, Part, parts_of, Target,
 )
 from fjd.verbs.find import where
+from fjd.verbs.newarray import draft_of
 
 TURNS = 3  # searches for ranges that have moved meanwhile
 BEFORE = ("jobqueue", "jobpods")
@@ -186,8 +187,8 @@ class ArrayChanges:
     ) -> str:
         """Put the list of the tasks to run again, whole; return its path."""
         text = "".join(f"{number}\n" for number in numbers)
-        path = self.project.path("arrays", f"{array}+{stamp}")
-        draft = self.project.path("arrays", f".{array}.{stamp}")
+        path = list_of(self.project, f"{array}+{stamp}")
+        draft = draft_of(self.project, array, stamp)
         self.project.draft(draft, text)
         self.project.shift(draft, path)
         return path

@@ -1,4 +1,4 @@
-"""The arrays of fjd run: what has come is put as an array, and begins.
+"""The arrays of fjd run: commands that have come are put as an array.
 
 Each is called list-<number>, by the number of its first task in the whole
 list.  The size of its ranges follows the pace that is seen.
@@ -20,7 +20,7 @@ QUARTER = 0.25  # seconds that a range of short tasks lasts
 MANY = 64       # tasks in a range, until so many ranges have been put:
 EARLY = 1000
 LONGEST = 10.0  # seconds that a larger one may last
-SHARES = 4      # of what is left, a worker gets one part in so many
+SHARES = 4      # ranges for each worker that the last tasks are split into
 SHORTEST = 1e-4  # seconds of a task
 FIRST, FEW = 100, 16  # of later ends, one in so many is looked at
 WEIGHT = 0.1    # of the last task in the average

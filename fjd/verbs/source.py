@@ -54,13 +54,6 @@ class Source:
     def wait(self) -> None:
         """Wait until there is a command, or the end."""
 
-    def rest(self) -> List[str]:
-        """Wait for all commands, and return them."""
-        found: List[str] = []
-        while self.is_open:
-            found += self.first()
-        return found
-
 
 class Typed(Source):
     """A command for each line of a file; make() turns one into the other."""

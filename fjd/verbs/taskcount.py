@@ -144,8 +144,8 @@ class TaskCount(Tasks):
         """Read the lines that earlier dispatchers have counted, at least
         those about ranges that count now.
         """
-        keys = {*owed, *((chapter.array, chapter.first, chapter.last)
-                         for chapter, _, _ in self.book.sources.values())}
+        sources = self.book.sources.values()
+        keys = {*owed, *(chapter.key for chapter, _, _ in sources)}
         wanted = [os.fsencode(f"\t{escape(array)}={first}.")
                   for array, first, _ in keys] if len(keys) <= FEW else []
         for name, offset in self.outcome.begin.items() if keys else ():
