@@ -31,8 +31,6 @@ RANGE = re.compile(rf"(.+)={NUMBER}\.{NUMBER}-{NUMBER}(?:x{NUMBER})?"
                    rf"(?:\+{NUMBER}\.{STAMP})?", re.S)
 MEMBER = re.compile(r"[A-Za-z0-9.-]+_[0-9]+\.[0-9]{6}-[0-9]+")
 PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-LISTED = re.compile("[0-9]+-[0-9a-f]{16}")  # a job of fjd run
-LIST = re.compile("list-([1-9][0-9]{0,8})")  # an array of fjd run
 DIGITS = re.compile("[0-9]+")
 CONTROL = re.compile("[\0-\x1f\x7f]")
 
@@ -218,22 +216,6 @@ def is_project(name: str) -> bool:
 def is_editor_copy(name: str) -> bool:
     """Return whether a name, x~ or #x#, is an editor's copy, not a job."""
     return name[-1:] == "~" or name[0] == name[-1] == "#" != name
-
-
-def number_in_list(job: str) -> str:
-    """Return the number of a job or task in the list of its fjd run; "" if
-    it is in none.
-    """
-    if LISTED.fullmatch(job):
-        return job.partition("-")[0]
-    array, _, task = job.partition(":")
-    found = LIST.fullmatch(array) if task.isdecimal() else None
-    return str(int(found.group(1)) + int(task) - 1) if found else ""
-
-
-def mark_of(job: str) -> str:
-    """Return the part of a name by which fjd run knows a job of its list."""
-    return job.rpartition("-")[2]
 
 
 def is_range_name(job: str) -> bool:

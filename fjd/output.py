@@ -2,10 +2,9 @@
 import os
 import sys
 from functools import lru_cache
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Sequence
 
 from fjd import files
-from fjd.errors import BadUsage
 from fjd.names import printable
 from fjd.project import Project
 from fjd.terminal import Terminal
@@ -130,15 +129,6 @@ def shortened(names: Sequence[str]) -> str:
         return ", ".join(map(printable, names))
     first, second, *_, last = map(printable, names)
     return f"{len(names)} jobs ({first}, {second}, ... {last})"
-
-
-def typed_lines() -> Iterator[str]:
-    """Yield the lines of standard input, each as soon as it is complete."""
-    for line in sys.stdin.buffer if sys.stdin else []:
-        if b"\0" in line:
-            raise BadUsage("standard input: NUL bytes; one item a line is"
-                           " wanted")
-        yield os.fsdecode(line).rstrip("\n")
 
 
 def is_person() -> bool:

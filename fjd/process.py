@@ -132,9 +132,7 @@ class Processes:
     def prepare(self) -> None:
         """Set up the threads; call this once, before the first start()."""
         keep_descriptors()
-        from concurrent.futures import ThreadPoolExecutor  # Takes 5 ms.
-        self.keeper = ThreadPoolExecutor(1)
-        self.keeper.submit(os.getpid).result()  # This creates the thread.
+        self.keeper = Helper()
         os.nice(max(0, NICENESS - os.nice(0)))
 
     def start_anew(self) -> None:
@@ -146,7 +144,7 @@ class Processes:
         signal.signal(signal.SIGIO, signal.SIG_IGN)
         argv = [sys.executable] + sys.argv
         os.environ[ANEW] = "yes"
-        named(argv[0], self.keeper.submit(os.execv, argv[0], argv).result)
+        named(argv[0], self.keeper.call, os.execv, argv[0], argv)
 
     def start(
         self, job: Job, environ: Dict[bytes, bytes], logs: Logs,
@@ -188,10 +186,8 @@ class Processes:
         if job.niceness == NICENESS:
             return spawn(job, environ, logs, place)
         try:
-            started = self.keeper.submit(
-                at_niceness, job.niceness,
-                lambda: spawn(job, environ, logs, place))
-            return int(started.result())
+            return self.keeper.call(
+                at_niceness, job.niceness, job, environ, logs, place)
         except RuntimeError as error:  # No thread can be started now.
             raise BlockingIOError(errno.EAGAIN, str(error))
 
@@ -264,6 +260,30 @@ class Processes:
         return os.waitid(os.P_PID, self.child, how) is None
 
 
+class Helper:
+    """A thread that makes calls; concurrent.futures takes 9 ms to import."""
+
+    def __init__(self) -> None:
+        from queue import Queue  # Late: most commands run no job.
+        from threading import Thread
+        self.calls, self.results = Queue(), Queue()
+        Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        for call, arguments in iter(self.calls.get, None):
+            try:
+                self.results.put((call(*arguments), None))
+            except Exception as error:
+                self.results.put((None, error))
+
+    def call(self, call: Callable, *arguments: Any) -> Any:
+        self.calls.put((call, arguments))
+        result, error = self.results.get()
+        if error:
+            raise error
+        return result
+
+
 def keep_descriptors() -> None:
     """Do not leak inherited file descriptors into jobs; stdin is empty."""
     null = os.open(os.devnull, os.O_RDONLY)
@@ -310,17 +330,17 @@ def unblock() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def at_niceness(nice: int, spawn: Callable[[], int]) -> int:
+def at_niceness(nice: int, *how: Any) -> int:
     """Spawn from a thread of that niceness, or of the nearest allowed."""
-    def act() -> int:
-        try:
-            os.setpriority(os.PRIO_PROCESS, 0, nice)
-        except OSError:
-            pass  # Only root may go below the niceness of hire.
-        return spawn()
-    from concurrent.futures import ThreadPoolExecutor
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(act).result()
+    helper = Helper()
+    try:
+        helper.call(os.setpriority, os.PRIO_PROCESS, 0, nice)
+    except OSError:
+        pass  # Only root may go below the niceness of hire.
+    try:
+        return int(helper.call(spawn, *how))
+    finally:
+        helper.calls.put(None)  # It ends.
 
 
 def catches_ends(pid: int) -> bool:

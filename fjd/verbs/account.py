@@ -12,8 +12,9 @@ from fjd.verbs.census import files_in, names_in
 from fjd.ledger import (
     BACK, CLEANED, DONE, Entry, escape, holds, read_entries,
 )
-from fjd.names import Attempt, LISTED, made_up, mark_of, Running, why_bad
+from fjd.names import Attempt, made_up, Running, why_bad
 from fjd.project import ENDED, Project
+from fjd.verbs.listnames import LISTED, mark_of
 
 CANCELLED, VANISHED, LEFT = "cancelled", "vanished", "left"
 NO_RECORD = "record lost"  # no ledger entry for this attempt

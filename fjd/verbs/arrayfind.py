@@ -15,8 +15,9 @@ from fjd.arrays import again, list_of, to_do
 from fjd.verbs.census import everything, Found
 from fjd.errors import BadUsage
 from fjd.ledger import FAILED, lines_after, parse, unescape
-from fjd.names import Attempt, is_range_name, LIST, printable, Range
+from fjd.names import Attempt, is_range_name, printable, Range
 from fjd.project import Project
+from fjd.verbs.listnames import LIST
 
 CANCELLED = "cancelled"  # the directory
 OVER = ("done", "failed", CANCELLED)  # where ranges lie that nobody runs

@@ -3,9 +3,10 @@ from typing import Dict, Iterable, List, Tuple
 
 from fjd.verbs.census import everything, Found
 from fjd.errors import BadUsage
-from fjd.names import host_of, LISTED, printable
+from fjd.names import host_of, printable
 from fjd.options import option
 from fjd.project import ENDED, Project
+from fjd.verbs.listnames import LISTED
 
 WHERE = {  # from the oldest to the newest file of one job
     "failed": "has failed (fjd retry repeats it)",

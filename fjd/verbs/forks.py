@@ -29,7 +29,7 @@ SOON = 5.0  # seconds
 BEGUN = time.monotonic()
 # Modules that each worker needs, loaded before there are several.
 OF_WORKERS = ("fjd.roles.lifetime", "fjd.roles.neighbours", "subprocess",
-              "concurrent.futures.thread")
+              "queue")
 
 
 class HiringByFork(Hiring):

@@ -16,9 +16,10 @@ from typing import (
 
 from fjd.verbs.census import everything
 from fjd.ledger import DONE, FAILED
-from fjd.names import Attempt, LISTED, mark_of
+from fjd.names import Attempt
 from fjd.project import LIST, Project
 from fjd.verbs.arraystate import BAD, ENDED, NONE, OPEN, TaskStates
+from fjd.verbs.listnames import LISTED, mark_of
 from fjd.verbs.lists import lists_of
 
 

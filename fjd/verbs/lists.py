@@ -11,8 +11,9 @@ from typing import Deque, List, Optional
 
 from fjd.arrays import list_of
 from fjd.ledger import Entry, escape
-from fjd.names import LIST, new_token, Stamps
+from fjd.names import new_token, Stamps
 from fjd.verbs.acceptance import spans
+from fjd.verbs.listnames import LIST
 from fjd.verbs.newarray import Common, put_list, put_range
 from fjd.project import Project
 

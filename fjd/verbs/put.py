@@ -157,8 +157,17 @@ def commands() -> Iterator[str]:
     if not sys.stdin or sys.stdin.isatty():
         raise BadUsage("nothing to put: name files, or let commands come on"
                        " standard input (fjd put < commands)")
-    return (line.rstrip("\r") for line in output.typed_lines()
+    return (line.rstrip("\r") for line in typed_lines()
             if line.strip() and line.strip()[0] != "#")
+
+
+def typed_lines() -> Iterator[str]:
+    """Yield the lines of standard input, each as soon as it is complete."""
+    for line in sys.stdin.buffer if sys.stdin else []:
+        if b"\0" in line:
+            raise BadUsage("standard input: NUL bytes; one item a line is"
+                           " wanted")
+        yield os.fsdecode(line).rstrip("\n")
 
 
 def hint(options: Any) -> List[str]:

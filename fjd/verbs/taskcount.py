@@ -14,12 +14,13 @@ from fjd.arrays import list_of
 from fjd.ledger import (
     CLEANED, DONE, Entry, escape, FAILED, lines_after, parse,
 )
-from fjd.names import Attempt, LIST, Range
+from fjd.names import Attempt, Range
 from fjd.project import ENDED, Project
 from fjd.verbs.acceptance import Chapter, EVENT, NEW, NUMBERS, spans
 from fjd.verbs.account import CANCELLED, LEFT, NO_RECORD, VANISHED
 from fjd.verbs.census import UNENDED
 from fjd.verbs.counted import numbers
+from fjd.verbs.listnames import LIST
 from fjd.verbs.summary import Outcome, Tasks
 from fjd.verbs.taskbook import blocks, Book
 from fjd.verbs.titles import described, MOST_NAMED

@@ -2,7 +2,8 @@
 from typing import List
 
 from fjd.ledger import Entry
-from fjd.names import number_in_list, printable
+from fjd.names import printable
+from fjd.verbs.listnames import number_in_list
 
 LONGEST_TITLE = 40
 MOST_NAMED = 10  # failed jobs in a summary

@@ -12,8 +12,9 @@ import pytest
 
 from helpers import command, fjd, LONG, ok, run
 
-from fjd import bytecode, output
+from fjd import bytecode
 from fjd.errors import BadUsage
+from fjd.verbs.put import typed_lines
 
 COMMANDS = ["fjd", "fjd-dispatcher", "fjd-recruiter", "fjd-worker"]
 VERBS = {"fjd-recruiter": ["fire"], "fjd": ["audit"]}
@@ -331,10 +332,10 @@ def test_a_project_that_is_not_there_is_not_made_by_asking(home):
 ])
 def test_an_item_a_line(data, items, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
-    assert list(output.typed_lines()) == items
+    assert list(typed_lines()) == items
 
 
 def test_items_that_end_with_nul_are_refused(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\0b\0")))
     with pytest.raises(BadUsage):
-        list(output.typed_lines())
+        list(typed_lines())

@@ -15,9 +15,9 @@ HELPERS = {
     "acceptance", "account", "arraychange", "arrayclean", "arrayfind",
     "arraylines", "arraylog", "arraystate", "batch", "callback", "census",
     "change", "checks", "choice", "claim", "counted", "find", "forks",
-    "inorder", "jobcopy", "joblist", "lists", "newarray", "overview",
-    "putarray", "putting", "runs", "source", "summary", "supply", "table",
-    "tally", "taskaudit", "taskbook", "taskcount", "taskhistory", "taskwhy",
+    "inorder", "jobcopy", "joblist", "listnames", "lists", "newarray",
+    "overview", "putarray", "putting", "runs", "source", "summary", "supply",
+    "table", "tally", "taskaudit", "taskbook", "taskcount", "taskhistory", "taskwhy",
     "template", "titles",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
