@@ -118,7 +118,8 @@ class ArrayCleaning:
 
     def has_ranges(self, array: str) -> bool:
         return any(Range.parse(found.attempt.job).array == array
-                   for _ in range(2) for found in files_of(self.project))
+                   for _ in range(2)
+                   for found in files_of(self.project, f"{array}="))
 
     def remove_others(self, is_gone: Callable[[str], bool]) -> None:
         """Remove the lists of retries and the marks of arrays."""

@@ -132,14 +132,16 @@ def parts_of(project: Project, targets: Iterable[Target]) -> List[Part]:
     return [parts[key] for key in sorted(parts)]
 
 
-def files_of(project: Project) -> Iterator[Found]:
-    """Yield the files whose names are those of ranges, in all places."""
-    for found in everything(project):
+def files_of(project: Project, start: str = "") -> Iterator[Found]:
+    """Yield the files in all places whose names are those of ranges, and
+    begin with start.
+    """
+    for found in everything(project, start):
         if is_range(found.attempt):
             yield found
     for name in project.names_if_any(CANCELLED):
         attempt = Attempt.parse(name)
-        if attempt.stamp and is_range(attempt):
+        if name.startswith(start) and attempt.stamp and is_range(attempt):
             yield Found(CANCELLED, name, attempt)
 
 

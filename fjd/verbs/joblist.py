@@ -21,6 +21,7 @@ from fjd.project import LIST, Project
 from fjd.verbs.arraystate import BAD, ENDED, NONE, OPEN, TaskStates
 from fjd.verbs.listnames import LISTED, mark_of
 from fjd.verbs.lists import lists_of
+from fjd.verbs.pairing import pairs
 
 
 class Listed(NamedTuple):
@@ -46,32 +47,6 @@ def listed(commands: Iterable[str], directory: str) -> Iterator[Listed]:
 def hashed(digits: int, *texts: str) -> str:
     data = b"\0".join(map(os.fsencode, texts))
     return hashlib.sha256(data).hexdigest()[:digits]
-
-
-class Bag:
-    """Hashes of lines, each as often as it occurs."""
-
-    def __init__(self, hashes: "Array[int]", has_origins: bool) -> None:
-        """has_origins: whether take() has to know where a hash comes from."""
-        self.origins = Array("I")
-        if has_origins:
-            order = sorted(range(len(hashes)), key=hashes.__getitem__)
-            self.origins = Array("I", order)
-        self.hashes = Array("q", sorted(hashes))
-        self.taken = Array("I", bytes(4 * len(hashes)))  # of equal ones
-
-    def take(self, value: int) -> int:
-        """Take one that was not taken before; return its place in the order
-        of the hashes, -1 if there is none.
-        """
-        first = bisect_left(self.hashes, value)
-        if first == len(self.hashes):
-            return -1
-        place = first + self.taken[first]
-        if place == len(self.hashes) or self.hashes[place] != value:
-            return -1
-        self.taken[first] += 1
-        return place
 
 
 class Request:
@@ -113,25 +88,22 @@ class Known:
     """The tasks of a project that are in one state."""
 
     def __init__(
-        self, states: TaskStates, state: int, place: str, has_origins: bool,
+        self, states: TaskStates, state: int, place: str,
     ) -> None:
-        hashes = Array("q")
+        self.hashes = Array("q")
         self.tasks = Array("I")
         self.begins: List[Tuple[int, str]] = []  # index of an array's first
         for array, kinds in states.states.items():
             # Without a range, no directory is known: the tasks are put here.
             if state in kinds and states.directory(array) in ("", place):
-                self.begins.append((len(hashes), array))
+                self.begins.append((len(self.hashes), array))
                 for task, line in enumerate(states.lines(array), 1):
                     if kinds[task - 1] == state:
-                        hashes.append(hash(line))
+                        self.hashes.append(hash(line))
                         self.tasks.append(task)
-        self.bag = Bag(hashes, has_origins)
 
-    def task(self, place: int) -> Tuple[str, int]:
-        """Return the array and the number of the task at a place in the bag.
-        """
-        index = self.bag.origins[place]
+    def task(self, index: int) -> Tuple[str, int]:
+        """Return the array and the number of one of the tasks."""
         begin = bisect_left(self.begins, (index + 1, "")) - 1
         return self.begins[begin][1], self.tasks[index]
 
@@ -230,9 +202,7 @@ class Comparison:
         states = TaskStates(self.project, arrays)
         self.escaped.update(filter(states.is_escaped, arrays))
         for state in (ENDED, OPEN, BAD, NONE) if arrays else ():
-            has_origins = self.has_keys or state in (BAD, NONE)
-            known = Known(
-                states, state, self.request.directory, has_origins)
+            known = Known(states, state, self.request.directory)
             if len(known.tasks):
                 self.match(state, known)
 
@@ -242,12 +212,10 @@ class Comparison:
         if not self.states and tasks is not None:
             for array, task in known.all():
                 tasks[array].append(task)
-        for place, value in enumerate(self.request.hashes):
-            if self.states[place] != NONE:
-                continue
-            found = known.bag.take(value)
-            if found < 0:
-                continue
+        asked = ((place, value) for place, value
+                 in enumerate(self.request.hashes)
+                 if self.states[place] == NONE)
+        for place, found in pairs(asked, known.hashes):
             self.states[place] = OPEN if state == NONE else state
             if self.has_keys:
                 self.keys[place] = known.task(found)

@@ -9,10 +9,8 @@ from fjd.jobfile import SHELL
 from fjd.ledger import CLEANED, DONE, Entry, FAILED, Ledger
 from fjd.names import Attempt, new_token, Range, Stamps
 from fjd.verbs.arraystate import BAD, ENDED, NONE, OPEN
-from fjd.verbs.joblist import Array, Bag, Comparison, listed, Request
+from fjd.verbs.joblist import Comparison, listed, Request
 from fjd.verbs.lists import Lists, offsets_in, Pace
-
-numbers = st.lists(st.integers(-5, 5))
 
 
 def asked(*commands, place="/"):
@@ -43,18 +41,6 @@ def end(project):
         after = Attempt(part.job, 1, stamps.new()).name
         os.rename(project.waiting_job(name), project.path(place, after))
     return end
-
-
-@given(numbers, numbers)
-def test_a_bag_gives_each_as_often_as_it_has_it(have, wanted):
-    bag = Bag(Array("q", have), has_origins=True)
-    found = [bag.take(value) for value in wanted]
-    assert Counter(v for v, f in zip(wanted, found) if f >= 0) \
-        == Counter(have) & Counter(wanted)
-    places = [bag.origins[f] for f in found if f >= 0]
-    assert len(set(places)) == len(places)
-    assert all(have[bag.origins[f]] == v
-               for v, f in zip(wanted, found) if f >= 0)
 
 
 @given(st.lists(st.text("ab\r é")))
