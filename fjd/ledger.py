@@ -104,7 +104,8 @@ def escape(text: str) -> str:
 
 def line_of(entry: Entry) -> str:
     line = LINE % entry
-    if len(TO_ESCAPE.findall(line)) == len(NAMES):  # tabs, and its end
+    is_plain = line.count("\t") == len(NAMES) - 1 and line.count("\n") == 1
+    if is_plain and "\\" not in line and "\r" not in line:
         return line
     return LINE % Entry._make(
         escape(v) if isinstance(v, str) else v for v in entry)

@@ -2,7 +2,7 @@
 import os
 import sys
 from functools import lru_cache
-from typing import Any, Callable, Sequence
+from typing import Any, Callable
 
 from fjd import files
 from fjd.names import printable
@@ -10,7 +10,6 @@ from fjd.project import Project
 from fjd.terminal import Terminal
 
 YES = ("y", "yes")
-MOST_NAMED = 3  # jobs in a line
 
 
 def teller(role: str, quiet: bool = False, stream: str = "stdout") \
@@ -119,16 +118,6 @@ def silence(stream: Any) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except OSError:
         pass  # Too many files are open.
-
-
-def shortened(names: Sequence[str]) -> str:
-    """Return the names of jobs or, of many, how many there are and some."""
-    if not names:
-        return "0 jobs"
-    if len(names) <= MOST_NAMED:
-        return ", ".join(map(printable, names))
-    first, second, *_, last = map(printable, names)
-    return f"{len(names)} jobs ({first}, {second}, ... {last})"
 
 
 def is_person() -> bool:

@@ -3,6 +3,7 @@
 The rules are in arrays.py.  A range is a job to everything else: it lies in a
 pod, in running/, and ends with one rename.
 """
+import os
 from typing import Any, Dict, Optional
 
 from fjd.arrays import (
@@ -31,8 +32,11 @@ class RangeRun:
         self.project = project
         self.run = task.run
         self.part = part
+        self.attempt = task.attempt
         self.n = task.attempt.n
         self.job = task.job
+        self.unknown = task.job._replace(command="")
+        self.environ: Dict[bytes, bytes] = {}
         self.ends = ends  # by lines of ours
         self.begun = task.clock.monotonic()
         self.tasks = iter(to_do(project, part))
@@ -86,15 +90,15 @@ class ArrayTask(Task):
     is_told = True
 
     def __init__(self, lot: RangeRun, log: RangeLog, clock: Any) -> None:
-        super().__init__(lot.run, clock)
-        self.job = lot.job._replace(command="")
+        super().__init__(lot.run, clock, attempt=lot.attempt)
+        self.lot = lot
+        self.job = lot.unknown
         self.log = log
-        self.array, self.number, self.tries = \
-            lot.part.array, lot.number, lot.tries
+        self.number, self.tries = lot.number, lot.tries
 
     @property
     def job_name(self) -> str:
-        return f"{self.array}:{self.number}"
+        return f"{self.lot.part.array}:{self.number}"
 
     @property
     def name(self) -> str:
@@ -105,9 +109,12 @@ class ArrayTask(Task):
         return RETRIED if self.tries <= self.job.retries else FAILED
 
     def environment(self, common: Dict[bytes, bytes]) -> Dict[bytes, bytes]:
-        environ = super().environment(common)
-        environ[b"FJD_TASK"] = b"%d" % self.number
-        return environ
+        self.lot.environ = self.lot.environ or super().environment(common)
+        return {
+            **self.lot.environ, b"FJD_JOB": os.fsencode(self.job_name),
+            b"FJD_ATTEMPT": os.fsencode(self.name),
+            b"FJD_TASK": b"%d" % self.number,
+        }
 
     def record(self, event: str, **more: Any) -> Entry:
         out, err = self.log.printed() if self.begun else ("", "")

@@ -36,10 +36,11 @@ class Task:
 
     def __init__(
         self, run: Running, clock: Any, is_adopted: bool = False,
+        attempt: Optional[Attempt] = None,
     ) -> None:
         self.run = run
         self.is_adopted = is_adopted
-        self.attempt = Attempt.parse(run.attempt)
+        self.attempt = attempt or Attempt.parse(run.attempt)
         self.clock = clock
         self.start = clock.time()
 

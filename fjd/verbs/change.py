@@ -22,6 +22,7 @@ from fjd.project import Project
 from fjd.verbs.arraychange import ArrayChanges
 from fjd.verbs.arrayfind import split, Target
 from fjd.verbs.find import find_all, unknown, where
+from fjd.verbs.titles import FEW, shortened
 
 TURNS = 3  # searches for jobs that have moved meanwhile
 # By verb: the places that a job may be in, its new place, and the event and
@@ -152,10 +153,10 @@ def show_changed(
     past: str, jobs: List[Found], arrays: List[str], is_all: bool,
 ) -> None:
     names = [job.attempt.job for job in jobs]
-    texts = [output.shortened(names)] if names else []
-    texts += arrays[:output.MOST_NAMED]
-    if len(arrays) > output.MOST_NAMED:
-        texts.append(f"and {len(arrays) - output.MOST_NAMED} more")
+    texts = [shortened(names)] if names else []
+    texts += arrays[:FEW]
+    if len(arrays) > FEW:
+        texts.append(f"and {len(arrays) - FEW} more")
     if texts or is_all:
         output.show(f"{past}: {', '.join(texts) or '0 jobs'}")
 
@@ -164,7 +165,7 @@ def show_running(how_long: str, jobs: List[Found]) -> None:
     """Report which of the jobs run until their workers notice."""
     names = [job.attempt.job for job in jobs if job.place == "running"]
     if names:
-        output.show(f"Still running {how_long}: {output.shortened(names)}")
+        output.show(f"Still running {how_long}: {shortened(names)}")
 
 
 def status_of(verb: str, left: Jobs) -> int:

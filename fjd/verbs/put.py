@@ -36,6 +36,7 @@ from fjd.newjob import checked_name, JobFile, of_command
 from fjd.options import option, positive, PROJECT
 from fjd.project import Project
 from fjd.verbs.jobcopy import of_file
+from fjd.verbs.titles import shortened
 
 
 def interval(text: str) -> int:
@@ -89,7 +90,7 @@ def act(options: Any) -> int:
             output.complain(f"{printable(what)}: not put: {error}")
     finally:
         if put:
-            output.show(output.shortened(put))
+            output.show(shortened(put))
     if refused and not put and options.words and options.name is None:
         for line in hint(options):
             output.write_line(f"    {line}", "stderr")

@@ -20,6 +20,7 @@ from fjd.options import flag, option, PROJECT
 from fjd.project import ORDER, Project
 from fjd.queueorder import lines, QueueOrder
 from fjd.verbs.arrayfind import arrays_in, is_range_of
+from fjd.verbs.titles import shortened
 
 OPTIONS = (
     PROJECT,
@@ -37,7 +38,7 @@ def act(options: Any) -> None:
         return
     stamp = Stamps(new_token(time.time())).new()
     first, others = reorder(project, options.by, stamp)
-    output.show(f"First: {output.shortened(first)}")
+    output.show(f"First: {shortened(first)}")
     if others:
         output.show(f"Ignored: {others} other lines")
 

@@ -6,13 +6,13 @@ from fjd.arrays import cancelled_of, list_of
 from fjd.ledger import CLEANED, DONE
 from fjd.members import Here
 from fjd.names import host_of, printable
-from fjd.output import MOST_NAMED
 from fjd.project import ENDED, Project, RUNNING, STATES
 from fjd.verbs.arrayfind import (
     CANCELLED, failed_in, no_task, Part, parts_of, Target,
 )
 from fjd.verbs.arraylog import log_of, pieces_of
 from fjd.verbs.taskhistory import History
+from fjd.verbs.titles import FEW
 from fjd.verbs.why import LAST_BYTES, lines_at_end, line_of, whereabouts
 
 
@@ -105,8 +105,8 @@ def why_ranges(
 
 def listed(array: str, numbers: List[int]) -> str:
     """Return how many tasks these are, and the names of some."""
-    some = ", ".join(f"{array}:{n}" for n in numbers[:MOST_NAMED])
-    more = ", ..." if len(numbers) > MOST_NAMED else ""
+    some = ", ".join(f"{array}:{n}" for n in numbers[:FEW])
+    more = ", ..." if len(numbers) > FEW else ""
     return f"{len(numbers)} ({some}{more})"
 
 
@@ -120,7 +120,7 @@ def whereabouts_of(
 ) -> Iterator[str]:
     """Yield where the ranges are that run, and the first that waits."""
     shown = [part for part in parts if part.found.place == RUNNING]
-    shown = shown[:MOST_NAMED] + [
+    shown = shown[:FEW] + [
         part for part in parts if not part.is_over and part not in shown][:1]
     lines = [line for part in (parts if len(parts) == 1 else shown)
              for line in whereabouts(project, here, part.found)]

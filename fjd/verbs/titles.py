@@ -1,5 +1,5 @@
 """What jobs and tasks are called in messages, and how they are listed."""
-from typing import List
+from typing import List, Sequence
 
 from fjd.ledger import Entry
 from fjd.names import printable
@@ -7,6 +7,7 @@ from fjd.verbs.listnames import number_in_list
 
 LONGEST_TITLE = 40
 MOST_NAMED = 10  # failed jobs in a summary
+FEW = 3  # jobs in a line
 
 
 def listing(entries: List[Entry], number: int) -> str:
@@ -42,6 +43,16 @@ def title_of(entry: Entry) -> str:
     if len(command) > LONGEST_TITLE:
         command = command[:LONGEST_TITLE - 3] + "..."
     return f"{number}: {command}"
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Return the names of jobs or, of many, how many there are and some."""
+    if not names:
+        return "0 jobs"
+    if len(names) <= FEW:
+        return ", ".join(map(printable, names))
+    first, second, *_, last = map(printable, names)
+    return f"{len(names)} jobs ({first}, {second}, ... {last})"
 
 
 def word_for(entry: Entry) -> str:
