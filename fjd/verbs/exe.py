@@ -14,12 +14,14 @@ Example:
 import argparse
 import os
 import shutil
-from typing import Any, Dict, List
+from typing import Any, List
 
 from fjd import home, newjob
 from fjd.options import option, positive, QUIET
 from fjd.verbs import template
-from fjd.verbs.run import NUMBER, OWN, run_list, SESSION
+from fjd.verbs import runoptions
+from fjd.verbs.run import run_list
+from fjd.verbs.runoptions import NUMBER, OWN, SESSION
 from fjd.verbs.source import Source
 
 OPTIONS = (
@@ -39,10 +41,6 @@ OPTIONS = (
     OWN, SESSION, QUIET, option("workers", nargs="?", **NUMBER),
 )
 HOW = {"prog": "fjd"}
-# the options that only fjd run has
-DEFAULTS: Dict[str, Any] = {
-    "is_local": False, "in_order": False, "resume": False, "dry_run": False,
-}
 
 
 def act(options: Any) -> int:
@@ -50,7 +48,7 @@ def act(options: Any) -> int:
     if options.parameters is not None:
         words = options.parameters.split(",")
         rows = [word.strip().split("#") for word in words]
-    vars(options).update(DEFAULTS)
+    vars(options).update(runoptions.DEFAULTS, is_local=False)
     options.shell = newjob.BASH if shutil.which("bash") else newjob.SHELL
     commands = template.with_dollars(options.exe, rows * options.repeat)
     directory = os.path.abspath(options.curdir or home.current_directory())

@@ -16,7 +16,6 @@ Examples:
     fjd run 'convert {1} -resize {2} {1}-{2}.png' ::: a.jpg b.jpg ::: 50 100
     fjd run < commands
 """
-import argparse
 import os
 import sys
 import time
@@ -25,34 +24,18 @@ from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple
 
 from fjd import home, newjob, output
 from fjd.errors import BadUsage
-from fjd.hosts.session import KINDS
 from fjd.names import new_token, printable
-from fjd.options import flag, nearest, option, positive, QUIET, shared
+from fjd.options import nearest
 from fjd.ownership import Survey
 from fjd.verbs import template
 from fjd.verbs.arraystate import BAD, NONE
 from fjd.verbs.batch import ListRun
 from fjd.verbs.joblist import Comparison, Request
+from fjd.verbs.runoptions import OPTIONS
 from fjd.verbs.runs import compared, Runs
 from fjd.verbs.source import Source, Typed
 
 SECONDS_OF_SILENCE = 1.0  # which a person does not notice
-OWN = shared("--project", metavar="P", help="run the jobs in that project,"
-             " together with the jobs that wait there (default: a new"
-             " project)")
-SESSION = option("--session", choices=KINDS, default="",
-                 help="where workers live (default: process)")
-NUMBER = {"metavar": "N", "type": positive,
-          "help": "hire N workers (default: CPUs minus one)"}
-OPTIONS = (
-    flag("-k", dest="in_order",
-         help="print the output of the jobs, in the order of the list"),
-    flag("--resume", help="go on with the same command in this directory: run"
-         " the jobs that are not done"),
-    flag("--dry-run", help="print the commands and run none"),
-    option("-j", dest="workers", **NUMBER), OWN, SESSION, QUIET,
-    option("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS),
-)
 HOW = {"usage": "%(prog)s [options] [COMMAND] [::: ARGUMENT...]..."}
 
 

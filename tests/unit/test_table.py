@@ -16,9 +16,10 @@ HELPERS = {
     "arraylines", "arraylog", "arraystate", "batch", "callback", "census",
     "change", "checks", "choice", "claim", "counted", "find", "forks",
     "inorder", "jobcopy", "joblist", "listnames", "lists", "newarray",
-    "overview", "pairing", "putarray", "putting", "runs", "source",
-    "summary", "supply", "table", "tally", "taskaudit", "taskbook",
-    "taskcount", "taskhistory", "taskwhy", "template", "titles",
+    "overview", "pairing", "putarray", "putting", "runoptions", "runs",
+    "source", "summary", "supply", "table", "tally", "taskaudit",
+    "taskbook", "taskcount", "taskhistory", "taskwhy", "template",
+    "titles",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 

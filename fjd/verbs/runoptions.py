@@ -1,0 +1,60 @@
+"""The options of fjd run."""
+import argparse
+from typing import Any, Dict
+
+from fjd.hosts.session import KINDS
+from fjd.options import flag, option, positive, shared
+
+OWN = shared("--project", metavar="P", help="run the jobs in that project,"
+             " together with the jobs that wait there (default: a new"
+             " project)")
+SESSION = option("--session", choices=KINDS, default="",
+                 help="where workers live (default: process)")
+NUMBER = {"metavar": "N", "type": positive,
+          "help": "hire N workers (default: CPUs minus one)"}
+QUIET = flag("--quiet", help="print only what failed jobs print, and a line"
+             " for each of them")
+WORDS = option("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+OPTIONS = (
+    option("-j", dest="workers", **NUMBER),
+    flag("-k", dest="in_order",
+         help="print the output of the jobs in the order of the list"),
+    flag("--tag", help="put the argument before each line of output"),
+    QUIET,
+    flag("--resume", help="go on with the same command in this directory: run"
+         " the jobs that are not done"),
+    flag("--dry-run", help="print the commands and run none"),
+    option("-a", dest="files", metavar="FILE", action="append", default=[],
+           help="read arguments from a file, one a line, as :::: does"),
+    option("-n", dest="per_job", metavar="N", type=positive,
+           help="give N arguments to each job"),
+    flag("-0", "--null", dest="is_null",
+         help="arguments end with a NUL byte, as find -print0 writes them"),
+    option("--colsep", metavar="REGEX",
+           help="split each line into columns {1}, {2} ..."),
+    option("--header", metavar=":", choices=[":"],
+           help="the first line, or argument, names the columns: {name}"),
+    option("--shell", metavar="SHELL",
+           help="the shell for command lines (default: bash, else sh)"),
+    option("--results", metavar="DIR", help="write the output of each job to"
+           " DIR/<argument>/stdout and stderr"),
+    option("--joblog", metavar="FILE",
+           help="write a table of ended jobs, as GNU parallel does"),
+    option("--halt", metavar="WHEN", help="end when jobs have failed:"
+           " now,fail=1 ends the running ones, soon,fail=10%% waits for them"),
+    option("--retries", metavar="N",
+           help="run a failed job again, up to N times"),
+    option("--timeout", metavar="T",
+           help="end a job that takes longer: seconds, or 10m, 2h, 1d"),
+    option("--delay", metavar="T", help="wait so long between two starts"),
+    option("--nice", metavar="N", help="the niceness of jobs (default: 9)"),
+    OWN, SESSION, WORDS,
+)
+# What fjd exe has not.
+DEFAULTS: Dict[str, Any] = {
+    "in_order": False, "tag": False, "resume": False, "dry_run": False,
+    "files": [], "per_job": None, "is_null": False, "colsep": None,
+    "header": None, "shell": None, "results": None, "joblog": None,
+    "halt": None, "retries": None, "timeout": None, "delay": None,
+    "nice": None,
+}
