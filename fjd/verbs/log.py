@@ -3,6 +3,9 @@
 This is the output of its latest attempt so far, wherever the job runs or ran.
 Of a task of an array, standard error comes after standard output.
 
+If no project is named and default has no such job, it is one of the last run
+of this directory.
+
 Examples:
     fjd log -f job7
     fjd log sim:17
@@ -14,11 +17,12 @@ import time
 from collections import defaultdict
 from typing import Any, Callable, DefaultDict
 
-from fjd import home, output
+from fjd import output
 from fjd.errors import SOME_FAILED
 from fjd.verbs.census import Found
 from fjd.options import flag, PROJECT
 from fjd.project import ENDED, Project, RUNNING
+from fjd.verbs import lastrun
 from fjd.verbs.arrayfind import split
 from fjd.verbs.find import find, JOB, unknown, where
 
@@ -32,7 +36,7 @@ OPTIONS = (
 
 
 def act(options: Any) -> int:
-    project = home.visit_project(options.project, output.teller("fjd"))
+    project = lastrun.visit(options, lastrun.knows(options.job))
     place = show_log(
         project, options.job, not options.follow, output.show_bytes,
         output.teller("fjd", stream="stderr"))

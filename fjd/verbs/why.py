@@ -3,6 +3,9 @@
 Say also what it waits for, and how, when and where each attempt to run it
 ended, and print the last lines of its output.
 
+If no project is named and default has no such job, it is one of the last run
+of this directory.
+
 Examples:
     fjd why job7
     fjd why sim:17
@@ -10,13 +13,14 @@ Examples:
 import signal
 from typing import Any, Iterable, Iterator, List
 
-from fjd import home, output
+from fjd import output
 from fjd.verbs.census import Found
 from fjd.ledger import Entry, escape, read_entries, RETRIED
 from fjd.members import Here, myself
 from fjd.names import Attempt, CONTROL, printable, Running
 from fjd.options import PROJECT
 from fjd.project import ENDED, Project, RUNNING
+from fjd.verbs import lastrun
 from fjd.verbs.arrayfind import split
 from fjd.verbs.find import find, JOB, unknown, where
 from fjd.verbs.overview import moment, Overview, since, span
@@ -28,7 +32,7 @@ OPTIONS = (PROJECT, JOB)
 
 
 def act(options: Any) -> None:
-    project = home.visit_project(options.project, output.teller("fjd"))
+    project = lastrun.visit(options, lastrun.knows(options.job))
     for line in why(project, myself(), options.job):
         output.show(line)
 
