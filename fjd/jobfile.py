@@ -35,6 +35,7 @@ KEYS = {  # the pattern of each value, and its description
     "argument": ("yes|no", "yes or no"),
     "offset": ("[0-9]{1,15}", "a number of bytes"),
     "escaped": ("yes|no", "yes or no"),
+    "errors": ("apart|together", "apart or together"),
 }
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LARGEST = 1 << 24  # bytes of an INI file
@@ -71,9 +72,10 @@ class Job(NamedTuple):
 
     timeout is in seconds, 0.0 for none; directory "" is that of the worker.
     written is the time of the last write, in the server's seconds, if the
-    file may be incomplete; 0.0 if one write(2) wrote all of it.  Of a range,
-    tasks is set, and command is what its tasks have in common: {} stands for
-    the line of each; "" if the line is the command.
+    file may be incomplete; 0.0 if one write(2) wrote all of it.  is_apart:
+    its stderr has a log of its own.  Of a range, tasks is set, and command is
+    what its tasks have in common: {} stands for the line of each; "" if the
+    line is the command.
     """
 
     argv: List[str]
@@ -84,6 +86,7 @@ class Job(NamedTuple):
     directory: str = ""
     written: float = 0.0
     tasks: Optional[Tasks] = None
+    is_apart: bool = False
 
 
 def read_job(files: Any, path: str, owner: Optional[int] = None) -> Job:
@@ -244,6 +247,7 @@ def with_keys(job: Job, keys: Mapping[str, Optional[str]]) -> Job:
         timeout=float(limit.rstrip("smhd")) * UNITS.get(limit[-1], 1),
         retries=int(value(keys, "retries", "0")),
         directory=os.path.expanduser(directory),
+        is_apart=value(keys, "errors", "together") == "apart",
     )
 
 

@@ -38,6 +38,7 @@ The grammar of the names is in names.py.
                                now: give everything back and leave
     joblogs/<attempt>.out, .err
                                what the tasks of a range printed
+    joblogs/<attempt>.err      the stderr of a job that has it apart
     joblogs/<attempt>.log      the output of the job, then why it failed; a
                                dot name of the worker while it runs, which
                                stays for the next job if it is empty

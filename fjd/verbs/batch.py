@@ -22,14 +22,14 @@ from fjd.progress import Progress
 from fjd.project import Project
 from fjd.reclaim import new_reclaimer
 from fjd.roles.duty import new_dispatcher
-from fjd.verbs.arraychange import ArrayChanges
-from fjd.verbs.arrayfind import failed_in, parts_of, Target
+from fjd.verbs.again import retry
 from fjd.verbs.census import jobs_left, left
-from fjd.verbs.change import Changes
 from fjd.verbs.claim import Claim
 from fjd.verbs.forks import HiringByFork
+from fjd.verbs.halt import Halt, Halted
 from fjd.verbs.inorder import InOrder
 from fjd.verbs.joblist import Comparison
+from fjd.verbs.limits import keys_of, MOST, typed
 from fjd.verbs.lists import last_number, Lists
 from fjd.verbs.source import Source
 from fjd.verbs.summary import Asked, Outcome
@@ -89,9 +89,11 @@ class ListRun:
             alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.bring,
             hiring=self.hiring, progress=progress, outcome=self.new_outcome)
         self.outcome: Any = self.dispatcher.outcome
+        lists = Lists(project, directory, options.shell, keys_of(options))
         self.supply = Supply(
-            self.dispatcher, Lists(project, directory, options.shell), come,
-            source, self.printer)
+            self.dispatcher, lists, come, source, self.printer)
+        self.supply.delay = options.delay or 0.0
+        self.halt = Halt(self)
         self.printer.update = self.outcome.update
         self.asked = AskedList(self)
         self.outcome.asked = self.asked
@@ -107,7 +109,8 @@ class ListRun:
         return outcome
 
     def bring(self) -> Optional[float]:
-        return None if self.is_stopping else self.supply.bring()
+        is_over = self.is_stopping or self.halt.is_reached
+        return None if is_over else self.supply.bring()
 
     def complete(
         self, known: Optional[Comparison], ready: Callable[[], None],
@@ -167,15 +170,18 @@ class ListRun:
                             f" To go on: {self.way_on()}")
             raise
         self.end()
-        return 0 if self.outcome.is_well else SOME_FAILED
+        self.halt.tell()
+        is_well = self.outcome.is_well or self.halt.is_well
+        return 0 if is_well else SOME_FAILED
 
     def words_to_hire(self) -> List[str]:
         """Return the arguments for fjd-recruiter."""
         options, number = self.options, self.options.workers
-        if options.project is None and not self.supply.source.is_open:
-            number = min(number or cpus(), max(1, self.left()))
-        elif options.project is None:
+        if options.project is None:
             number = number or cpus()
+        is_fitted = options.project is None or number == MOST
+        if is_fitted and not self.supply.source.is_open:
+            number = min(number, max(1, self.left()))
         words = [str(number) if number else "--local-only"]
         session = options.session or PROCESS
         if not (number or options.is_local) and self.has_hosts():
@@ -201,39 +207,21 @@ class ListRun:
         return self.supply.left + again
 
     def run_jobs(self) -> None:
+        self.halt.begin()
         if self.known:
-            self.retry(self.known)
+            retry(self.project, self.dispatcher.reclaimer.here, self.known)
         pods = self.project.pods()
         if not self.supply.is_more and self.dispatcher.is_all_quiet():
             self.say("Nothing to do.")
         elif self.options.workers or not pods:
             self.dispatcher.hire()
             pods.append("to come")
-        if pods:
-            self.dispatcher.run_to_the_last()
+        try:
+            if pods:
+                self.dispatcher.run_to_the_last()
+        except Halted:
+            self.halt.obey()
         self.printer.show_if_due(is_last=True)
-
-    def retry(self, known: Comparison) -> None:
-        """Let what failed before wait again."""
-        changes = Changes(self.project, self.dispatcher.reclaimer.here)
-        if known.failed_jobs:
-            changes.apply("retry", known.failed_jobs)
-        targets = [Target(array) for array in known.failed]
-        parts = [part for part in parts_of(self.project, targets)
-                 if part.is_over] if targets else []
-        failed = failed_in(self.project, parts) if parts else {}
-        again = ArrayChanges(changes, "retry")
-        left = {array: set(tasks) for array, tasks in known.failed.items()}
-        for part in parts:
-            array, first, last = part.range.key
-            tasks = [t for t in range(first, last + 1) if t in left[array]]
-            if tasks and again.retry(
-                    part, failed.get(part.range.key, []), tasks):
-                left[array].difference_update(tasks)
-        known.failed_jobs = []
-        # Tasks of a range that has not ended are left for the next --resume.
-        known.failed.update(
-            (array, sorted(tasks)) for array, tasks in left.items())
 
     # Signals, and the end
 
@@ -247,6 +235,7 @@ class ListRun:
         try:
             if not self.is_stopping:
                 self.printer.show_if_due()
+                self.halt.look()
         except OSError as error:
             if not error.filename:
                 raise  # Standard output cannot be written to.
@@ -271,7 +260,7 @@ class ListRun:
         if self.supply.is_more or self.options.in_order:
             return "type the same with --resume"
         number = self.options.workers
-        return f"fjd run --resume {f'-j{number} ' if number else ''}" \
+        return f"fjd run --resume {f'-j{typed(number)} ' * bool(number)}" \
             f"--project {self.project.name}"
 
     def end(self) -> None:

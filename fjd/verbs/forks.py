@@ -28,8 +28,8 @@ DESCRIPTORS = "/proc/self/fd"
 SOON = 5.0  # seconds
 BEGUN = time.monotonic()
 # Modules that each worker needs, loaded before there are several.
-OF_WORKERS = ("fjd.roles.lifetime", "fjd.roles.neighbours", "subprocess",
-              "queue")
+OF_WORKERS = ("fjd.hosts.slot", "fjd.roles.lifetime", "fjd.roles.neighbours",
+              "subprocess", "queue")
 
 
 class HiringByFork(Hiring):

@@ -13,6 +13,7 @@ from fjd.arrays import list_of
 from fjd.ledger import Entry, escape
 from fjd.names import new_token, Stamps
 from fjd.verbs.acceptance import spans
+from fjd.verbs.limits import Keys
 from fjd.verbs.listnames import LIST
 from fjd.verbs.newarray import Common, put_list, put_range
 from fjd.project import Project
@@ -100,10 +101,10 @@ class Lists:
     """The arrays of a run, put one after another."""
 
     def __init__(
-        self, project: Project, directory: str, shell: str,
+        self, project: Project, directory: str, shell: str, keys: Keys = (),
     ) -> None:
         self.project = project
-        self.common = Common("", directory, (), shell)
+        self.common = Common("", directory, keys, shell)
         # A dispatcher's stamps mark jobs that workers handed back; ours must
         # differ.
         self.stamps = Stamps(new_token(time.time()))

@@ -30,6 +30,7 @@ from fjd.ownership import Survey
 from fjd.verbs import template
 from fjd.verbs.arraystate import BAD, NONE
 from fjd.verbs.batch import ListRun
+from fjd.verbs.halt import first_of
 from fjd.verbs.joblist import Comparison, Request
 from fjd.verbs.runoptions import OPTIONS
 from fjd.verbs.runs import compared, Runs
@@ -84,7 +85,7 @@ def run_list(
     runs = Runs(home.directory(), text, place)
     if options.resume:
         return resume(options, runs, source, directory)
-    come = source.first()
+    come = first_of(source, options.halt)
     if not come:
         output.teller("fjd", stream="stderr")("Nothing to do.")
         return 0

@@ -11,6 +11,7 @@ from fjd.roles.dispatcher import Dispatcher
 from fjd.verbs.summary import Outcome
 from fjd.verbs.inorder import InOrder
 from fjd.verbs.joblist import hashed, Listed
+from fjd.verbs.limits import with_keys
 from fjd.verbs.lists import Lists, Pace
 from fjd.verbs.source import SLICE, Source
 from fjd.verbs.taskcount import TaskCount
@@ -58,6 +59,8 @@ class Supply:
         self.printer = printer
         self.next_look = 0.0
         self.long: Dict[str, int] = Counter()  # put so far, of equal ones
+        self.delay = 0.0  # seconds between two jobs that are put
+        self.next_put = 0.0
 
     @property
     def left(self) -> int:
@@ -83,12 +86,25 @@ class Supply:
         until = time.monotonic() + SLICE
         while self.is_wanted() and (self.lists.left or self.take()):
             if self.lists.left:
-                name = self.lists.put(self.pace.size(
-                    self.lists.ranges, self.lists.left, self.workers))
+                name = self.lists.put(self.size())
                 self.dispatcher.outcome.owed[name] = ""
-            if time.monotonic() > until:
+            now = time.monotonic()
+            self.next_put = now + self.delay
+            if now > until and not self.delay:
                 return 0.0
-        return inf if self.is_more else None
+        return self.pause() if self.is_more else None
+
+    def size(self) -> int:
+        """Return how many tasks the next range should have."""
+        if self.delay:
+            return 1
+        return self.pace.size(
+            self.lists.ranges, self.lists.left, self.workers)
+
+    def pause(self) -> float:
+        """Return the seconds until more may be put; inf: it is not known."""
+        left = self.next_put - time.monotonic()
+        return left if self.delay and left > 0 else inf
 
     def take(self) -> bool:
         """Let commands become an array, or a job; False if none has come."""
@@ -115,12 +131,16 @@ class Supply:
         mark = hashed(16, os.path.realpath(directory), command,
                       str(self.long[command]))
         job = Listed(lists.last, mark, command).job
-        file = of_command(command, directory, shell)
+        file = with_keys(of_command(command, directory, shell), (
+            *lists.common.keys, ("errors", "apart")))
         file.put(self.project, job, lists.stamps.new())
         self.printer.expect(job, 0)
 
     def is_wanted(self) -> bool:
         """Return whether workers may soon need more ranges."""
+        if self.delay:
+            return time.monotonic() >= self.next_put \
+                and not self.project.count("jobqueue")
         queue = self.dispatcher.queue.names
         waiting = self.lists.ranges - self.dispatcher.given_out
         enough = SOME + self.workers * self.ranges_ahead()

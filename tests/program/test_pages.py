@@ -86,6 +86,7 @@ def test_job_files_can_be_run():
         parse(stat.S_IFREG | 0o700, job, "job") for job in jobs
     ]
     assert (full.niceness, full.timeout, full.retries) == (19, 7200, 2)
+    assert full.is_apart
     assert script.timeout == 600 and script.command == "simulate, seed 7"
 
 

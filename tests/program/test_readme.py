@@ -50,7 +50,7 @@ def test_every_directory_is_in_the_protocol_too():
 
 def test_every_column_and_event_of_the_ledger_is_where_readme_says(readme):
     from fjd import ledger
-    assert "``fjd results --help`` explains them" in readme
+    assert "``fjd results --help`` explains the" in readme
     text = fjd("fjd", "results", "--help").stdout
     words = list(ledger.Entry._fields) + [
         ledger.DONE, ledger.FAILED, ledger.LOST, ledger.GIVEN_BACK,

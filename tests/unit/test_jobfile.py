@@ -323,6 +323,7 @@ def test_a_timeout_has_the_units_of_timeout_1(text, seconds):
     ("timeout", "-1", "seconds, or 10m, 2h, 1d, not '-1'"),
     ("retries", "-1", "a number from 0 to 999999, not '-1'"),
     ("retries", "many", "a number from 0 to 999999, not 'many'"),
+    ("errors", "yes", "apart or together, not 'yes'"),
 ])
 def test_a_key_that_makes_no_sense_is_bad(key, text, reason):
     with pytest.raises(BadJob) as error:
@@ -333,11 +334,12 @@ def test_a_key_that_makes_no_sense_is_bad(key, text, reason):
 def test_keys_of_a_script_are_in_comments():
     script = write(
         b"#!/bin/sh\n# fjd: timeout=10m\n#fjd:retries = 2\n"
+        b"# fjd: errors=apart\n"
         b"# fjd: directory: /a b\n  # fjd: nice=3\n# fjd: mine=x\n", 0o700,
     )
     assert read_job(files, script) == Job(
         ["job"], "#!/bin/sh", timeout=600.0, retries=2, directory="/a b",
-        niceness=3,
+        niceness=3, is_apart=True,
     )
 
 

@@ -12,11 +12,13 @@ from fjd.verbs import table
 
 # What several verbs need, and is none.
 HELPERS = {
-    "acceptance", "account", "arraychange", "arrayclean", "arrayfind",
-    "arraylines", "arraylog", "arraystate", "batch", "callback", "census",
-    "change", "checks", "choice", "claim", "counted", "find", "forks",
-    "inorder", "jobcopy", "joblist", "listnames", "lists", "newarray",
-    "overview", "pairing", "putarray", "putting", "runoptions", "runs",
+    "acceptance", "account", "again", "arraychange", "arrayclean",
+    "arrayfind", "arraylines", "arraylog", "arraystate", "batch", "callback",
+    "census", "change", "checks", "choice", "claim", "counted", "find",
+    "forks",
+    "halt", "inorder", "jobcopy", "joblist", "lastrun", "limits", "listnames",
+    "lists", "newarray", "overview", "pairing", "putarray", "putting",
+    "refused", "runoptions", "runs",
     "source", "summary", "supply", "table", "tally", "taskaudit",
     "taskbook", "taskcount", "taskhistory", "taskwhy", "template",
     "titles",
