@@ -13,9 +13,9 @@ from fjd.arrays import list_of
 from fjd.ledger import Entry, escape
 from fjd.names import new_token, Stamps
 from fjd.verbs.acceptance import spans
-from fjd.verbs.limits import Keys
 from fjd.verbs.listnames import LIST
 from fjd.verbs.newarray import Common, put_list, put_range
+from fjd.verbs.runlimits import Keys
 from fjd.project import Project
 
 QUARTER = 0.25  # seconds that a range of short tasks lasts
