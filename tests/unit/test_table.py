@@ -12,14 +12,14 @@ from fjd.verbs import table
 
 # What several verbs need, and is none.
 HELPERS = {
-    "acceptance", "account", "arraychange", "arrayclean", "arrayfind",
-    "arraylines", "arraylog", "arraystate", "batch", "callback", "census",
-    "change", "checks", "choice", "claim", "counted", "find", "forks",
-    "inorder", "jobcopy", "joblist", "listnames", "lists", "newarray",
-    "overview", "pairing", "putarray", "putting", "runoptions", "runs",
-    "source", "summary", "supply", "table", "tally", "taskaudit",
-    "taskbook", "taskcount", "taskhistory", "taskwhy", "template",
-    "titles",
+    "acceptance", "account", "arguments", "arraychange", "arrayclean",
+    "arrayfind", "arraylines", "arraylog", "arraystate", "batch",
+    "callback", "census", "change", "checks", "choice", "claim", "counted",
+    "find", "forks", "inorder", "jobcopy", "joblist", "listnames", "lists",
+    "newarray", "overview", "pairing", "putarray", "putting", "quoting",
+    "rows", "runoptions", "runs", "shells", "source", "summary", "supply",
+    "table", "tally", "taskaudit", "taskbook", "taskcount", "taskhistory",
+    "taskwhy", "template", "titles",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 
