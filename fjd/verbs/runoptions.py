@@ -4,7 +4,7 @@ from typing import Any, Dict
 
 from fjd.hosts.session import KINDS
 from fjd.options import flag, option, positive, shared
-from fjd.verbs import halt, refused, runlimits
+from fjd.verbs import halt, refused, runlimits, shells
 
 OWN = shared("--project", metavar="P", help="run the jobs in that project,"
              " together with the jobs that wait there (default: a new"
@@ -50,8 +50,7 @@ OPTIONS = (
            help="split each line into columns {1}, {2} ..."),
     option("--header", metavar=":", choices=[":"],
            help="the first line, or argument, names the columns: {name}"),
-    option("--shell", metavar="SHELL",
-           help="the shell for command lines (default: bash, else sh)"),
+    shells.OPTION,
     option("--results", metavar="DIR", help="write the output of each job to"
            " DIR/<argument>/stdout and stderr"),
     option("--joblog", metavar="FILE",

@@ -6,7 +6,7 @@ from math import inf
 from typing import Dict, List, Optional
 
 from fjd.ledger import DONE, FAILED, parse
-from fjd.newjob import LONGEST_WORD, of_command
+from fjd.newjob import of_command
 from fjd.roles.dispatcher import Dispatcher
 from fjd.verbs.summary import Outcome
 from fjd.verbs.inorder import InOrder
@@ -106,6 +106,7 @@ class Supply:
         commands, self.come = self.come, []
         if not commands and self.source.is_open:
             commands = self.source.take(SLICE)
+        is_long = self.lists.is_long
         some = next((n for n, c in enumerate(commands) if is_long(c)),
                     len(commands))
         if some:
@@ -175,8 +176,3 @@ class Supply:
     @property
     def workers(self) -> int:
         return max(1, len(self.project.pods()))
-
-
-def is_long(command: str) -> bool:
-    """Return whether a command is too long for an argument of a shell."""
-    return len(os.fsencode(command)) >= LONGEST_WORD
