@@ -116,11 +116,13 @@ def test_only_an_end_by_success_is_well(text, failed, is_well):
     (None, 1), (parse("now,fail=1"), 1), (parse("now,fail=1%"), 3),
 ])
 def test_for_a_percentage_all_jobs_are_read_first(condition, number):
+    letters = iter("abc")
+
     class Slow(Source):
         def take(self, seconds):
-            found = [next(self.commands)]
+            found = [next(letters)]
             self.is_open = found != ["c"]
             return found
 
-    assert first_of(Slow(iter("abc")), condition) == list("abc")[:number]
+    assert first_of(Slow(()), condition) == list("abc")[:number]
     assert Condition("now", "fail", 5, True).text == "now,fail=5%"
