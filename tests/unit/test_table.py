@@ -14,12 +14,11 @@ from fjd.verbs import table
 HELPERS = {
     "acceptance", "account", "again", "arraychange", "arrayclean",
     "arrayfind", "arraylines", "arraylog", "arraystate", "batch", "callback",
-    "census", "change", "checks", "choice", "claim", "counted", "find",
-    "forks",
-    "halt", "inorder", "jobcopy", "joblist", "lastrun", "limits", "listnames",
-    "lists", "newarray", "overview", "pairing", "putarray", "putting",
-    "refused", "runoptions", "runs",
-    "source", "summary", "supply", "table", "tally", "taskaudit",
+    "census", "change", "checks", "choice", "claim", "counted", "deserted",
+    "find", "forks", "halt", "inorder", "jobcopy", "joblist", "lastrun",
+    "limits", "listnames", "lists", "newarray", "overview", "pairing",
+    "putarray", "putting", "refused", "runoptions", "runs", "source",
+    "summary", "supply", "table", "tally", "taskaudit",
     "taskbook", "taskcount", "taskhistory", "taskwhy", "template",
     "titles",
 }
