@@ -15,12 +15,12 @@ HELPERS = {
     "acceptance", "account", "again", "arguments", "arraychange",
     "arrayclean", "arrayfind", "arraylines", "arraylog", "arraystate",
     "batch", "callback", "census", "change", "checks", "choice", "claim",
-    "counted", "find", "forks", "growth", "halt", "inorder", "jobcopy",
-    "joblist", "lastrun", "listnames", "lists", "newarray", "overview",
-    "pairing", "putarray", "putting", "quoting", "refused", "rows",
-    "runlimits", "runoptions", "runs", "shells", "source", "summary",
-    "supply", "table", "tally", "taskaudit", "taskbook", "taskcount",
-    "taskhistory", "taskwhy", "template", "titles",
+    "counted", "deserted", "find", "forks", "growth", "halt", "inorder",
+    "jobcopy", "joblist", "lastrun", "listnames", "lists", "newarray",
+    "overview", "pairing", "putarray", "putting", "quoting", "refused",
+    "rows", "runlimits", "runoptions", "runs", "shells", "source",
+    "summary", "supply", "table", "tally", "taskaudit", "taskbook",
+    "taskcount", "taskhistory", "taskwhy", "template", "titles",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 
