@@ -161,8 +161,8 @@ class Typed(Source):
                 if not self.is_ready(left):
                     break
                 self.add(self.read())
-            left = until - time.monotonic()
-            if left <= 0:
+            left = max(0.0, until - time.monotonic())
+            if found and not left:
                 break
         return found
 
