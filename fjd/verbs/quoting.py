@@ -15,6 +15,7 @@ SHORT = 60  # characters of arguments that are shown in a hint
 OPERATOR = re.compile(
     r"\|[|&]?|&&?|;;?|[0-9]?(?:>>?|<{1,3}|>\||<>)(?:&[0-9-]?)?|&>>?")
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=.*", re.S)
+KEY = re.compile(r"(\{(?:[#%]|[0-9]*(?://|/?\.?))\})")
 LAST = re.compile(r"[0-9]?>>?|;")  # operators that nobody ends a line with
 # Of GNU parallel: braces that fjd has not, and what to write instead.
 REFUSED = (
@@ -142,8 +143,9 @@ def line_of(words: Iterable[str]) -> str:
 
 def word_of(word: str) -> str:
     """Return a word of a command line; its {} stay outside of quotes."""
-    is_plain = re.fullmatch(r"[\w@%+=:,./{}#-]+", word)
-    return word if is_plain else quote(word)
+    parts = KEY.split(word)
+    parts[::2] = [part and quote(part) for part in parts[::2]]
+    return "".join(parts) or quote("")
 
 
 def is_of_shell(word: str) -> bool:

@@ -185,6 +185,7 @@ def test_an_operator_among_several_words_is_refused(words):
 
 @pytest.mark.parametrize("words, line", [
     (["grep", "-c", ">"], "grep -c '>'"), (["a", ">>"], "a '>>'"),
+    (["echo", "a b{/}", "", ";"], "echo 'a b'{/} '' ';'"),
     (["find", "{}", "-exec", "ls", "{}", ";"], "find {} -exec ls {} ';'"),
 ])
 def test_no_line_is_proposed_that_overwrites_arguments(words, line):
