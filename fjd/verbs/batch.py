@@ -157,7 +157,7 @@ class ListRun:
         self.supply.come = list(known.new())
         for array, tasks in known.unput.items():
             self.supply.lists.add_again(
-                array, tasks, known.is_escaped(array))
+                array, tasks, known.how[array])
 
     def work(self) -> int:
         self.dispatcher.alarm.set()

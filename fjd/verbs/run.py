@@ -1,20 +1,24 @@
 """Run a command for each argument.
 
-{} is replaced by the argument (appended if absent). With several lists of
-arguments, each combination is run once: {1} is the argument from the first
-list, {2} the one from the second, and {} is all of them. {#} is the number of
-the job.
-
-Without :::, each input line is an argument or, with no COMMAND, a command.
-Jobs start as lines come; with --resume, all lines are read first.
-
-The words of COMMAND are joined by blanks. Arguments are quoted, so write no
-quotes around {}. The exit code is 3 if a job failed.
-
 Examples:
-    fjd run -j 4 'gzip -k {}' ::: *.txt
-    fjd run 'convert {1} -resize {2} {1}-{2}.png' ::: a.jpg b.jpg ::: 50 100
+    fjd run gzip -k ::: *.txt
+    fjd run -j 4 'sort {} | uniq >{.}.out' ::: *.txt
+    fjd run 'convert {1} -resize {2} {1/.}-{2}.png' ::: a.jpg b.jpg ::: 50 100
+    find . -name '*.log' -print0 | fjd run -0 -n 20 gzip
     fjd run < commands
+
+{} is the argument (appended if absent), {.} the same without its extension,
+{/} its last part, {//} its directory, {/.} both. {2} is the argument from the
+second list, or column ({2/} ...); with several lists, each combination is run
+once. {#} is the number of the job, {%} the slot of its worker (1 to N).
+
+A COMMAND of one word is a line for the shell. Arguments are quoted, so write
+no quotes around {}. Several words are a program and its arguments: no shell.
+
+Lists: ::: ARGUMENTS, :::: FILES; :::+ and ::::+ go along with the list before.
+Without one, each input line is an argument or, with no COMMAND, a command.
+Jobs start as lines come; --resume reads all of them first. The exit code is 3
+if a job failed.
 """
 import os
 import time

@@ -1,11 +1,12 @@
 """The table of the verbs of fjd, and what their modules hold."""
 import os
 import re
+import subprocess
 import sys
 
 import pytest
 
-from helpers import fjd, ROOT, run
+from helpers import command, fjd, ROOT, run
 
 from fjd.options import PROJECT
 from fjd.verbs import table
@@ -94,3 +95,12 @@ def test_options_of_exe_without_it_are_told_where_they_belong(words, said):
     assert result.returncode == 2
     assert result.stderr == \
         f"fjd: error: {said}: only with --exe; see fjd help exe\n"
+
+
+def test_help_of_run_fits_two_screens():
+    """Of 24 lines; the common case is seen first."""
+    text = subprocess.run(
+        command("fjd", "run", "--help"), stdout=subprocess.PIPE,
+        env={**os.environ, "COLUMNS": "80"}).stdout.decode().splitlines()
+    assert len(text) <= 48 and max(map(len, text)) < 80
+    assert text[5] == "    fjd run gzip -k ::: *.txt"
