@@ -15,10 +15,10 @@ HELPERS = {
     "acceptance", "account", "again", "arraychange", "arrayclean",
     "arrayfind", "arraylines", "arraylog", "arraystate", "batch", "callback",
     "census", "change", "checks", "choice", "claim", "counted", "deserted",
-    "find", "forks", "halt", "inorder", "jobcopy", "joblist", "lastrun",
-    "limits", "listnames", "lists", "newarray", "overview", "pairing",
-    "putarray", "putting", "refused", "runoptions", "runs", "source",
-    "summary", "supply", "table", "tally", "taskaudit",
+    "earlier", "find", "forks", "halt", "inorder", "jobcopy", "joblist",
+    "lastrun", "limits", "listnames", "lists", "manyruns", "newarray",
+    "overview", "pairing", "putarray", "putting", "refused", "runoptions",
+    "source", "summary", "supply", "table", "tally", "taskaudit",
     "taskbook", "taskcount", "taskhistory", "taskwhy", "template",
     "titles",
 }
@@ -47,7 +47,7 @@ def test_text_of_a_verb_begins_with_its_summary(group):
 def test_verbs_have_what_the_table_promises(name):
     verb = table.load(name)
     assert callable(verb.act)
-    has_own = ("run", "exe", "help")
+    has_own = ("run", "exe", "help", "runs")
     assert (PROJECT in verb.options) == (name not in has_own)
 
 
