@@ -186,15 +186,13 @@ def remove(run: Run, age: float) -> bool:
     """
     if not has_begun(home.named_project(run.project), run.begun):
         return False
-    project = home.find_project(
-        run.project, output.teller("fjd"), is_to_run=False)
-    here = myself()
-    now = server_time(project, here)
-    claim = Claim(project, here, now)
-    if now - last_end(project, run.begun) < age or not claim.make():
-        return False
-    if is_in_use(project, here, now) or counts(project)[2]:
-        claim.release()
+    try:
+        project = home.find_project(
+            run.project, output.teller("fjd"), is_to_run=False)
+        is_ours = is_claimed(project, run.begun, age)
+    except (BadUsage, FileNotFoundError):
+        return False  # RACE: somebody else has removed it.
+    if not is_ours:
         return False
     place = os.path.join(home.directory(), f".{run.project}."
                          f"{new_token(time.time())}{REMOVED}")
@@ -202,6 +200,19 @@ def remove(run: Run, age: float) -> bool:
     is_ours = files.move(project.root, place)
     remove_tree(place)
     return is_ours
+
+
+def is_claimed(project: Project, begun: float, age: float) -> bool:
+    """Claim a finished run, so that nobody resumes it; False if it stays."""
+    here = myself()
+    now = server_time(project, here)
+    claim = Claim(project, here, now)
+    if now - last_end(project, begun) < age or not claim.make():
+        return False
+    if is_in_use(project, here, now) or counts(project)[2]:
+        claim.release()
+        return False
+    return True
 
 
 def has_begun(project: Project, begun: float) -> bool:
@@ -234,7 +245,14 @@ def remains() -> Iterator[str]:
 
 
 def remove_tree(place: str) -> None:
-    for directory, _, names in os.walk(place, topdown=False):
-        for name in names:
-            files.remove(os.path.join(directory, name))
+    """Remove a project, and links that lie in it, but not what these name."""
+    if os.path.islink(place):
+        remove_tree(os.path.realpath(place))
+        files.remove(place)
+        return
+    for directory, others, names in os.walk(place, topdown=False):
+        paths = [os.path.join(directory, name) for name in others + names]
+        for path in paths:
+            if os.path.islink(path) or not os.path.isdir(path):
+                files.remove(path)
         files.remove_directory(directory)

@@ -170,6 +170,26 @@ def test_who_resumes_a_run_finds_all_of_it_or_nothing(home):
     assert os.listdir(str(home / ".fjd")) == []
 
 
+def test_links_are_removed_and_not_what_they_name(home):
+    """A project, or its logs, may lie on another disk."""
+    ok_run("true {}", "1")
+    project, = projects(home)
+    for name in ("joblogs", "mine"):
+        (home / name).mkdir()
+        (home / name / "file").touch()
+        if os.path.isdir(project.path(name)):
+            os.rmdir(project.path(name))
+        os.symlink(str(home / name), project.path(name))
+    os.rename(project.root, str(home / "large"))
+    os.symlink(str(home / "large"), project.root)
+    assert len(listed()) == 1
+    ok("fjd", "runs", "--clean")
+    assert os.listdir(str(home / ".fjd")) == []
+    assert not (home / "large").exists()
+    assert (home / "joblogs" / "file").exists()
+    assert (home / "mine" / "file").exists()
+
+
 @pytest.mark.parametrize("words, said", [
     (["--older", "3"], "runs: --older needs --clean"),
     (["--clean", "--older", "x"], "'x' is no time such as 30d, 12h or 45m"),
