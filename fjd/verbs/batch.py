@@ -22,15 +22,16 @@ from fjd.progress import Progress
 from fjd.project import Project
 from fjd.reclaim import new_reclaimer
 from fjd.roles.duty import new_dispatcher
-from fjd.verbs.again import retry
+from fjd.verbs.again import Again
 from fjd.verbs.census import jobs_left, left
 from fjd.verbs.claim import Claim
 from fjd.verbs.forks import HiringByFork
+from fjd.verbs.growth import Growth
 from fjd.verbs.halt import Halt, Halted
 from fjd.verbs.inorder import InOrder
 from fjd.verbs.joblist import Comparison
-from fjd.verbs.limits import keys_of, MOST, typed
 from fjd.verbs.lists import last_number, Lists
+from fjd.verbs.runlimits import keys_of, MOST, typed
 from fjd.verbs.source import Source
 from fjd.verbs.summary import Asked, Outcome
 from fjd.verbs.supply import Followed, Supply
@@ -93,11 +94,12 @@ class ListRun:
         self.supply = Supply(
             self.dispatcher, lists, come, source, self.printer)
         self.supply.delay = options.delay or 0.0
+        self.again = Again(self.dispatcher)
         self.halt = Halt(self)
+        self.growth = Growth(self)
         self.printer.update = self.outcome.update
         self.asked = AskedList(self)
         self.outcome.asked = self.asked
-        self.known: Optional[Comparison] = None
         now = self.dispatcher.succession.beaten
         self.claim = Claim(project, reclaimer.here, now)
 
@@ -109,8 +111,11 @@ class ListRun:
         return outcome
 
     def bring(self) -> Optional[float]:
-        is_over = self.is_stopping or self.halt.is_reached
-        return None if is_over else self.supply.bring()
+        if self.is_stopping or self.halt.is_reached:
+            return None
+        self.growth.look()
+        wait = self.supply.bring()
+        return self.again.bring() if wait is None else wait
 
     def complete(
         self, known: Optional[Comparison], ready: Callable[[], None],
@@ -143,7 +148,7 @@ class ListRun:
 
     def go_on_from(self, known: Comparison) -> None:
         """Set the commands to put, and the tasks and jobs to retry."""
-        self.known = known
+        self.again.known = known
         if known.states:
             # What ended before counts as far as it is asked for now.
             self.outcome.begin_now()
@@ -179,8 +184,9 @@ class ListRun:
         options, number = self.options, self.options.workers
         if options.project is None:
             number = number or cpus()
-        is_fitted = options.project is None or number == MOST
-        if is_fitted and not self.supply.source.is_open:
+        if number == MOST:
+            number = self.growth.number()
+        elif options.project is None and not self.supply.source.is_open:
             number = min(number, max(1, self.left()))
         words = [str(number) if number else "--local-only"]
         session = options.session or PROCESS
@@ -203,13 +209,11 @@ class ListRun:
 
     def to_come(self) -> int:
         """Return how many jobs are to be put, or to be retried."""
-        again = self.known.to_retry if self.known else 0
-        return self.supply.left + again
+        return self.supply.left + self.again.left
 
     def run_jobs(self) -> None:
         self.halt.begin()
-        if self.known:
-            retry(self.project, self.dispatcher.reclaimer.here, self.known)
+        self.again.begin()
         pods = self.project.pods()
         if not self.supply.is_more and self.dispatcher.is_all_quiet():
             self.say("Nothing to do.")

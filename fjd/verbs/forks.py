@@ -49,7 +49,8 @@ class HiringByFork(Hiring):
     def begin(self, **how: Any) -> Any:
         """Start it out of reach of Ctrl-C, and without stdin."""
         if can_fork() and self.is_here():
-            return Fork(lambda: hire(self.project, self.words()))
+            words = self.words()  # The fork would count what we put since.
+            return Fork(lambda: hire(self.project, words))
         import subprocess
         return super().begin(
             stdin=subprocess.DEVNULL, start_new_session=True,

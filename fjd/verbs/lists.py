@@ -10,12 +10,14 @@ from itertools import accumulate
 from typing import Deque, List, Optional
 
 from fjd.arrays import list_of
+from fjd.jobfile import NONE
 from fjd.ledger import Entry, escape
 from fjd.names import new_token, Stamps
+from fjd.newjob import LONGEST_WORD
 from fjd.verbs.acceptance import spans
-from fjd.verbs.limits import Keys
 from fjd.verbs.listnames import LIST
 from fjd.verbs.newarray import Common, put_list, put_range
+from fjd.verbs.runlimits import Keys
 from fjd.project import Project
 
 QUARTER = 0.25  # seconds that a range of short tasks lasts
@@ -116,6 +118,13 @@ class Lists:
     def left(self) -> int:
         """How many commands are not yet put."""
         return sum(len(segment.offsets) for segment in self.segments)
+
+    def is_long(self, command: str) -> bool:
+        """Return whether a command is too long for the argument of a shell.
+        """
+        if len(command) * 3 < LONGEST_WORD or self.common.shell == NONE:
+            return False
+        return len(os.fsencode(command)) >= LONGEST_WORD
 
     def add(self, commands: List[str]) -> str:
         """Put the list of an array, and return its name; its ranges follow."""

@@ -22,13 +22,13 @@ REFUSED = {  # names of an option, and what to do instead
         "jobs read no part of standard input; cut it into files with split(1)",
     "-u --ungroup --line-buffer --linebuffer --line-buffered --lb":
         "output is passed on when a job ends; fjd log -f JOB follows it",
-    "-I --replace": "the argument is {}",
+    "-I --replace": "write {} for the argument",
     "-L -l --max-lines": ONE_BY_ONE,
     "-X -m --xargs -s --max-chars": "-n N gives N arguments to each job",
-    "-d --delimiter": "an argument is a line, or ends with a NUL byte (-0);"
-                      " translate others with tr(1)",
+    "-d --delimiter":
+        "arguments are lines, or end with a NUL byte (-0); see tr(1)",
     "-t -v --verbose": "--dry-run prints the commands",
-    "-p --interactive": "nothing asks; --dry-run prints the commands",
+    "-p --interactive": "fjd run asks nothing; --dry-run prints the commands",
     "--retry-failed": "--resume runs the same list again where it is not done",
     "--shuf": "shuffle the list with shuf(1), which prints it to a pipe",
     "--tmux --tmuxpane": "--session tmux; fjd log prints what a job printed",

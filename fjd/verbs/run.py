@@ -17,24 +17,26 @@ Examples:
     fjd run < commands
 """
 import os
-import sys
 import time
+from collections import deque
 from contextlib import contextmanager
 from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple
 
-from fjd import home, newjob, output
+from fjd import home, output
 from fjd.errors import BadUsage
+from fjd.jobfile import NONE as NO_SHELL
 from fjd.names import new_token, printable
 from fjd.options import nearest
 from fjd.ownership import Survey
-from fjd.verbs import manyruns, template
+from fjd.verbs import manyruns, shells
+from fjd.verbs.arguments import typed_commands
 from fjd.verbs.arraystate import BAD, NONE
 from fjd.verbs.batch import ListRun
-from fjd.verbs.halt import first_of
 from fjd.verbs.earlier import compared, Runs
+from fjd.verbs.halt import first_of
 from fjd.verbs.joblist import Comparison, Request
 from fjd.verbs.runoptions import OPTIONS
-from fjd.verbs.source import Source, Typed
+from fjd.verbs.source import Source
 
 SECONDS_OF_SILENCE = 1.0  # which a person does not notice
 HOW = {"usage": "%(prog)s [options] [COMMAND] [::: ARGUMENT...]..."}
@@ -49,27 +51,14 @@ def act(options: Any) -> int:
         raise BadUsage(f"run: there is no option {words[0]}"
                        f"{nearest(words[0], known)}; a command that begins"
                        " like this goes behind --")
-    text, lists = template.split(words)
     directory = home.current_directory()
-    options.shell, options.is_local = newjob.SHELL, True
-    options.callback = ""
-    return run_list(options, text, source_of(options, text, lists), directory)
-
-
-def source_of(options: Any, text: str, lists: List[List[str]]) -> Source:
-    """Return where the commands come from."""
-    fill = template.with_braces(text, max(1, len(lists))) if text \
-        else lambda number, row: " ".join(row)
-    if lists:
-        rows = template.combinations(lists)
-        return Source(template.filled(fill, rows))
-    is_terminal = sys.stdin and sys.stdin.isatty()
-    if not sys.stdin or is_terminal and options.resume:
-        return Source(iter(()))
-    if is_terminal:
-        output.teller("fjd", stream="stderr")(
-            "Reading from the terminal, a job a line, until Ctrl-D.")
-    return Typed(sys.stdin, lambda number, line: fill(number, [line]))
+    shell = shells.chosen(options.shell)
+    template, source = typed_commands(options, words)
+    options.shell = shell if template.is_line else NO_SHELL
+    options.is_local, options.callback = True, ""
+    if options.tag or options.results is not None:
+        source.arguments = deque()
+    return run_list(options, " ".join(template.words), source, directory)
 
 
 def run_list(

@@ -4,7 +4,7 @@ from typing import Any, Dict
 
 from fjd.hosts.session import KINDS
 from fjd.options import flag, option, positive, shared
-from fjd.verbs import halt, limits, refused
+from fjd.verbs import halt, refused, runlimits, shells
 
 OWN = shared("--project", metavar="P", help="run the jobs in that project,"
              " together with the jobs that wait there (default: a new"
@@ -15,7 +15,7 @@ NUMBER = {"metavar": "N", "type": positive,
           "help": "hire N workers (default: CPUs minus one)"}
 QUIET = flag("--quiet", help="print only what failed jobs print, and a line"
              " for each of them")
-JOBS = {"dest": "workers", "nargs": "?", "action": limits.Workers}
+JOBS = {"dest": "workers", "nargs": "?", "action": runlimits.Workers}
 HIDDEN = {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
 WORDS = option("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 # From habit: names that other programs have for options of ours.
@@ -50,8 +50,7 @@ OPTIONS = (
            help="split each line into columns {1}, {2} ..."),
     option("--header", metavar=":", choices=[":"],
            help="the first line, or argument, names the columns: {name}"),
-    option("--shell", metavar="SHELL",
-           help="the shell for command lines (default: bash, else sh)"),
+    shells.OPTION,
     option("--results", metavar="DIR", help="write the output of each job to"
            " DIR/<argument>/stdout and stderr"),
     option("--joblog", metavar="FILE",
@@ -59,13 +58,13 @@ OPTIONS = (
     option("--halt", metavar="WHEN", type=halt.parse,
            help="end when jobs have failed: now,fail=1 ends the running ones,"
            " soon,fail=10%% waits for them"),
-    option("--retries", metavar="N", type=limits.of_key("retries"),
+    option("--retries", metavar="N", type=runlimits.of_key("retries"),
            help="run a failed job again, up to N times"),
-    option("--timeout", metavar="T", type=limits.of_key("timeout"),
+    option("--timeout", metavar="T", type=runlimits.of_key("timeout"),
            help="end a job that takes longer: seconds, or 10m, 2h, 1d"),
-    option("--delay", metavar="T", type=limits.seconds,
+    option("--delay", metavar="T", type=runlimits.seconds,
            help="wait so long between two starts"),
-    option("--nice", metavar="N", type=limits.of_key("nice"),
+    option("--nice", metavar="N", type=runlimits.of_key("nice"),
            help="the niceness of jobs (default: 9)"),
     OWN, SESSION, *SYNONYMS, *refused.others(), WORDS,
 )

@@ -108,7 +108,8 @@ def test_every_key_is_there(readme):
     from fjd import jobfile
     from fjd.hosts import conf
     of_ranges = {"offset", "escaped"}  # fjd writes them
-    keys = {*jobfile.KEYS, "executable", "directory", "array", "list"}
+    keys = {*jobfile.KEYS, "executable", "shell", "directory", "array",
+            "list"}
     keys -= of_ranges
     assert set(terms(section(read("job.rst"), "Keys"))) == keys
     rows = section(readme, "Job files").split("\n===")[1]

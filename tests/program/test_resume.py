@@ -153,11 +153,10 @@ def test_a_list_without_a_range_is_put(home):
     assert os.listdir(str(home / ".fjd" / "list" / "arrays")) == ["list-1"]
 
 
-def test_a_task_that_failed_in_a_range_that_goes_on_is_left(home):
-    """It runs again when its range has ended."""
+def test_a_task_that_failed_in_a_range_that_goes_on_runs_again(home):
+    """When its range has ended."""
     killed_run(home, f"list-1=1.2-2x1~1.{STAMP}9")
     (home / "good").touch()
-    assert resume(*COMMANDS) == (3, ["1 done", "0 failed", "1 left"])
     assert resume(*COMMANDS) == (0, ["2 done", "0 failed"])
 
 

@@ -12,15 +12,15 @@ from fjd.verbs import table
 
 # What several verbs need, and is none.
 HELPERS = {
-    "acceptance", "account", "again", "arraychange", "arrayclean",
-    "arrayfind", "arraylines", "arraylog", "arraystate", "batch", "callback",
-    "census", "change", "checks", "choice", "claim", "counted", "deserted",
-    "earlier", "find", "forks", "halt", "inorder", "jobcopy", "joblist",
-    "lastrun", "limits", "listnames", "lists", "manyruns", "newarray",
-    "overview", "pairing", "putarray", "putting", "refused", "runoptions",
-    "source", "summary", "supply", "table", "tally", "taskaudit",
-    "taskbook", "taskcount", "taskhistory", "taskwhy", "template",
-    "titles",
+    "acceptance", "account", "again", "arguments", "arraychange",
+    "arrayclean", "arrayfind", "arraylines", "arraylog", "arraystate",
+    "batch", "callback", "census", "change", "checks", "choice", "claim",
+    "counted", "deserted", "earlier", "find", "forks", "growth", "halt",
+    "inorder", "jobcopy", "joblist", "lastrun", "listnames", "lists",
+    "manyruns", "newarray", "overview", "pairing", "putarray", "putting",
+    "quoting", "refused", "rows", "runlimits", "runoptions", "shells",
+    "source", "summary", "supply", "table", "tally", "taskaudit", "taskbook",
+    "taskcount", "taskhistory", "taskwhy", "template", "titles",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 
