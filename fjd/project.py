@@ -31,7 +31,7 @@ The grammar of the names is in names.py.
     dispatchers/<dispatcher>.<stamp>.counts
                                the number of jobs in each state (handover.py)
     dispatchers/<number>.claim the fjd run that puts jobs here (claim.py)
-    list                       the command of a fjd run (runs.py);
+    list                       the command of a fjd run (earlier.py);
                                written whole
     orders/<worker>.<stamp>.<order>
                                drain: run the jobs in your pod, then leave;

@@ -29,7 +29,7 @@ def visit(options: Any, has: Has) -> Project:
 
 def last_run() -> str:
     """Return the project of the last run of this directory, or ""."""
-    from fjd.verbs.runs import recorded, Runs  # Late: few looks need it.
+    from fjd.verbs.earlier import recorded, Runs  # Late: few looks need it.
     try:
         place = os.path.realpath(os.getcwd())
     except FileNotFoundError:

@@ -32,14 +32,14 @@ from fjd.jobfile import NONE as NO_SHELL
 from fjd.names import new_token, printable
 from fjd.options import nearest
 from fjd.ownership import Survey
-from fjd.verbs import shells
+from fjd.verbs import manyruns, shells
 from fjd.verbs.arguments import typed_commands
 from fjd.verbs.arraystate import BAD, NONE
 from fjd.verbs.batch import ListRun
+from fjd.verbs.earlier import compared, Runs
 from fjd.verbs.halt import first_of
 from fjd.verbs.joblist import Comparison, Request
 from fjd.verbs.runoptions import OPTIONS
-from fjd.verbs.runs import compared, Runs
 from fjd.verbs.source import Source
 
 SECONDS_OF_SILENCE = 1.0  # which a person does not notice
@@ -166,6 +166,8 @@ def new_project(runs: Runs, come: List[str], options: Any) -> str:
     """Return the project of a new run, which begins with these commands."""
     say = output.teller("fjd", options.quiet, "stderr")
     token, name = new_token(time.time()), ""
+    for line in [] if options.quiet else manyruns.told(runs.home):
+        say(line)
     while not name:
         # RACE: if another run has just begun, look again and find it.
         runs.find()
@@ -173,8 +175,9 @@ def new_project(runs: Runs, come: List[str], options: Any) -> str:
         earlier, left = runs.unfinished(come)
         name = runs.begin(token)
         if name and left:
-            say(f'{left} job(s) of this list are left in project'
-                f' "{earlier}"; fjd run --resume continues it.')
+            some = "1 job is" if left == 1 else f"{left} jobs are"
+            say(f"Run before, as {earlier}: {some} left of it; --resume goes"
+                " on")
     return name
 
 
