@@ -7,7 +7,7 @@ import os
 import select
 import stat
 import time
-from typing import Any, Callable, Iterator, List
+from typing import Any, Callable, Deque, Iterator, List, Optional
 
 from fjd.errors import BadUsage
 from fjd.wakeup import JOB
@@ -24,6 +24,7 @@ class Source:
     def __init__(self, commands: Iterator[str]) -> None:
         self.commands = commands
         self.is_open = True  # there may be more
+        self.arguments: Optional[Deque[str]] = None  # of the commands
 
     def watch(self) -> None:
         """Let a signal come when there are more."""

@@ -13,13 +13,13 @@ from fjd.verbs import table
 # What several verbs need, and is none.
 HELPERS = {
     "acceptance", "account", "arraychange", "arrayclean", "arrayfind",
-    "arraylines", "arraylog", "arraystate", "batch", "callback", "census",
-    "change", "checks", "choice", "claim", "counted", "find", "forks",
-    "inorder", "jobcopy", "joblist", "listnames", "lists", "newarray",
-    "overview", "pairing", "putarray", "putting", "runoptions", "runs",
-    "source", "summary", "supply", "table", "tally", "taskaudit",
-    "taskbook", "taskcount", "taskhistory", "taskwhy", "template",
-    "titles",
+    "arraylines", "arraylog", "arraystate", "bar", "batch", "callback",
+    "census", "change", "checks", "choice", "claim", "copying", "counted",
+    "find", "forks", "jobcopy", "joblist", "listnames", "lists", "newarray",
+    "outlet", "overview", "pairing", "printed", "printer", "putarray",
+    "putting", "records", "runoptions", "runoutcome", "runs", "source",
+    "summary", "supply", "table", "tally", "taskaudit", "taskbook",
+    "taskcount", "taskhistory", "taskwhy", "template", "titles", "turns",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 
