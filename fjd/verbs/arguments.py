@@ -28,18 +28,18 @@ def typed_commands(
                         words[len(command):])
     if not options.header:
         template.compile()
-    source = source_of(options, given, columns, template)
-    return template, source
+    if is_input(options, given):
+        return template, source_of(options, given, columns, template)
+    if options.header:
+        template.compile()
+    return template, Source(())
 
 
 def source_of(
     options: Any, given: List[Given], columns: Columns, template: Template,
 ) -> Source:
+    """Return the commands; it sets the names of a template's columns."""
     separator = SEPARATORS[options.is_null]
-    if not given or STDIN in [source.path for source in given]:
-        if not is_input(options):
-            template.compile()
-            return Source(())
     first, *others = given or [Given([], STDIN)]
     typed = opened_file(first.path, separator) if first.path else None
     lists = [values_of(source, separator) for source in others]
@@ -62,8 +62,11 @@ def source_of(
     return typed
 
 
-def is_input(options: Any) -> bool:
-    """Return whether standard input is read; say so if a person types it."""
+def is_input(options: Any, given: List[Given]) -> bool:
+    """Return whether there is something to read; say so if a person types it.
+    """
+    if given and STDIN not in [source.path for source in given]:
+        return True
     is_terminal = bool(sys.stdin) and sys.stdin.isatty()
     if not sys.stdin or is_terminal and options.resume:
         return False

@@ -120,9 +120,9 @@ class Halt:
 
     def tell(self) -> None:
         """Report what is left, if it was reached before the end."""
-        left = self.outcome.left
-        if self.is_reached and self.condition and left:
-            told = self.run.supply.told(left)
+        left, supply = self.outcome.left, self.run.supply
+        if self.is_reached and self.condition and (left or supply.is_more):
+            told = supply.told(left)
             self.run.report(f"Halted by {self.condition.text}: {told} left.")
             self.run.report(f"To go on: {self.run.way_on()}")
 

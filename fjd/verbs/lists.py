@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Deque, List, Optional
 
 from fjd.arrays import list_of
-from fjd.jobfile import NONE
+from fjd.jobfile import NONE, Tasks
 from fjd.ledger import Entry, escape
 from fjd.names import new_token, Stamps
 from fjd.newjob import LONGEST_WORD
@@ -140,12 +140,15 @@ class Lists:
         return array
 
     def add_again(
-        self, array: str, tasks: List[int], is_escaped: bool,
+        self, array: str, tasks: List[int], how: Optional[Tasks],
     ) -> None:
         """Put tasks of an earlier array that have no file."""
         path = list_of(self.project, array)
         offsets = offsets_in(self.project.files.read(path)[1])
-        common = self.common._replace(is_escaped=is_escaped)
+        common = self.common
+        if how:
+            common = common._replace(
+                shell=how.shell, is_escaped=how.is_escaped)
         for first, last in spans(tasks):
             self.segments.append(
                 Segment(array, common, first, offsets[first - 1:last]))

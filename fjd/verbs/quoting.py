@@ -15,19 +15,19 @@ SHORT = 60  # characters of arguments that are shown in a hint
 OPERATOR = re.compile(
     r"\|[|&]?|&&?|;;?|[0-9]?(?:>>?|<{1,3}|>\||<>)(?:&[0-9-]?)?|&>>?")
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=.*", re.S)
-IN_SHELL = "x={}; echo "  # how a command line begins that changes an argument
+KEY = re.compile(r"(\{(?:[#%]|[0-9]*(?://|/?\.?))\})")
+LAST = re.compile(r"[0-9]?>>?|;")  # operators that nobody ends a line with
 # Of GNU parallel: braces that fjd has not, and what to write instead.
 REFUSED = (
-    (r"\{(?:[0-9-]*)=.*?=\}", "Perl is not run; in a command line:"
-     " $(printf %s {} | sed s/a/b/)"),
-    (r"\{-[0-9]+(?://|/?\.?)\}", "count from the front, as {1} does"),
-    (r"\{[0-9]*\.\.\.?\}", IN_SHELL + '"${x%.*.*}"'),
-    (r"\{[0-9]*/\.\.\.?\}", IN_SHELL + '"${x%.*.*}", with {/} for {}'),
-    (r"\{[0-9]*\+/\}", "{//} is the directory"),
-    (r"\{[0-9]*\+\.{1,3}\}", IN_SHELL + '"${x##*.}" is the extension'),
-    (r"\{##\}", "the number of jobs is not known while they are read"),
-    (r"\{0+[#%]\}", "$(printf %03d {#}) in a command line has zeros"),
-    (r"\{\+\}", "{} is the argument"),
+    (r"\{[0-9-]*=.*?=\}", "in a command line, $(printf %s {} | sed s/a/b/)"),
+    (r"\{-[0-9]+(?://|/?\.?)\}", "{1}, {2} ..., counted from the first one"),
+    (r"\{[0-9]*\.\.\.?\}", 'x={}; echo "${x%.*.*}"'),
+    (r"\{[0-9]*/\.\.\.?\}", 'x={/}; echo "${x%.*.*}"'),
+    (r"\{[0-9]*\+/\}", "{//}, the directory"),
+    (r"\{[0-9]*\+\.{1,3}\}", 'x={}; echo "${x##*.}"'),
+    (r"\{##\}", "n=$(wc -l <list) before, since jobs run while lines come"),
+    (r"\{0+[#%]\}", "in a command line, $(printf %03d {#})"),
+    (r"\{\+\}", "{}"),
 )
 
 
@@ -112,21 +112,27 @@ def check_braces(text: str) -> None:
         match = re.search(rf"(?<![$\\]){pattern}", text)
         if match:
             raise BadUsage(f"{printable(match.group())}: fjd has no such"
-                           f" replacement string; {instead}")
+                           " replacement string", f"try: {instead}")
 
 
 def check_words(words: List[str], tail: Sequence[str]) -> None:
     """Raise BadUsage if several words look like a line for a shell."""
-    for place, word in enumerate(words):
-        is_operator = OPERATOR.fullmatch(word)
-        if is_operator or not place and ASSIGNMENT.fullmatch(word):
-            better = as_typed(line_of(words), tail)
-            plain = as_typed(" ".join(map(word_of, words)), tail)
-            what = "an operator" if is_operator else "an assignment"
-            raise BadUsage(
-                f'"{printable(word)}" is {what} of a shell, but several words'
-                " run without one; quote the whole command",
-                f"try: {better}; or, if it is an argument: {plain}")
+    if ASSIGNMENT.fullmatch(words[0]):
+        better = as_typed(line_of(words), tail)
+        refuse(words[0], "an assignment", f"try: {better}")
+    for word in filter(OPERATOR.fullmatch, words):
+        better = as_typed(line_of(words), tail)
+        plain = as_typed(" ".join(map(word_of, words)), tail)
+        # grep '>' {}: as an operator, it would overwrite the argument.
+        is_meant = not LAST.fullmatch(words[-1])
+        hint = f"{better}; or, if it is an argument: " * is_meant + plain
+        refuse(word, "an operator", f"try: {hint}")
+
+
+def refuse(word: str, what: str, hint: str) -> None:
+    raise BadUsage(
+        f'"{printable(word)}" is {what} of a shell, but several words run'
+        " without one; quote the whole command", hint)
 
 
 def line_of(words: Iterable[str]) -> str:
@@ -137,8 +143,9 @@ def line_of(words: Iterable[str]) -> str:
 
 def word_of(word: str) -> str:
     """Return a word of a command line; its {} stay outside of quotes."""
-    is_plain = re.fullmatch(r"[\w@%+=:,./{}#-]+", word)
-    return word if is_plain else quote(word)
+    parts = KEY.split(word)
+    parts[::2] = [part and quote(part) for part in parts[::2]]
+    return "".join(parts) or quote("")
 
 
 def is_of_shell(word: str) -> bool:

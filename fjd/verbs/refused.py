@@ -11,7 +11,7 @@ from fjd.errors import BadUsage
 from fjd.options import option, Option
 
 ONE_BY_ONE = "a line is one argument; -n N gives N of them to each job"
-HOSTS = "hosts are named in remote.conf of a project; see fjd help cluster"
+HOSTS = "fjd-recruiter --project P hire HOST:N, then fjd run --project P"
 LOAD = "there is no such limit; -j N says how many jobs run at a time"
 SHARED = "all hosts share a home, so there is nothing to transfer"
 BRACES = "there are {}, {.}, {/}, {//}, {/.}, also {1/.}, and {#} and {%}"

@@ -1,20 +1,24 @@
 """Run a command for each argument.
 
-{} is replaced by the argument (appended if absent). With several lists of
-arguments, each combination is run once: {1} is the argument from the first
-list, {2} the one from the second, and {} is all of them. {#} is the number of
-the job.
-
-Without :::, each input line is an argument or, with no COMMAND, a command.
-Jobs start as lines come; with --resume, all lines are read first.
-
-The words of COMMAND are joined by blanks. Arguments are quoted, so write no
-quotes around {}. The exit code is 3 if a job failed.
-
 Examples:
-    fjd run -j 4 'gzip -k {}' ::: *.txt
-    fjd run 'convert {1} -resize {2} {1}-{2}.png' ::: a.jpg b.jpg ::: 50 100
+    fjd run gzip -k ::: *.txt
+    fjd run -j 4 'sort {} | uniq >{.}.out' ::: *.txt
+    fjd run 'convert {1} -resize {2} {1/.}-{2}.png' ::: a.jpg b.jpg ::: 50 100
+    find . -name '*.log' -print0 | fjd run -0 -n 20 gzip
     fjd run < commands
+
+{} is the argument (appended if absent), {.} the same without its extension,
+{/} its last part, {//} its directory, {/.} both. {2} is the argument from the
+second list, or column ({2/} ...); with several lists, each combination is run
+once. {#} is the number of the job, {%} the slot of its worker (1 to N).
+
+A COMMAND of one word is a line for the shell. Arguments are quoted, so write
+no quotes around {}. Several words are a program and its arguments: no shell.
+
+Lists: ::: ARGUMENTS, :::: FILES; :::+ and ::::+ go along with the list before.
+Without one, each input line is an argument or, with no COMMAND, a command.
+Jobs start as lines come; --resume reads all of them first. The exit code is 3
+if a job failed.
 """
 import os
 import time
@@ -28,7 +32,7 @@ from fjd.jobfile import NONE as NO_SHELL
 from fjd.names import new_token, printable
 from fjd.options import nearest
 from fjd.ownership import Survey
-from fjd.verbs import manyruns, shells
+from fjd.verbs import manyruns, records, shells
 from fjd.verbs.arguments import typed_commands
 from fjd.verbs.arraystate import BAD, NONE
 from fjd.verbs.batch import ListRun
@@ -56,8 +60,6 @@ def act(options: Any) -> int:
     template, source = typed_commands(options, words)
     options.shell = shell if template.is_line else NO_SHELL
     options.is_local, options.callback = True, ""
-    if options.tag or options.results is not None:
-        source.arguments = deque()
     return run_list(options, " ".join(template.words), source, directory)
 
 
@@ -71,6 +73,9 @@ def run_list(
     place = os.path.realpath(directory)
     if options.dry_run and not options.resume:
         return print_commands(commands_of(source))
+    records.check(options)
+    if options.tag or options.results:
+        source.arguments = deque()
     runs = Runs(home.directory(), text, place)
     if options.resume:
         return resume(options, runs, source, directory)
@@ -127,9 +132,9 @@ def begin(
         name = name or runs.begin(new_token(time.time()))
     if not name:
         # RACE: another run has just begun.
-        return runs.best(request, options.in_order)
+        return runs.best(request, needs_keys(options))
     project = home.open_project(name, say)
-    return name, compared(project, request, options.in_order)
+    return name, compared(project, request, needs_keys(options))
 
 
 @contextmanager
@@ -185,12 +190,12 @@ def run_to_resume(
     if options.project:
         project = home.named_project(options.project)
         is_there = os.path.isdir(project.root)
-        known = compared(project, request, options.in_order) \
+        known = compared(project, request, needs_keys(options)) \
             if is_there else None
         return options.project, known
     say = output.teller("fjd", options.quiet, "stderr")
     jobs, place = len(request), printable(runs.asked.directory)
-    name, known = runs.best(request, options.in_order)
+    name, known = runs.best(request, needs_keys(options))
     if known:
         has = f", which has {known.shared} of {jobs} command(s)" * bool(jobs)
         say(f'Resuming project "{name}"{has}.')
@@ -202,6 +207,11 @@ def run_to_resume(
             "try: the whole command again, with its list: fjd run --resume"
             " COMMAND ::: ARGUMENT...")
     return name, known
+
+
+def needs_keys(options: Any) -> bool:
+    """Return whether to know which job each command of the list is."""
+    return bool(options.in_order or options.tag or options.results)
 
 
 def left_to_do(

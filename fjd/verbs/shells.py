@@ -24,7 +24,11 @@ def chosen(typed: Optional[str]) -> str:
     path = which(program)
     if not path:
         raise BadUsage(f"--shell: there is no program {printable(program)}")
-    return " ".join([os.path.abspath(path), *words])
+    place = os.path.abspath(path)
+    if len(place.split()) > 1 or not place.isprintable():
+        raise BadUsage(f"--shell: {printable(place)}: the path of a shell may"
+                       " not contain blanks")
+    return " ".join([place, *words])
 
 
 def for_array(command: str, shell: str) -> str:

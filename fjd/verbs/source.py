@@ -149,7 +149,7 @@ class Typed(Source):
         within that time.
         """
         found: List[str] = []
-        left, until = 0.0, time.monotonic() + seconds
+        left, until, is_late = 0.0, time.monotonic() + seconds, False
         while self.is_open and len(found) < MOST:
             block = next(self.blocks, None)
             if block:
@@ -158,11 +158,12 @@ class Typed(Source):
                 self.is_open = False
             else:
                 self.is_drained = True
-                if not self.is_ready(left):
+                if is_late or not self.is_ready(left):
                     break
                 self.add(self.read())
             left = until - time.monotonic()
-            if left <= 0:
+            is_late = left <= 0
+            if found and is_late:
                 break
         return found
 

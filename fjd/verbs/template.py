@@ -35,6 +35,11 @@ def quoted(word: str) -> str:
     return word if PLAIN(word) else quote(word)
 
 
+def only_argument(number: int, row: Row) -> str:
+    """Return what replaces {} where each row has one argument."""
+    return quoted(row[0])
+
+
 def without_extension(path: str) -> str:
     return EXTENSION.sub("", path)
 
@@ -125,7 +130,6 @@ class Template:
         self.names: Sequence[str] = ()  # of columns
         self.texts = [""]  # one more than there are functions
         self.makes: List[Make] = []
-        self.argument: Optional[Make] = None  # where a row is one argument
         self.has_slot = False
         self.keys: List[Key] = []
 
@@ -164,9 +168,8 @@ class Template:
 
     def add_arguments(self, key: Key) -> None:
         """Let all words that a key stands for be added."""
-        self.add(key.quoted)
         is_one = self.width == 1 and not (key.special or key.change)
-        self.argument = self.makes[-1] if is_one else None
+        self.add(only_argument if is_one else key.quoted)
 
     def add_line(self, line: str) -> None:
         """Split a command line; without a key, the arguments are appended."""
@@ -233,7 +236,7 @@ class Template:
     def filled_one(self, number: int, rows: Sequence[Row]) -> List[str]:
         """The same for one replacement string, which most templates have."""
         (before, after), make = self.texts, self.makes[0]
-        if make is self.argument:
+        if make is only_argument:
             # A million of them should not take a second.
             return [f"{before}{word if PLAIN(word) else quote(word)}{after}"
                     for word, in rows]

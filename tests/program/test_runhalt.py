@@ -1,6 +1,7 @@
 """fjd run --halt, and what --resume then runs."""
 import os
 import signal
+import subprocess
 from collections import Counter
 
 import pytest
@@ -141,7 +142,7 @@ def test_a_signal_while_it_waits_ends_running_jobs(home, hold):  # noqa: F811
     said = finish(process).splitlines()
     project, = projects(home)
     assert process.returncode == 130 and nobody_lives(project)
-    assert said[-1].startswith("[fjd] Stopped: 5 job(s) are left in ")
+    assert "[fjd] Stopped: 5 job(s) are left" in "\n".join(said)
     hold()
     assert "[fjd] 6 done, 0 failed" in go_on(home, SCRIPT, *JOBS)
 
@@ -155,6 +156,21 @@ def test_a_percentage_is_one_of_all_jobs(home):
     assert result.returncode == 3
     assert "[fjd] Halted by now,fail=50%: 2 job(s) are left." \
         in result.stderr.splitlines()
+
+
+def test_it_does_not_wait_for_the_end_of_a_list(home):
+    process = subprocess.Popen(
+        command("fjd", "run", "-j1", "--halt", "now,fail=1", "exit 1;"),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT)
+    process.stdin.write(b"1\n")
+    process.stdin.flush()
+    said = process.stdout.read().decode().splitlines()
+    process.stdin.close()
+    assert process.wait() == 3
+    assert said[-2:] == [
+        "[fjd] Halted by now,fail=1: the rest of the list is left.",
+        "[fjd] To go on: type the same with --resume"]
 
 
 def test_a_job_that_is_tried_again_has_not_failed(home):
