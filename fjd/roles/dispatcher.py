@@ -56,7 +56,7 @@ class Dispatcher:
         self.heed = heed
         self.bring = bring
         self.hiring = hiring
-        self.progress = progress or Progress(False)
+        self.progress = progress or Progress()
         self.project = project
         self.succession = succession
         self.reclaimer = reclaimer

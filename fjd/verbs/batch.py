@@ -15,49 +15,29 @@ from typing import Any, Callable, Dict, List, Optional, Set
 from fjd.errors import Busy, Hopeless, SOME_FAILED
 from fjd.hosts.session import cpus, PROCESS
 from fjd.members import HIRING
-from fjd.names import printable
 from fjd.options import MOST_LOSSES
-from fjd.output import teller
-from fjd.progress import Progress
 from fjd.project import Project
 from fjd.reclaim import new_reclaimer
 from fjd.roles.duty import new_dispatcher
 from fjd.verbs.again import Again
-from fjd.verbs.census import jobs_left, left
+from fjd.verbs.bar import Bar
+from fjd.verbs.census import left
 from fjd.verbs.claim import Claim
 from fjd.verbs.forks import HiringByFork
 from fjd.verbs.growth import Growth
 from fjd.verbs.halt import Halt, Halted
-from fjd.verbs.inorder import InOrder
 from fjd.verbs.joblist import Comparison
 from fjd.verbs.lists import last_number, Lists
+from fjd.verbs.outlet import Unwritable
+from fjd.verbs.printer import Printer
 from fjd.verbs.runlimits import keys_of, MOST, typed
+from fjd.verbs.runoutcome import AskedList, RunOutcome
 from fjd.verbs.source import Source
-from fjd.verbs.summary import Asked, Outcome
-from fjd.verbs.supply import Followed, Supply
-from fjd.verbs.titles import pasteable
+from fjd.verbs.supply import Supply
 from fjd.wakeup import Alarm, LEAVE
 
 SECONDS_TO_LEAVE = 60.0  # for workers; a dead host takes as long
-
-
-class AskedList(Asked):
-    """What one fjd run asks for, in an outcome.
-
-    done: how many of its commands were done before.
-    """
-
-    def __init__(self, run: "ListRun") -> None:
-        self.run = run
-        self.done = 0
-
-    def recount(self, outcome: Outcome) -> None:
-        outcome.done += self.done
-        self.done = 0
-
-    def left(self) -> int:
-        held = jobs_left(self.run.project, "held")
-        return self.run.to_come() + held
+LONG = 0.2  # seconds to wait for a slow reader when nothing else is to do
 
 
 class ListRun:
@@ -76,19 +56,17 @@ class ListRun:
         self.project = project
         self.directory = directory
         self.options = options
-        self.report = teller("fjd", stream="stderr")
-        progress = Progress(not options.quiet)
-        self.say = progress.above(
-            teller("fjd", options.quiet, stream="stderr"))
+        bar = Bar(not options.quiet)
+        self.printer = Printer(project, bar, options, source.arguments)
+        self.report = self.printer.say
         reclaimer = new_reclaimer(project, self.say, MOST_LOSSES)
         self.is_stopping = False
         self.deadline = inf  # for workers to leave
-        self.printer = InOrder(project, progress, options.in_order)
         self.hiring = HiringByFork(project, self.words_to_hire, self.is_here)
         self.dispatcher = new_dispatcher(
             project, reclaimer, self.say, HIRING, heed=self.heed,
             alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.bring,
-            hiring=self.hiring, progress=progress, outcome=self.new_outcome)
+            hiring=self.hiring, progress=bar, outcome=self.new_outcome)
         self.outcome: Any = self.dispatcher.outcome
         lists = Lists(project, directory, options.shell, keys_of(options))
         self.supply = Supply(
@@ -98,22 +76,27 @@ class ListRun:
         self.halt = Halt(self)
         self.growth = Growth(self)
         self.printer.update = self.outcome.update
-        self.asked = AskedList(self)
+        self.asked = AskedList(project, self.to_come)
         self.outcome.asked = self.asked
         now = self.dispatcher.succession.beaten
         self.claim = Claim(project, reclaimer.here, now)
 
     def new_outcome(
         self, project: Project, offsets: Dict[str, int],
-    ) -> Outcome:
-        outcome = Outcome(project, offsets)
-        outcome.tasks = Followed(outcome, self.printer)
-        return outcome
+    ) -> RunOutcome:
+        return RunOutcome(project, offsets, self.printer, self.options)
+
+    def say(self, text: str) -> None:
+        if not self.options.quiet:
+            self.report(text)
 
     def bring(self) -> Optional[float]:
+        """Put what workers need soon, unless output waits for its reader."""
         if self.is_stopping or self.halt.is_reached:
             return None
         self.growth.look()
+        if self.printer.is_behind and self.supply.is_more:
+            return self.printer.pause.longer()
         wait = self.supply.bring()
         return self.again.bring() if wait is None else wait
 
@@ -164,17 +147,22 @@ class ListRun:
         self.supply.source.watch()
         try:
             self.run_jobs()
-        except BaseException:
+        except BaseException as error:
+            # Without a reader nothing is said.
+            self.printer.is_mute = isinstance(
+                error, (BrokenPipeError, Unwritable))
             try:
                 self.stop()
+                self.printer.work(LONG)
                 self.end()
             finally:
-                root = printable(self.project.root)
                 left = self.supply.told(self.left())
-                self.report(f"Stopped: {left} left in {root}."
-                            f" To go on: {self.way_on()}")
+                self.report(f"Stopped: {left} left.")
+                self.report(f"To go on: {self.way_on()}")
+                self.printer.work(LONG)
             raise
         self.end()
+        self.print_all()
         self.halt.tell()
         is_well = self.outcome.is_well or self.halt.is_well
         return 0 if is_well else SOME_FAILED
@@ -225,7 +213,15 @@ class ListRun:
                 self.dispatcher.run_to_the_last()
         except Halted:
             self.halt.obey()
-        self.printer.show_if_due(is_last=True)
+        self.outcome.update()
+        self.printer.turns.is_last = True
+        self.print_all()
+
+    def print_all(self) -> None:
+        """Wait until all is written, however slow its reader is."""
+        while not self.printer.work(LONG):
+            self.mind(self.dispatcher.alarm.wait(0.0))
+            self.dispatcher.beat_if_due()
 
     # Signals, and the end
 
@@ -234,15 +230,19 @@ class ListRun:
 
         The dispatcher calls this after each wait.
         """
-        if LEAVE & signals or time.monotonic() > self.deadline:
-            raise KeyboardInterrupt
+        self.mind(signals)
         try:
             if not self.is_stopping:
-                self.printer.show_if_due()
+                self.printer.work_if_due()
                 self.halt.look()
-        except OSError as error:
-            if not error.filename:
-                raise  # Standard output cannot be written to.
+        except BrokenPipeError:
+            raise  # Nobody reads our output.
+        except OSError:
+            pass  # The home does not answer; the dispatcher reports that.
+
+    def mind(self, signals: Set[int]) -> None:
+        if LEAVE & signals or time.monotonic() > self.deadline:
+            raise KeyboardInterrupt
 
     def stop(self) -> None:
         """Fire the workers and wait for them, unless a second signal comes."""
@@ -269,9 +269,4 @@ class ListRun:
 
     def end(self) -> None:
         """Report the outcome, and where to see more."""
-        outcome = self.outcome
         self.dispatcher.close(self.report, self.options.quiet, False)
-        names_logs = outcome.failed or self.options.in_order
-        if self.project.count("joblogs") and not names_logs:
-            logs = pasteable(self.project.path("joblogs"))
-            self.say(f"What they printed: {logs}")

@@ -191,12 +191,21 @@ def as_joblog(entries: Iterable[Entry]) -> Iterator[str]:
     """Yield the lines of GNU parallel's --joblog (for --retry-failed)."""
     yield JOBLOG
     for number, entry in enumerate(entries, 1):
-        kind, _, code = entry.status.partition(" ")
-        codes = {"exit": 0, "signal": 0, kind: int(code or 0)}
-        if entry.event != DONE and not any(codes.values()):
-            codes["exit"] = -1  # It could not be run, or was ended by fjd.
-        runtime = max(0.0, entry.end - entry.start)
-        command = (entry.command or entry.job).replace("\n", "\0")
-        yield f"{number}\t{entry.host or ':'}\t{entry.start:.3f}" \
-            f"\t{runtime:10.3f}\t0\t0\t{codes['exit']}\t{codes['signal']}" \
-            f"\t{command}\n"
+        yield line_of_joblog(str(number), entry)
+
+
+def codes(entry: Entry) -> Tuple[int, int]:
+    """Return a job's exit status and the signal that ended it."""
+    kind, _, code = entry.status.partition(" ")
+    found = {"exit": 0, "signal": 0, kind: int(code or 0)}
+    if entry.event != DONE and not any(found.values()):
+        found["exit"] = -1  # It could not be run, or was ended by fjd.
+    return found["exit"], found["signal"]
+
+
+def line_of_joblog(number: str, entry: Entry) -> str:
+    code, signal = codes(entry)
+    runtime = max(0.0, entry.end - entry.start)
+    command = (entry.command or entry.job).replace("\n", "\0")
+    return f"{number}\t{entry.host or ':'}\t{entry.start:.3f}" \
+        f"\t{runtime:10.3f}\t0\t0\t{code}\t{signal}\t{command}\n"

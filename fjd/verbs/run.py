@@ -31,7 +31,7 @@ from fjd.jobfile import NONE as NO_SHELL
 from fjd.names import new_token, printable
 from fjd.options import nearest
 from fjd.ownership import Survey
-from fjd.verbs import manyruns, shells
+from fjd.verbs import manyruns, records, shells
 from fjd.verbs.arguments import typed_commands
 from fjd.verbs.arraystate import BAD, NONE
 from fjd.verbs.batch import ListRun
@@ -59,8 +59,6 @@ def act(options: Any) -> int:
     template, source = typed_commands(options, words)
     options.shell = shell if template.is_line else NO_SHELL
     options.is_local, options.callback = True, ""
-    if options.tag or options.results is not None:
-        source.arguments = deque()
     return run_list(options, " ".join(template.words), source, directory)
 
 
@@ -74,6 +72,9 @@ def run_list(
     place = os.path.realpath(directory)
     if options.dry_run and not options.resume:
         return print_commands(commands_of(source))
+    records.check(options)
+    if options.tag or options.results:
+        source.arguments = deque()
     runs = Runs(home.directory(), text, place)
     if options.resume:
         return resume(options, runs, source, directory)
@@ -130,9 +131,9 @@ def begin(
         name = name or runs.begin(new_token(time.time()))
     if not name:
         # RACE: another run has just begun.
-        return runs.best(request, options.in_order)
+        return runs.best(request, needs_keys(options))
     project = home.open_project(name, say)
-    return name, compared(project, request, options.in_order)
+    return name, compared(project, request, needs_keys(options))
 
 
 @contextmanager
@@ -188,12 +189,12 @@ def run_to_resume(
     if options.project:
         project = home.named_project(options.project)
         is_there = os.path.isdir(project.root)
-        known = compared(project, request, options.in_order) \
+        known = compared(project, request, needs_keys(options)) \
             if is_there else None
         return options.project, known
     say = output.teller("fjd", options.quiet, "stderr")
     jobs, place = len(request), printable(runs.asked.directory)
-    name, known = runs.best(request, options.in_order)
+    name, known = runs.best(request, needs_keys(options))
     if known:
         has = f", which has {known.shared} of {jobs} command(s)" * bool(jobs)
         say(f'Resuming project "{name}"{has}.')
@@ -205,6 +206,11 @@ def run_to_resume(
             "try: the whole command again, with its list: fjd run --resume"
             " COMMAND ::: ARGUMENT...")
     return name, known
+
+
+def needs_keys(options: Any) -> bool:
+    """Return whether to know which job each command of the list is."""
+    return bool(options.in_order or options.tag or options.results)
 
 
 def left_to_do(

@@ -209,7 +209,7 @@ class Outcome(Reporter):
             self.settle(jobs_left(self.project) + self.asked.left())
         if is_quiet:
             return self.failures()
-        return self.summary() + told_held(self.project)
+        return self.summary() + self.held()
 
     def failures(self) -> List[str]:
         """Return a line for each failed job, and one for missing jobs."""
@@ -242,6 +242,14 @@ class Outcome(Reporter):
             lines.append(f"Done: {listing(short, len(short))}")
         return lines
 
+    def held(self) -> List[str]:
+        """Return a line that reminds the user of held jobs, if there are any.
+        """
+        held = count(self.project, "held")
+        return [f"{held} job(s) are held: fjd release --project"
+                f" {self.project.name} --all lets them wait again."] \
+            if held else []
+
     def totals(self) -> str:
         """Return numbers that add up: 6 done, 0 failed, 2 vanished."""
         others = Counter(entry.event for entry in self.missing)
@@ -258,10 +266,3 @@ class Outcome(Reporter):
         if entry.task:
             return f"fjd log --project {self.project.name} {word_for(entry)}"
         return pasteable(printable(self.project.job_log(entry.attempt)))
-
-
-def told_held(project: Project) -> List[str]:
-    """Return a line that reminds the user of held jobs, if there are any."""
-    held = count(project, "held")
-    return [f"{held} job(s) are held: fjd release --project {project.name}"
-            " --all lets them wait again."] if held else []

@@ -9,9 +9,9 @@ from fjd.ledger import DONE, FAILED, parse
 from fjd.newjob import of_command
 from fjd.roles.dispatcher import Dispatcher
 from fjd.verbs.summary import Outcome
-from fjd.verbs.inorder import InOrder
 from fjd.verbs.joblist import hashed, Listed
 from fjd.verbs.lists import Lists, Pace
+from fjd.verbs.printer import Printer
 from fjd.verbs.runlimits import with_keys
 from fjd.verbs.source import SLICE, Source
 from fjd.verbs.taskcount import TaskCount
@@ -26,18 +26,22 @@ ENDS = (f"{DONE}\t", f"{FAILED}\t")  # how lines begin
 class Followed(TaskCount):
     """The tasks of a run: each end shows the pace, and may be printed."""
 
-    def __init__(self, outcome: Outcome, printer: InOrder) -> None:
+    def __init__(self, outcome: Outcome, printer: Printer) -> None:
         super().__init__(outcome)
         self.pace = Pace()
         self.printer = printer
 
     def takes(self, line: str) -> bool:
         is_of_range = super().takes(line)
-        is_wanted = self.printer.is_wanted or self.pace.is_wanted()
-        entry = parse(line) if is_wanted and line.startswith(ENDS) else None
-        if entry:
-            self.pace.see(entry)
-            self.printer.see(entry)
+        if line.startswith(ENDS):
+            counts = not is_of_range or self.book.old >= 0
+            is_printed = counts and self.printer.wants(line)
+            is_paced = self.pace.is_wanted()
+            entry = parse(line) if is_printed or is_paced else None
+            if entry and is_paced:
+                self.pace.see(entry)
+            if entry and is_printed:
+                self.printer.see(entry)
         return is_of_range
 
 
@@ -49,7 +53,7 @@ class Supply:
 
     def __init__(
         self, dispatcher: Dispatcher, lists: Lists, come: List[str],
-        source: Source, printer: InOrder,
+        source: Source, printer: Printer,
     ) -> None:
         self.dispatcher = dispatcher
         self.project = dispatcher.project

@@ -62,9 +62,9 @@ def test_a_job_of_a_list_that_is_taken_away_is_missed(
     hold()
     said = finish(process)
     assert process.returncode == 3
-    line = closing(said)
-    assert line.startswith(f"3 done, 0 failed, 1 {what}: {job}: touch begun")
-    assert line.endswith(f" ({what})")
+    assert closing(said) == f"3 done, 0 failed, 1 {what}"
+    assert f"[fjd] Not done: {job}: touch begun" in said
+    assert f" ({what})\n" in said
 
 
 def test_several_parts_make_up_the_whole(home, hold):  # noqa: F811
@@ -76,9 +76,10 @@ def test_several_parts_make_up_the_whole(home, hold):  # noqa: F811
     take(project, "cancel", "4")
     ok("fjd", "hold", "--project", project.name, "5")
     hold()
-    line = closing(finish(process))
-    assert line.startswith(
-        "2 done, 1 failed, 1 cancelled, 1 vanished, 1 left: 2: touch begun2")
+    said = finish(process)
+    assert closing(said) == (
+        "2 done, 1 failed, 1 cancelled, 1 vanished, 1 left")
+    assert "[fjd] Failed: 2: touch begun2" in said
     assert process.returncode == 3
 
 
@@ -104,8 +105,9 @@ def test_ended_jobs_that_are_removed_have_ended(
         for name in project.names(place):
             os.unlink(project.path(place, name))
     hold()
-    line = closing(finish(process))
-    assert line.startswith("2 done, 1 failed: 2: ")
+    said = finish(process)
+    assert closing(said) == "2 done, 1 failed"
+    assert said.count("[fjd] Failed: 2: ") == 1
 
 
 def test_done_jobs_that_are_removed_while_a_list_goes_on_are_done(
@@ -132,7 +134,8 @@ def test_a_list_in_a_project_of_others_counts_their_jobs_too(
         put(name, f"[control]\nexecutable: test {name} = good\nargument: no\n")
     status, _, said = run_fjd(
         "run", "--project", "default", "true", ":::", "a")
-    assert (status, closing(said)) == (3, "2 done, 1 failed: bad (exit 1)")
+    assert (status, closing(said)) == (3, "2 done, 1 failed")
+    assert "[fjd] Failed: bad (exit 1)\n" in said
 
 
 def test_the_same_list_again_in_one_project_is_asked_again(home):
@@ -142,7 +145,8 @@ def test_the_same_list_again_in_one_project_is_asked_again(home):
     assert run_fjd(*words)[0] == 0
     (home / "good").unlink()
     status, _, said = run_fjd(*words)
-    assert status == 3 and closing(said).startswith("0 done, 1 failed: 2: ")
+    assert (status, closing(said)) == (3, "0 done, 1 failed")
+    assert "[fjd] Failed: 2: " in said
 
 
 def test_an_interrupted_run_tells_what_is_left(home, hold):  # noqa: F811

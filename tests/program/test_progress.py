@@ -12,8 +12,8 @@ import pytest
 
 from helpers import Clock, command, LONG, ok, wait_until
 
-from fjd import progress as module
-from fjd.progress import CLEAR, Meter, Progress, hours
+from fjd.verbs import bar as module
+from fjd.verbs.bar import Bar, CLEAR, Meter, hours
 
 HELD = "while test -e hold{}; do sleep 0.02; done"
 on_a_terminal = pytest.mark.needs("a terminal")
@@ -162,7 +162,7 @@ class Terminal:
 
 @pytest.fixture
 def shown(monkeypatch):
-    """shown(): a Progress, its clock, and a terminal of 40 columns."""
+    """shown(): a Bar, its clock, and a terminal of 40 columns."""
     monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setattr(module.os, "get_terminal_size",
                         lambda number: os.terminal_size((40, 24)))
@@ -170,7 +170,7 @@ def shown(monkeypatch):
     def shown():
         clock, terminal = Clock(), Terminal()
         monkeypatch.setattr(sys, "stderr", terminal)
-        return Progress(True, clock), clock, terminal
+        return Bar(True, clock), clock, terminal
     return shown
 
 
@@ -264,7 +264,7 @@ def test_closed_terminal_stops_no_run(home, kind, tmp_path, monkeypatch):
 
 def test_no_stderr_at_all_is_no_harm(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
-    assert not Progress(True).is_shown
+    assert not Bar(True).is_shown
 
 
 @pytest.mark.parametrize("seconds, text", [
