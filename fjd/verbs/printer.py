@@ -58,6 +58,7 @@ class Printer:
         self.unnamed: Dict[str, Tuple[float, Entry]] = {}  # failures
         self.unaccepted: List[Item] = []  # jobs
         self.lines: Deque[bytes] = deque()  # of fjd
+        self.later: Deque[Tuple[float, str]] = deque()  # lines, and since when
         self.copy: Optional[Copy] = None
         self.rest = memoryview(b"")  # of what is written
         self.outlet = self.out
@@ -135,11 +136,13 @@ class Printer:
         cannot be read: call it again.
         """
         now = time.monotonic()
-        if now >= self.next_look:
-            self.update()
-            cost = time.monotonic() - now
-            self.next_look = now + max(PERIOD, SHARE * cost)
-        self.work()
+        try:
+            if now >= self.next_look or self.later:
+                self.update()
+                cost = time.monotonic() - now
+                self.next_look = now + max(PERIOD, SHARE * cost)
+        finally:
+            self.work()
 
     def work(self, patience: float = PATIENCE) -> bool:
         """Write for a while, and return whether all is written.
@@ -151,14 +154,17 @@ class Printer:
         until = time.monotonic() + SLICE
         self.add_accepted()
         are_written = self.records.write(until)
-        self.name_late()
+        self.say_late()
         is_blocked = False
         while not is_blocked and self.has_more():
             is_blocked = not self.write_some(patience)
             if time.monotonic() > until:
                 break
         self.is_behind = self.has_more()
-        return are_written and not (self.is_behind or self.unaccepted)
+        if not self.is_behind:
+            self.say_late(SOON)
+        return are_written and not (
+            self.is_behind or self.lines or self.unaccepted)
 
     def has_more(self) -> bool:
         """Return whether something can be printed; begin with the next job.
@@ -205,6 +211,10 @@ class Printer:
         self.lines.append(line.encode(encoding, "backslashreplace"))
         self.write_lines()
 
+    def say_after(self, text: str) -> None:
+        """Print a line after the output of the jobs that have ended."""
+        self.later.append((time.monotonic(), text))
+
     def write_lines(self) -> int:
         """Write fjd's own lines, but not amid the output of a job; return the
         bytes written.
@@ -234,11 +244,15 @@ class Printer:
 
     # Failures
 
-    def name_late(self) -> None:
-        """Name the failures whose output waits."""
-        before = time.monotonic() - SOON
+    def say_late(self, sooner: float = 0.0) -> None:
+        """Name the failures whose output waits, and say what comes after the
+        output of jobs that have ended.
+        """
+        now = time.monotonic()
+        while self.later and self.later[0][0] <= now - SOON + sooner:
+            self.say(self.later.popleft()[1])
         for job, (when, _) in list(self.unnamed.items()):
-            if when > before:
+            if when > now - SOON:
                 break
             self.name(job)
 
