@@ -239,8 +239,8 @@ class Printer:
 
     def may_say(self) -> bool:
         is_apart = self.out.identity != self.err.identity
-        return not self.copy or is_apart and not (
-            self.copy.prints_errors or self.outlet is self.err)
+        is_on_stdout = bool(self.rest) and self.outlet is self.out
+        return not self.copy or is_apart and is_on_stdout
 
     # Failures
 
