@@ -56,6 +56,7 @@ class Printer:
         self.records = Records(self.printed, options)
         self.sees_all = options.in_order or self.records.is_wanted
         self.unnamed: Dict[str, Tuple[float, Entry]] = {}  # failures
+        self.seen: List[Entry] = []  # new ends
         self.unaccepted: List[Item] = []  # jobs
         self.lines: Deque[bytes] = deque()  # of fjd
         self.later: Deque[Tuple[float, str]] = deque()  # lines, and since when
@@ -98,7 +99,19 @@ class Printer:
         return has_printed and not self.is_quiet
 
     def see(self, entry: Entry) -> None:
-        """Take note of an end."""
+        """Take note of an end, until the next work()."""
+        self.seen.append(entry)
+
+    def take_seen(self) -> None:
+        """Give the jobs that have ended their turn, the first end first: each
+        worker has a ledger of its own.
+        """
+        seen, self.seen = self.seen, []
+        for entry in sorted(seen, key=lambda entry: entry.end):
+            self.take(entry)
+        self.add_accepted()
+
+    def take(self, entry: Entry) -> None:
         if self.records.is_wanted:
             self.records.add(entry)
         if entry.event == FAILED:
@@ -152,7 +165,7 @@ class Printer:
         if self.is_mute:
             return True
         until = time.monotonic() + SLICE
-        self.add_accepted()
+        self.take_seen()
         are_written = self.records.write(until)
         self.say_late()
         is_blocked = False
