@@ -211,6 +211,7 @@ replace() {  # also what was killed an hour ago, or before
 
 compile() {  # for each Python there is, which then starts in half the time
     write='import sys; exec(open(sys.argv[1] + "/fjd/bytecode.py").read())
+use(sys.argv[1], False); from fjd.hosts.compiled import write_all
 write_all(sys.argv[1])'
     for candidate in "$python" $pythons; do
         ! "$candidate" -c "$is_good" >/dev/null 2>&1 ||

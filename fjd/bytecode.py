@@ -82,38 +82,3 @@ def optional(name):
         sys.implementation.cache_tag = tag
         sys.dont_write_bytecode = before
     return sys.modules[name]
-
-
-def write_all(place):
-    """Write all missing byte code, and replace truncated files."""
-    before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
-    for directory, _, names in os.walk(place):
-        for name in names:
-            if name.endswith(".py"):
-                write(os.path.join(directory, name))
-    sys.dont_write_bytecode = before
-
-
-def write(path):
-    try:
-        for _ in range(2):  # The second call reads the file back.
-            Loader(path, path).get_code(path)
-    except SyntaxError:
-        pass  # Its syntax is that of another Python.
-
-
-def write_missing():
-    """Write the byte code of this Python if it is missing and wanted."""
-    place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    is_wanted = "PYTHONDONTWRITEBYTECODE" not in os.environ
-    if is_wanted and is_stale(os.path.join(place, "fjd", "command.py")):
-        write_all(place)
-
-
-def is_stale(path):
-    """Return whether a source file is newer than its byte code."""
-    try:
-        written = os.stat(cache_from_source(path)).st_mtime
-        return os.stat(path).st_mtime > written
-    except OSError:
-        return True

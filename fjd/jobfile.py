@@ -21,6 +21,7 @@ ARRAY = "array"  # the section of a range
 ELF = b"\x7fELF"
 BOM = b"\xef\xbb\xbf"
 SHELL = "/bin/sh"
+NONE = "none"  # in place of a shell: the command is only split into words
 PROGRAM = (b"#!", ELF)
 # The first line that is neither empty nor a comment opens no section.
 NO_SECTION = re.compile(
@@ -35,11 +36,12 @@ KEYS = {  # the pattern of each value, and its description
     "argument": ("yes|no", "yes or no"),
     "offset": ("[0-9]{1,15}", "a number of bytes"),
     "escaped": ("yes|no", "yes or no"),
+    "errors": ("apart|together", "apart or together"),
 }
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LARGEST = 1 << 24  # bytes of an INI file
 SHELL_SYNTAX = re.compile(
-    r"[|&;<>()$`\\*?\[\]#~{}!\n]|^\s*[A-Za-z_][A-Za-z0-9_]*=",
+    r"[|&;<>()$`\\*?\[\]#~{}!\n]|^\s*[A-Za-z_][A-Za-z0-9_]*\+?=",
 )
 QUOTES = re.compile("['\"]")
 # Most job files: a command of plain words, and nothing but these lines.
@@ -53,6 +55,12 @@ BUILTINS = frozenset(
     " getopts hash jobs local read readonly return set shift source times"
     " trap type ulimit umask unalias unset wait".split(),
 )
+# Of a shell that is not listed, no command is started without it.
+BUILTINS_OF = {"sh": BUILTINS, "dash": BUILTINS, "bash": BUILTINS.union(
+    "builtin caller compgen complete compopt coproc declare dirs disown enable"
+    " function help history let logout mapfile popd pushd readarray select"
+    " shopt suspend time typeset".split(),
+)}
 
 
 class Tasks(NamedTuple):
@@ -71,9 +79,10 @@ class Job(NamedTuple):
 
     timeout is in seconds, 0.0 for none; directory "" is that of the worker.
     written is the time of the last write, in the server's seconds, if the
-    file may be incomplete; 0.0 if one write(2) wrote all of it.  Of a range,
-    tasks is set, and command is what its tasks have in common: {} stands for
-    the line of each; "" if the line is the command.
+    file may be incomplete; 0.0 if one write(2) wrote all of it.  is_apart:
+    its stderr has a log of its own.  Of a range, tasks is set, and command is
+    what its tasks have in common: {} stands for the line of each; "" if the
+    line is the command.
     """
 
     argv: List[str]
@@ -84,6 +93,7 @@ class Job(NamedTuple):
     directory: str = ""
     written: float = 0.0
     tasks: Optional[Tasks] = None
+    is_apart: bool = False
 
 
 def read_job(files: Any, path: str, owner: Optional[int] = None) -> Job:
@@ -140,7 +150,7 @@ def parse(mode: int, data: bytes, path: str) -> Job:
     if plain and stat.S_ISREG(mode):
         command, argument, directory = plain.groups()
         words = command.split(" ")
-        if words[0] not in BUILTINS:
+        if not needs_shell(command, SHELL):
             own = [] if argument == "no" else [path]
             return Job(words + own, command, directory=directory or "")
     if not stat.S_ISREG(mode):
@@ -196,8 +206,7 @@ def job_of_task(job: Job, line: str) -> Job:
     command = job.command.replace("{}", shlex.quote(text)) or text
     if not command.strip() or "\0" in command:
         raise BadJob("the command is empty, or holds a NUL byte")
-    argv = arguments(command, []) if job.tasks.shell == SHELL \
-        else job.tasks.shell.split() + ["-c", command]
+    argv = arguments(command, [], job.tasks.shell)
     return job._replace(argv=argv, command=command, tasks=None)
 
 
@@ -208,16 +217,27 @@ def job_of_section(keys: dict, section: str, path: str) -> Job:
     if not command:
         raise BadJob(f"no 'executable' in section [{section}]")
     own = [path] if value(keys, "argument", "yes") == "yes" else []
-    return with_keys(Job(arguments(command, own), command), keys)
+    argv = arguments(command, own, keys.get("shell") or SHELL)
+    return with_keys(Job(argv, command), keys)
 
 
-def arguments(command: str, own: List[str]) -> List[str]:
+def needs_shell(command: str, shell: str) -> bool:
+    """Return whether only that shell can run a command, not execve(2)."""
+    word = command.split()[0]
+    builtins = BUILTINS_OF.get(shell.rpartition("/")[2])
+    return shell != NONE and (
+        builtins is None or word in builtins
+        or SHELL_SYNTAX.search(command) is not None
+        or f"BASH_FUNC_{word}%%" in os.environ)
+
+
+def arguments(command: str, own: List[str], shell: str) -> List[str]:
     """Return the command split, or passed to a shell if it needs one."""
-    if SHELL_SYNTAX.search(command) or command.split()[0] in BUILTINS:
+    if needs_shell(command, shell):
         # The user's own command line goes to a shell, by contract; the file
         # name stays outside of it.
         behind = ' "$@"' if own else ""
-        return [SHELL, "-c", command + behind, *own, *own]
+        return [*shell.split(), "-c", command + behind, *own, *own]
     is_plain = command.isprintable() and not QUOTES.search(command)
     try:
         # For plain words shlex has the same result, in ten times as long.
@@ -244,6 +264,7 @@ def with_keys(job: Job, keys: Mapping[str, Optional[str]]) -> Job:
         timeout=float(limit.rstrip("smhd")) * UNITS.get(limit[-1], 1),
         retries=int(value(keys, "retries", "0")),
         directory=os.path.expanduser(directory),
+        is_apart=value(keys, "errors", "together") == "apart",
     )
 
 

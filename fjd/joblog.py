@@ -1,5 +1,7 @@
 """A job's output: one file, under a dot name while the job runs.
 
+Another one holds the standard error of a job that has it apart.
+
 On a terminal (a screen or tmux session, or that of a worker started by hand)
 the output is shown as well; of a large amount, only the end.
 """
@@ -8,6 +10,7 @@ import os
 from typing import Callable, List, Optional, Tuple
 
 from fjd.files import STALE
+from fjd.jobfile import Job
 from fjd.ledger import SHORT
 from fjd.project import Project
 from fjd.terminal import Terminal
@@ -29,7 +32,12 @@ def unless_removed(call: Callable, *arguments: object) -> None:
 
 
 class JobLog:
-    """The log of a worker's current job."""
+    """The log of a worker's current job.
+
+    errors: the one for stderr, of jobs that have it apart.
+    """
+
+    errors: Optional["JobLog"] = None
 
     def __init__(
         self, project: Project, worker: str, terminal: Terminal,
@@ -47,8 +55,8 @@ class JobLog:
         self.shown = 0
         self.has_note = self.is_short = False
 
-    def open(self) -> Tuple[int, int]:
-        """Open an empty log; return a descriptor for the job alone (for its
+    def open(self, job: Optional[Job] = None) -> Tuple[int, int]:
+        """Open an empty log; return descriptors for the job alone (for its
         stdout and stderr), so that files.is_reusable() finds those of its
         processes that are left.
         """
@@ -63,16 +71,28 @@ class JobLog:
                 self.worker, self.k, self.kind)
             self.descriptor = files.open_log(self.draft)
         output = files.open_output(self.draft)
-        return output, output
+        if not (self.errors and job and job.is_apart):
+            return output, output
+        try:
+            return output, self.errors.open()[0]
+        except OSError:
+            self.let_go(output)
+            raise
 
     def own_drafts(self) -> List[str]:
-        """Return its path, into which only processes of the job print."""
-        return [self.draft]
+        """Return the paths into which only processes of the job print."""
+        return [log.draft for log in self.logs()]
+
+    def logs(self) -> List["JobLog"]:
+        """Return this log, and that for stderr if it is apart."""
+        is_apart = self.errors and self.errors.descriptor is not None
+        return [self, self.errors] if is_apart else [self]
 
     def flush(self) -> None:
         """Flush the log to the server; NFS: asking for its length does so."""
-        if self.descriptor is not None:
-            unless_removed(self.project.files.length, self.descriptor)
+        for log in self.logs():
+            if log.descriptor is not None:
+                unless_removed(self.project.files.length, log.descriptor)
 
     def look_for_room(self) -> None:
         """Note a full disk, which may truncate a job's output."""
@@ -86,8 +106,9 @@ class JobLog:
 
     def echo(self) -> None:
         """Show new output on the terminal, if it is open."""
-        if self.terminal.is_open and self.descriptor is not None:
-            unless_removed(self.show)
+        for log in self.logs() if self.terminal.is_open else []:
+            if log.descriptor is not None:
+                unless_removed(log.show)
 
     def show(self) -> None:
         assert self.descriptor is not None
@@ -99,6 +120,8 @@ class JobLog:
     def keep(self, attempt: str, note: str = "") -> None:
         """Name the log after its attempt; an empty one is for the next job.
         """
+        if self.errors:
+            self.errors.keep(attempt)
         if self.descriptor is None:
             if not note:
                 return
@@ -120,11 +143,12 @@ class JobLog:
         if descriptor is not None:
             self.let_go(descriptor)
 
-    def let_go(self, descriptor: int) -> None:
-        try:
-            self.project.files.close(descriptor)
-        except OSError:
-            pass  # NFS: no room; the log is short, but the end counts.
+    def let_go(self, *descriptors: int) -> None:
+        for descriptor in set(descriptors):
+            try:
+                self.project.files.close(descriptor)
+            except OSError:
+                pass  # NFS: no room; the log is short, but the end counts.
 
     def finish(self, attempt: str, note: str) -> None:
         files = self.project.files

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from fjd.errors import BadJob, BadUsage
 from fjd.ini import BLANKS
-from fjd.jobfile import SHELL
+from fjd.jobfile import needs_shell, SHELL
 from fjd.names import (
     Attempt, CONTROL, is_editor_copy, is_range_name, printable, why_bad,
 )
@@ -17,7 +17,6 @@ from fjd.project import Project
 
 # Blanks that a shell ignores at the ends of a line.
 OUTER_BLANKS = re.compile(r"^[ \t]+|(?<![\\ \t])[ \t]+$")
-BASH = "/usr/bin/env bash"
 LONGEST_WORD = 1 << 17  # bytes of one argument (execve(2), MAX_ARG_STRLEN)
 LONGEST_SHOWN = 500  # characters, to fit into the part that a worker reads
 
@@ -41,8 +40,8 @@ def of_command(
 ) -> JobFile:
     """Return a job that runs a command in that directory, an absolute path.
 
-    It is a script if another shell is to run it, or if the command does not
-    fit into a line of an INI file or into an argument of a shell.
+    It is a script if the command does not fit into a line of an INI file or
+    into an argument of a shell.
     """
     if not command.strip():
         raise BadJob("the command is empty")
@@ -55,14 +54,16 @@ def of_command(
     line = OUTER_BLANKS.sub("", command)
     is_plain = line == line.strip() and not CONTROL.search(line) \
         and len(os.fsencode(line)) < LONGEST_WORD
-    if shell != SHELL or not is_plain or BLANKS.search(line):
+    if not is_plain or BLANKS.search(line):
         shown = printable(command)[:LONGEST_SHOWN]
         text = f"#!{shell}\n# fjd: directory={directory}\n" \
             f"# fjd: command={shown}\n{command}\n"
         return JobFile(os.fsencode(text), is_program=True)
+    key = f"shell: {shell}\n" \
+        if shell != SHELL and needs_shell(line, shell) else ""
     return JobFile(os.fsencode(
         f"[control]\nexecutable: {line}\nargument: no\n"
-        f"directory: {directory}\n"
+        f"directory: {directory}\n{key}"
     ))
 
 

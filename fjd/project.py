@@ -31,13 +31,14 @@ The grammar of the names is in names.py.
     dispatchers/<dispatcher>.<stamp>.counts
                                the number of jobs in each state (handover.py)
     dispatchers/<number>.claim the fjd run that puts jobs here (claim.py)
-    list                       the command of a fjd run (runs.py);
+    list                       the command of a fjd run (earlier.py);
                                written whole
     orders/<worker>.<stamp>.<order>
                                drain: run the jobs in your pod, then leave;
                                now: give everything back and leave
     joblogs/<attempt>.out, .err
                                what the tasks of a range printed
+    joblogs/<attempt>.err      the stderr of a job that has it apart
     joblogs/<attempt>.log      the output of the job, then why it failed; a
                                dot name of the worker while it runs, which
                                stays for the next job if it is empty

@@ -5,6 +5,7 @@ The ledger says which bytes are whose.
 import time
 from typing import Any, List, Optional, Tuple
 
+from fjd.jobfile import Job
 from fjd.joblog import JobLog, unless_removed
 from fjd.ledger import SHORT
 from fjd.process import Logs
@@ -29,7 +30,7 @@ class RangeLog:
         self.logs: Optional[Logs] = None
         self.begun = self.sizes = [0, 0]
 
-    def open(self) -> Logs:
+    def open(self, job: Optional[Job] = None) -> Logs:
         """Return the descriptors for a task, which begins to print now.
 
         What others have printed since the last one ended is taken for its.
@@ -60,7 +61,7 @@ class RangeLog:
         """Return no path: other tasks may have left processes that print."""
         return []
 
-    def let_go(self, descriptor: int) -> None:
+    def let_go(self, *descriptors: int) -> None:
         """Do nothing: the next task prints into the same files."""
 
     def flush(self) -> None:

@@ -18,7 +18,7 @@ from fjd.names import Attempt, new_token, Range, Stamps
 from fjd.project import Project
 from fjd.verbs.lists import offsets_in
 from fjd.verbs.newarray import Common, put_list, put_range
-from fjd.verbs.runs import Runs
+from fjd.verbs.earlier import Runs
 
 LIST = 1 << 16   # commands in an array of fjd run
 RANGE = 64       # tasks in a range

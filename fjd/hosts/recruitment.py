@@ -9,9 +9,9 @@ import re
 import sys
 from typing import Any, Iterator, List, Tuple
 
-from fjd import bytecode, command, home, output
+from fjd import command, home, output
 from fjd.errors import NotHired
-from fjd.hosts import session
+from fjd.hosts import compiled, session
 from fjd.hosts.conf import AUTO, Host, LOCALHOST, parse_hosts, read_hosts
 from fjd.hosts.ssh import Answer, Errand, run_there
 from fjd.names import host_of, is_on
@@ -103,7 +103,7 @@ class Recruitment:
         place = host.directory or self.directory
         home.check_directory(place)
         number = session.cpus() if host.workers is None else host.workers
-        bytecode.write_missing()
+        compiled.write_missing()
         kind = self.options.session or host.session
         argv = with_setup(self.project) + [
             host.python or sys.executable, command.beside("fjd-worker"),

@@ -56,13 +56,17 @@ ENDS = {
 }
 
 
+def available() -> int:
+    """Return how many CPUs this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # No Linux.
+        return os.cpu_count() or 1
+
+
 def cpus() -> int:
     """Return how many workers this machine has by default."""
-    try:
-        available = len(os.sched_getaffinity(0))
-    except AttributeError:  # No Linux.
-        available = os.cpu_count() or 1
-    return max(1, available - 1)
+    return max(1, available() - 1)
 
 
 class Sessions:

@@ -131,6 +131,7 @@ class ArrayWorker(Worker):
         self.job_log = self.log
         self.range_log = RangeLog(
             project, self.id, self.log.terminal, self.clock)
+        self.job_log.errors = self.range_log.parts[1]  # One of them runs.
         self.ledger = TaskLedger(project, self.id, self.clock)
 
     def step(self) -> float:

@@ -266,7 +266,7 @@ class Worker:
 
     def spawn(self, task: Task) -> float:
         log = self.log  # Of a range that goes back, it is no longer ours.
-        environ, logs = task.environment(self.environ), log.open()
+        environ, logs = task.environment(self.environ), log.open(task.job)
         if self.log.terminal.is_open:
             self.tell(task)
         task.begun = self.clock.monotonic()
@@ -275,7 +275,7 @@ class Worker:
         except OSError as error:
             return self.not_started(task, error)
         finally:
-            log.let_go(logs[0])
+            log.let_go(*logs)
         self.rest.reset()
         task.limit = task.begun + (task.job.timeout or inf)
         self.task = task

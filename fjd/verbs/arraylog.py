@@ -8,7 +8,9 @@ task ended that is recorded.
 import shlex
 import time
 from collections import defaultdict
-from typing import Callable, DefaultDict, Iterator, NamedTuple, Optional, Tuple
+from typing import (
+    Callable, DefaultDict, Iterator, NamedTuple, Optional, Sequence, Tuple,
+)
 
 from fjd.errors import BadUsage
 from fjd.ledger import Entry, FAILED
@@ -18,6 +20,7 @@ from fjd.verbs.arrayfind import Target
 from fjd.verbs.taskhistory import History
 
 KINDS = ("out", "err")  # columns of the ledger, and suffixes of logs
+ERR = KINDS[1:]
 POLL = 0.25  # seconds
 LATE = 0.5  # seconds after which every line is written that was due
 BLOCK = 1 << 20  # bytes
@@ -36,8 +39,9 @@ class Piece(NamedTuple):
 def show_task(
     project: Project, name: str, target: Target, is_once: bool,
     write: Callable[[bytes], None], say: Callable[[str], None],
+    kinds: Sequence[str] = KINDS,
 ) -> str:
-    """Copy the output of a task until it has ended, or once.
+    """Copy the output of a task, of these kinds, until it has ended, or once.
 
     Return done or failed; "" if it was cancelled, or its record is lost.
     """
@@ -46,11 +50,15 @@ def show_task(
         raise BadUsage(
             f"{printable(name)}: it has many tasks; name one, such as"
             f" {printable(target.array)}:{number}")
-    return TaskLog(project, name, target, write, say).show(is_once)
+    log = TaskLog(project, name, target, write, say)
+    log.kinds = kinds
+    return log.show(is_once)
 
 
 class TaskLog:
     """Copies the output of a task, and each byte only once."""
+
+    kinds: Sequence[str] = KINDS
 
     def __init__(
         self, project: Project, name: str, target: Target,
@@ -100,7 +108,8 @@ class TaskLog:
             return self.tell_place()
         pieces = list(pieces_of(last))
         for piece in pieces:
-            self.write_all(piece)
+            if piece.kind in self.kinds:
+                self.write_all(piece)
         if last.event == FAILED and not pieces:
             self.say(f"{printable(last.job)} printed nothing; to see why it"
                      f" failed: fjd why --project {self.project.name}"
@@ -134,7 +143,7 @@ class TaskLog:
     def running_pieces(self) -> Iterator[Piece]:
         """Yield what the current try has printed."""
         found = self.history.part.found
-        for kind in KINDS:
+        for kind in self.kinds:
             ends = [span_of(getattr(entry, kind))[1]
                     for entry in self.history.entries
                     if entry.attempt == found.attempt.name]

@@ -1,10 +1,10 @@
 """Where each task of an array is: a byte a task."""
 import os
-from typing import Dict, Iterable, List
+from typing import Dict, Iterable, List, Optional
 
 from fjd.arrays import list_of
 from fjd.errors import BadJob
-from fjd.jobfile import Job, read_job
+from fjd.jobfile import Job, read_job, Tasks
 from fjd.ledger import CLEANED, DONE, FAILED, unescape
 from fjd.names import Range
 from fjd.project import Project
@@ -53,18 +53,21 @@ class TaskStates:
         except (KeyError, FileNotFoundError, BadJob):
             return ""
 
-    def is_escaped(self, array: str) -> bool:
-        """Return whether its lines are escaped."""
+    def tasks(self, array: str) -> Optional[Tasks]:
+        """Return how its tasks are listed; None: it has no range that says
+        that.
+        """
         try:
-            tasks = self.job(array).tasks
+            return self.job(array).tasks
         except (KeyError, FileNotFoundError, BadJob):
-            return False
-        return bool(tasks and tasks.is_escaped)
+            return None
 
     def lines(self, array: str) -> List[str]:
         _, data = self.project.files.read(list_of(self.project, array))
         lines = os.fsdecode(data).split("\n")[:-1]
-        return list(map(unescape, lines)) if self.is_escaped(array) else lines
+        tasks = self.tasks(array)
+        is_escaped = tasks and tasks.is_escaped
+        return list(map(unescape, lines)) if is_escaped else lines
 
     def mark(self, place: str, part: Range, left: Iterable[int]) -> None:
         """Note what a range's name says of its tasks."""

@@ -21,7 +21,7 @@ from typing import (
     Any, Callable, Container, Dict, Iterator, List, NamedTuple, Set, Tuple,
 )
 
-from fjd import home, output
+from fjd import output
 from fjd.verbs.census import each_in, Found
 from fjd.ledger import (
     CLEANED, DONE, Entry, FAILED, GIVEN_BACK, LOST, parse, RETRIED, SUPERSEDED,
@@ -30,7 +30,7 @@ from fjd.members import Here, MISSED, MISSING, myself, read_member
 from fjd.names import Attempt, printable
 from fjd.options import PROJECT
 from fjd.project import ENDED, Project, STATES
-from fjd.verbs import taskaudit
+from fjd.verbs import lastrun, taskaudit
 from fjd.verbs.overview import in_words
 from fjd.verbs.taskbook import Book
 
@@ -66,7 +66,7 @@ class Report(NamedTuple):
 
 
 def act(options: Any) -> int:
-    project = home.visit_project(options.project, output.teller("fjd"))
+    project = lastrun.visit(options, lastrun.has_history)
     report = audit(project, myself())
     for finding in report.findings:
         output.show(finding)

@@ -19,17 +19,18 @@ from fjd.options import MOST_LOSSES
 from fjd.project import Project
 from fjd.reclaim import new_reclaimer
 from fjd.roles.duty import new_dispatcher
-from fjd.verbs.arraychange import ArrayChanges
-from fjd.verbs.arrayfind import failed_in, parts_of, Target
+from fjd.verbs.again import Again
 from fjd.verbs.bar import Bar
 from fjd.verbs.census import left
-from fjd.verbs.change import Changes
 from fjd.verbs.claim import Claim
 from fjd.verbs.forks import HiringByFork
+from fjd.verbs.growth import Growth
+from fjd.verbs.halt import Halt, Halted
 from fjd.verbs.joblist import Comparison
 from fjd.verbs.lists import last_number, Lists
 from fjd.verbs.outlet import Unwritable
 from fjd.verbs.printer import Printer
+from fjd.verbs.runlimits import keys_of, MOST, typed
 from fjd.verbs.runoutcome import AskedList, RunOutcome
 from fjd.verbs.source import Source
 from fjd.verbs.supply import Supply
@@ -67,13 +68,16 @@ class ListRun:
             alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.bring,
             hiring=self.hiring, progress=bar, outcome=self.new_outcome)
         self.outcome: Any = self.dispatcher.outcome
+        lists = Lists(project, directory, options.shell, keys_of(options))
         self.supply = Supply(
-            self.dispatcher, Lists(project, directory, options.shell), come,
-            source, self.printer)
+            self.dispatcher, lists, come, source, self.printer)
+        self.supply.delay = options.delay or 0.0
+        self.again = Again(self.dispatcher)
+        self.halt = Halt(self)
+        self.growth = Growth(self)
         self.printer.update = self.outcome.update
         self.asked = AskedList(project, self.to_come)
         self.outcome.asked = self.asked
-        self.known: Optional[Comparison] = None
         now = self.dispatcher.succession.beaten
         self.claim = Claim(project, reclaimer.here, now)
 
@@ -88,11 +92,13 @@ class ListRun:
 
     def bring(self) -> Optional[float]:
         """Put what workers need soon, unless output waits for its reader."""
-        if self.is_stopping:
+        if self.is_stopping or self.halt.is_reached:
             return None
+        self.growth.look()
         if self.printer.is_behind and self.supply.is_more:
             return self.printer.pause.longer()
-        return self.supply.bring()
+        wait = self.supply.bring()
+        return self.again.bring() if wait is None else wait
 
     def complete(
         self, known: Optional[Comparison], ready: Callable[[], None],
@@ -125,7 +131,7 @@ class ListRun:
 
     def go_on_from(self, known: Comparison) -> None:
         """Set the commands to put, and the tasks and jobs to retry."""
-        self.known = known
+        self.again.known = known
         if known.states:
             # What ended before counts as far as it is asked for now.
             self.outcome.begin_now()
@@ -134,7 +140,7 @@ class ListRun:
         self.supply.come = list(known.new())
         for array, tasks in known.unput.items():
             self.supply.lists.add_again(
-                array, tasks, known.is_escaped(array))
+                array, tasks, known.how[array])
 
     def work(self) -> int:
         self.dispatcher.alarm.set()
@@ -157,15 +163,19 @@ class ListRun:
             raise
         self.end()
         self.print_all()
-        return 0 if self.outcome.is_well else SOME_FAILED
+        self.halt.tell()
+        is_well = self.outcome.is_well or self.halt.is_well
+        return 0 if is_well else SOME_FAILED
 
     def words_to_hire(self) -> List[str]:
         """Return the arguments for fjd-recruiter."""
         options, number = self.options, self.options.workers
-        if options.project is None and not self.supply.source.is_open:
-            number = min(number or cpus(), max(1, self.left()))
-        elif options.project is None:
+        if options.project is None:
             number = number or cpus()
+        if number == MOST:
+            number = self.growth.number()
+        elif options.project is None and not self.supply.source.is_open:
+            number = min(number, max(1, self.left()))
         words = [str(number) if number else "--local-only"]
         session = options.session or PROCESS
         if not (number or options.is_local) and self.has_hosts():
@@ -187,20 +197,22 @@ class ListRun:
 
     def to_come(self) -> int:
         """Return how many jobs are to be put, or to be retried."""
-        again = self.known.to_retry if self.known else 0
-        return self.supply.left + again
+        return self.supply.left + self.again.left
 
     def run_jobs(self) -> None:
-        if self.known:
-            self.retry(self.known)
+        self.halt.begin()
+        self.again.begin()
         pods = self.project.pods()
         if not self.supply.is_more and self.dispatcher.is_all_quiet():
             self.say("Nothing to do.")
         elif self.options.workers or not pods:
             self.dispatcher.hire()
             pods.append("to come")
-        if pods:
-            self.dispatcher.run_to_the_last()
+        try:
+            if pods:
+                self.dispatcher.run_to_the_last()
+        except Halted:
+            self.halt.obey()
         self.outcome.update()
         self.printer.turns.is_last = True
         self.print_all()
@@ -210,28 +222,6 @@ class ListRun:
         while not self.printer.work(LONG):
             self.mind(self.dispatcher.alarm.wait(0.0))
             self.dispatcher.beat_if_due()
-
-    def retry(self, known: Comparison) -> None:
-        """Let what failed before wait again."""
-        changes = Changes(self.project, self.dispatcher.reclaimer.here)
-        if known.failed_jobs:
-            changes.apply("retry", known.failed_jobs)
-        targets = [Target(array) for array in known.failed]
-        parts = [part for part in parts_of(self.project, targets)
-                 if part.is_over] if targets else []
-        failed = failed_in(self.project, parts) if parts else {}
-        again = ArrayChanges(changes, "retry")
-        left = {array: set(tasks) for array, tasks in known.failed.items()}
-        for part in parts:
-            array, first, last = part.range.key
-            tasks = [t for t in range(first, last + 1) if t in left[array]]
-            if tasks and again.retry(
-                    part, failed.get(part.range.key, []), tasks):
-                left[array].difference_update(tasks)
-        known.failed_jobs = []
-        # Tasks of a range that has not ended are left for the next --resume.
-        known.failed.update(
-            (array, sorted(tasks)) for array, tasks in left.items())
 
     # Signals, and the end
 
@@ -244,6 +234,7 @@ class ListRun:
         try:
             if not self.is_stopping:
                 self.printer.work_if_due()
+                self.halt.look()
         except BrokenPipeError:
             raise  # Nobody reads our output.
         except OSError:
@@ -273,7 +264,7 @@ class ListRun:
         if self.supply.is_more or self.options.in_order:
             return "type the same with --resume"
         number = self.options.workers
-        return f"fjd run --resume {f'-j{number} ' if number else ''}" \
+        return f"fjd run --resume {f'-j{typed(number)} ' * bool(number)}" \
             f"--project {self.project.name}"
 
     def end(self) -> None:

@@ -12,9 +12,9 @@ import tempfile
 import time
 from typing import Any, Iterator, List, NamedTuple
 
-from fjd import bytecode, files, home
+from fjd import files, home
 from fjd.errors import FjdError, Unavailable
-from fjd.hosts import latency
+from fjd.hosts import compiled, latency
 from fjd.hosts.conf import LOCALHOST
 from fjd.hosts.session import PROCESS, Sessions, SOCKETS
 from fjd.hosts.ssh import see_witness
@@ -223,7 +223,7 @@ def look_at_byte_code() -> Findings:
     todo = f"try, as its owner: {sys.executable} -m compileall -q {place}"
     if "PYTHONDONTWRITEBYTECODE" in os.environ:
         todo = "try: unset PYTHONDONTWRITEBYTECODE"
-    is_stale = bytecode.is_stale(os.path.join(place, "command.py"))
+    is_stale = compiled.is_stale(os.path.join(place, "command.py"))
     text = "missing or old: Python compiles fjd at each start" if is_stale \
         else "compiled once for this Python"
     yield judged(not is_stale, text, todo)

@@ -1,5 +1,6 @@
 """Choosing a verb on the command line: its options, and the list of verbs."""
 import argparse
+import os
 from typing import Any, Callable, Dict, Iterable, Tuple
 
 from fjd.home import default_project
@@ -93,6 +94,8 @@ class ChooseVerb(argparse.Action):
         for key, value in vars(found).items():
             setattr(namespace, key, value)
         namespace.verb, namespace.act = name, verb.act
+        namespace.is_named = bool(
+            namespace.project or os.environ.get("FJD_PROJECT"))
         if namespace.project is None and PROJECT in verb.options:
             namespace.project = default_project()
 

@@ -16,7 +16,8 @@ import os
 import shutil
 from typing import Any, List
 
-from fjd import home, newjob
+from fjd import home
+from fjd.jobfile import SHELL
 from fjd.options import option, positive, QUIET
 from fjd.verbs import template
 from fjd.verbs import runoptions
@@ -41,6 +42,7 @@ OPTIONS = (
     OWN, SESSION, QUIET, option("workers", nargs="?", **NUMBER),
 )
 HOW = {"prog": "fjd"}
+BASH = "/usr/bin/env bash"
 
 
 def act(options: Any) -> int:
@@ -49,7 +51,7 @@ def act(options: Any) -> int:
         words = options.parameters.split(",")
         rows = [word.strip().split("#") for word in words]
     vars(options).update(runoptions.DEFAULTS, is_local=False)
-    options.shell = newjob.BASH if shutil.which("bash") else newjob.SHELL
+    options.shell = BASH if shutil.which("bash") else SHELL
     commands = template.with_dollars(options.exe, rows * options.repeat)
     directory = os.path.abspath(options.curdir or home.current_directory())
     home.check_directory(directory)

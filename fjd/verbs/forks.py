@@ -22,14 +22,14 @@ from fjd.process import OWN_VARIABLES, SESSION, without_job
 from fjd.project import Project
 from fjd.reclaim import new_reclaimer
 from fjd.roles.hiring import Hiring
+from fjd.verbs.deserted import of_run
 from fjd.wakeup import Alarm
 
 DESCRIPTORS = "/proc/self/fd"
 SOON = 5.0  # seconds
 BEGUN = time.monotonic()
 # Modules that each worker needs, loaded before there are several.
-OF_WORKERS = ("fjd.roles.lifetime", "fjd.roles.neighbours", "subprocess",
-              "queue")
+OF_WORKERS = ("fjd.hosts.slot", "fjd.roles.lifetime", "subprocess", "queue")
 
 
 class HiringByFork(Hiring):
@@ -49,10 +49,12 @@ class HiringByFork(Hiring):
     def begin(self, **how: Any) -> Any:
         """Start it out of reach of Ctrl-C, and without stdin."""
         if can_fork() and self.is_here():
-            return Fork(lambda: hire(self.project, self.words()))
+            words = self.words()  # The fork would count what we put since.
+            return Fork(lambda: hire(self.project, words))
         import subprocess
         return super().begin(
-            stdin=subprocess.DEVNULL, start_new_session=True)
+            stdin=subprocess.DEVNULL, start_new_session=True,
+            env=of_run(os.environ) if self.is_here() else None)
 
 
 def can_fork() -> bool:
@@ -160,7 +162,8 @@ class Forks(Sessions):
     ) -> None:
         if argv[0] != sys.executable:
             return super().start(name, argv, log, environ, directory)
-        known = {**without_job(environ), SESSION: f"{PROCESS} {name}"}
+        known = {
+            **of_run(without_job(environ)), SESSION: f"{PROCESS} {name}"}
         Fork(lambda: work(argv[1:], log, known, directory))
 
 

@@ -11,10 +11,11 @@ from array import array as Array
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from typing import (
-    DefaultDict, Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple,
+    DefaultDict, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple,
 )
 
 from fjd.verbs.census import everything
+from fjd.jobfile import Tasks
 from fjd.ledger import DONE, FAILED
 from fjd.names import Attempt
 from fjd.project import LIST, Project
@@ -143,7 +144,7 @@ class Comparison:
         self.failed_jobs: List[str] = []  # attempts
         self.failed: DefaultDict[str, List[int]] = defaultdict(list)
         self.unput: DefaultDict[str, List[int]] = defaultdict(list)
-        self.escaped: Set[str] = set()  # arrays with such lines
+        self.how: Dict[str, Optional[Tasks]] = {}  # arrays are listed
         self.seen = everything_in(project)
         self.is_empty = not (
             lists_of(project) or any(everything(project)))
@@ -155,9 +156,6 @@ class Comparison:
         if everything_in(self.project) == self.seen:
             return self
         return Comparison(self.project, self.request, self.has_keys)
-
-    def is_escaped(self, array: str) -> bool:
-        return array in self.escaped
 
     @property
     def shared(self) -> int:
@@ -200,7 +198,7 @@ class Comparison:
     def compare_arrays(self) -> None:
         arrays = lists_of(self.project)
         states = TaskStates(self.project, arrays)
-        self.escaped.update(filter(states.is_escaped, arrays))
+        self.how = {array: states.tasks(array) for array in arrays}
         for state in (ENDED, OPEN, BAD, NONE) if arrays else ():
             known = Known(states, state, self.request.directory)
             if len(known.tasks):

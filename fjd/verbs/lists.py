@@ -10,11 +10,14 @@ from itertools import accumulate
 from typing import Deque, List, Optional
 
 from fjd.arrays import list_of
+from fjd.jobfile import NONE, Tasks
 from fjd.ledger import Entry, escape
 from fjd.names import new_token, Stamps
+from fjd.newjob import LONGEST_WORD
 from fjd.verbs.acceptance import spans
 from fjd.verbs.listnames import LIST
 from fjd.verbs.newarray import Common, put_list, put_range
+from fjd.verbs.runlimits import Keys
 from fjd.project import Project
 
 QUARTER = 0.25  # seconds that a range of short tasks lasts
@@ -100,10 +103,10 @@ class Lists:
     """The arrays of a run, put one after another."""
 
     def __init__(
-        self, project: Project, directory: str, shell: str,
+        self, project: Project, directory: str, shell: str, keys: Keys = (),
     ) -> None:
         self.project = project
-        self.common = Common("", directory, (), shell)
+        self.common = Common("", directory, keys, shell)
         # A dispatcher's stamps mark jobs that workers handed back; ours must
         # differ.
         self.stamps = Stamps(new_token(time.time()))
@@ -115,6 +118,13 @@ class Lists:
     def left(self) -> int:
         """How many commands are not yet put."""
         return sum(len(segment.offsets) for segment in self.segments)
+
+    def is_long(self, command: str) -> bool:
+        """Return whether a command is too long for the argument of a shell.
+        """
+        if len(command) * 3 < LONGEST_WORD or self.common.shell == NONE:
+            return False
+        return len(os.fsencode(command)) >= LONGEST_WORD
 
     def add(self, commands: List[str]) -> str:
         """Put the list of an array, and return its name; its ranges follow."""
@@ -130,12 +140,15 @@ class Lists:
         return array
 
     def add_again(
-        self, array: str, tasks: List[int], is_escaped: bool,
+        self, array: str, tasks: List[int], how: Optional[Tasks],
     ) -> None:
         """Put tasks of an earlier array that have no file."""
         path = list_of(self.project, array)
         offsets = offsets_in(self.project.files.read(path)[1])
-        common = self.common._replace(is_escaped=is_escaped)
+        common = self.common
+        if how:
+            common = common._replace(
+                shell=how.shell, is_escaped=how.is_escaped)
         for first, last in spans(tasks):
             self.segments.append(
                 Segment(array, common, first, offsets[first - 1:last]))

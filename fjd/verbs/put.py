@@ -27,6 +27,7 @@ import re
 import shlex
 import sys
 import time
+from functools import partial
 from typing import Any, Callable, Iterator, List, Tuple
 
 from fjd import files, home, output
@@ -35,6 +36,7 @@ from fjd.names import LONGEST_JOB_NAME, new_token, printable, Stamps
 from fjd.newjob import checked_name, JobFile, of_command
 from fjd.options import option, positive, PROJECT
 from fjd.project import Project
+from fjd.verbs import shells
 from fjd.verbs.jobcopy import of_file
 from fjd.verbs.titles import shortened
 
@@ -67,6 +69,7 @@ OPTIONS = (
     option("--chunk", metavar="N", type=positive, help="put N tasks of an"
            " array into each range, which one worker runs (default: a"
            " thousandth of all; the last thousand tasks singly)", default=0),
+    shells.OPTION,
 )
 MUCH = 4096  # bytes that show the kind of a file
 ARRAY_KEY = rb"(?im)^[ \t]*(?:#[ \t]*fjd:[ \t]*)?(?:array|list)[ \t]*[:=]"
@@ -143,15 +146,16 @@ def wanted_jobs(options: Any) -> Wanted:
     """Yield the word or command given, the job's name, and the function that
     makes its file.
     """
+    make = partial(of_command, shell=shells.chosen(options.shell))
     if options.name is not None:
-        yield " ".join(options.words), options.name, of_command
+        yield " ".join(options.words), options.name, make
         return
     for path in options.words:
         yield path, os.path.basename(os.path.abspath(path)), of_file
     now = time.time()
     stem = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     for n, command in enumerate([] if options.words else commands(), 1):
-        yield command, f"{stem}.{int(now % 1 * 1000):03}-{n}", of_command
+        yield command, f"{stem}.{int(now % 1 * 1000):03}-{n}", make
 
 
 def commands() -> Iterator[str]:

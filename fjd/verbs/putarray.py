@@ -7,9 +7,10 @@ from typing import Any
 
 from fjd import files, ini, output
 from fjd.errors import BadJob, BadUsage
-from fjd.jobfile import BOM, keys_in, SECTIONS, value
+from fjd.jobfile import BOM, keys_in, SECTIONS, SHELL, value
 from fjd.names import printable
 from fjd.project import Project
+from fjd.verbs import shells
 from fjd.verbs.arraylines import checked, file_lines, numbers, typed_list
 from fjd.verbs.newarray import Common
 from fjd.verbs.putting import put_array
@@ -22,6 +23,7 @@ def put_words(project: Project, options: Any, directory: str) -> int:
     if options.array and options.list is not None:
         raise BadUsage("put: give either --array or --list")
     command = " ".join(options.words)
+    shell = shells.for_array(command, shells.chosen(options.shell))
     name = options.name or default_name()
     if options.array:
         if not command.strip():
@@ -35,7 +37,8 @@ def put_words(project: Project, options: Any, directory: str) -> int:
                 " './simulate {}'")
         lines = typed_list(options.list, bool(options.words))
     try:
-        common = checked(Common(command if options.words else "", directory))
+        common = checked(Common(
+            command if options.words else "", directory, shell=shell))
         put_array(project, name, common, lines, options.chunk, output.show)
     except BadJob as error:
         output.complain(f'"{printable(name)}": not put: {error}')
@@ -61,7 +64,8 @@ def put_file(
     for key in SHARED:
         value(keys, key, "0")
     common = checked(Common(command, place, tuple(
-        (key, keys[key]) for key in SHARED if keys.get(key))))
+        (key, keys[key]) for key in SHARED if keys.get(key)),
+        keys.get("shell") or SHELL))
     if "array" in keys:
         match = re.fullmatch("1-([1-9][0-9]{0,8})", keys["array"] or "")
         if not match:

@@ -29,6 +29,9 @@ Each task of an array has a line of its own.
                 another one, or cancelled
     cleaned     a person removed it
 
+If no project is named and default is empty, these are the jobs of the last run
+of this directory.
+
 With --joblog, Exitval is -1 for a job that failed without a status.
 """
 # Each ledger is already in that order, so they are merged while they are read.
@@ -44,7 +47,7 @@ from itertools import islice
 from math import inf
 from typing import Any, Iterable, Iterator, Optional, Set, Tuple
 
-from fjd import home, output
+from fjd import output
 from fjd.errors import BadUsage
 from fjd.ledger import (
     BACK, DONE, Entry, FAILED, HEADER, holds, line_of, NAMES, parse, PART,
@@ -52,6 +55,7 @@ from fjd.ledger import (
 from fjd.names import printable
 from fjd.options import flag, option, PROJECT
 from fjd.project import ENDED, Project
+from fjd.verbs import lastrun
 from fjd.verbs.taskbook import blocks, Book
 
 JOBLOG = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal" \
@@ -77,7 +81,7 @@ OPTIONS = (
 def act(options: Any) -> None:
     if options.failed and options.all:
         raise BadUsage("results: give either --failed or --all")
-    project = home.visit_project(options.project, output.teller("fjd"))
+    project = lastrun.visit(options, lastrun.has_history)
     events = (FAILED,) if options.failed else ENDED
     found = rows(project, options.all, events)
     lines = as_table(found)

@@ -1,40 +1,46 @@
 """Run a command for each argument.
 
-{} is replaced by the argument (appended if absent). With several lists of
-arguments, each combination is run once: {1} is the argument from the first
-list, {2} the one from the second, and {} is all of them. {#} is the number of
-the job.
-
-Without :::, each input line is an argument or, with no COMMAND, a command.
-Jobs start as lines come; with --resume, all lines are read first.
-
-The words of COMMAND are joined by blanks. Arguments are quoted, so write no
-quotes around {}. The exit code is 3 if a job failed.
-
 Examples:
-    fjd run -j 4 'gzip -k {}' ::: *.txt
-    fjd run 'convert {1} -resize {2} {1}-{2}.png' ::: a.jpg b.jpg ::: 50 100
+    fjd run gzip -k ::: *.txt
+    fjd run -j 4 'sort {} | uniq >{.}.out' ::: *.txt
+    fjd run 'convert {1} -resize {2} {1/.}-{2}.png' ::: a.jpg b.jpg ::: 50 100
+    find . -name '*.log' -print0 | fjd run -0 -n 20 gzip
     fjd run < commands
+
+{} is the argument (appended if absent), {.} the same without its extension,
+{/} its last part, {//} its directory, {/.} both. {2} is the argument from the
+second list, or column ({2/} ...); with several lists, each combination is run
+once. {#} is the number of the job, {%} the slot of its worker (1 to N).
+
+A COMMAND of one word is a line for the shell. Arguments are quoted, so write
+no quotes around {}. Several words are a program and its arguments: no shell.
+
+Lists: ::: ARGUMENTS, :::: FILES; :::+ and ::::+ go along with the list before.
+Without one, each input line is an argument or, with no COMMAND, a command.
+Jobs start as lines come; --resume reads all of them first. The exit code is 3
+if a job failed.
 """
 import os
-import sys
 import time
 from collections import deque
 from contextlib import contextmanager
 from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple
 
-from fjd import home, newjob, output
+from fjd import home, output
 from fjd.errors import BadUsage
+from fjd.jobfile import NONE as NO_SHELL
 from fjd.names import new_token, printable
 from fjd.options import nearest
 from fjd.ownership import Survey
-from fjd.verbs import records, template
+from fjd.verbs import manyruns, records, shells
+from fjd.verbs.arguments import typed_commands
 from fjd.verbs.arraystate import BAD, NONE
 from fjd.verbs.batch import ListRun
+from fjd.verbs.earlier import compared, Runs
+from fjd.verbs.halt import first_of
 from fjd.verbs.joblist import Comparison, Request
 from fjd.verbs.runoptions import OPTIONS
-from fjd.verbs.runs import compared, Runs
-from fjd.verbs.source import Source, Typed
+from fjd.verbs.source import Source
 
 SECONDS_OF_SILENCE = 1.0  # which a person does not notice
 HOW = {"usage": "%(prog)s [options] [COMMAND] [::: ARGUMENT...]..."}
@@ -49,27 +55,12 @@ def act(options: Any) -> int:
         raise BadUsage(f"run: there is no option {words[0]}"
                        f"{nearest(words[0], known)}; a command that begins"
                        " like this goes behind --")
-    text, lists = template.split(words)
     directory = home.current_directory()
-    options.shell, options.is_local = newjob.SHELL, True
-    options.callback = ""
-    return run_list(options, text, source_of(options, text, lists), directory)
-
-
-def source_of(options: Any, text: str, lists: List[List[str]]) -> Source:
-    """Return where the commands come from."""
-    fill = template.with_braces(text, max(1, len(lists))) if text \
-        else lambda number, row: " ".join(row)
-    if lists:
-        rows = template.combinations(lists)
-        return Source(template.filled(fill, rows))
-    is_terminal = sys.stdin and sys.stdin.isatty()
-    if not sys.stdin or is_terminal and options.resume:
-        return Source(iter(()))
-    if is_terminal:
-        output.teller("fjd", stream="stderr")(
-            "Reading from the terminal, a job a line, until Ctrl-D.")
-    return Typed(sys.stdin, lambda number, line: fill(number, [line]))
+    shell = shells.chosen(options.shell)
+    template, source = typed_commands(options, words)
+    options.shell = shell if template.is_line else NO_SHELL
+    options.is_local, options.callback = True, ""
+    return run_list(options, " ".join(template.words), source, directory)
 
 
 def run_list(
@@ -88,7 +79,7 @@ def run_list(
     runs = Runs(home.directory(), text, place)
     if options.resume:
         return resume(options, runs, source, directory)
-    come = source.first()
+    come = first_of(source, options.halt)
     if not come:
         output.teller("fjd", stream="stderr")("Nothing to do.")
         return 0
@@ -176,6 +167,8 @@ def new_project(runs: Runs, come: List[str], options: Any) -> str:
     """Return the project of a new run, which begins with these commands."""
     say = output.teller("fjd", options.quiet, "stderr")
     token, name = new_token(time.time()), ""
+    for line in [] if options.quiet else manyruns.told(runs.home):
+        say(line)
     while not name:
         # RACE: if another run has just begun, look again and find it.
         runs.find()
@@ -183,8 +176,9 @@ def new_project(runs: Runs, come: List[str], options: Any) -> str:
         earlier, left = runs.unfinished(come)
         name = runs.begin(token)
         if name and left:
-            say(f'{left} job(s) of this list are left in project'
-                f' "{earlier}"; fjd run --resume continues it.')
+            some = "1 job is" if left == 1 else f"{left} jobs are"
+            say(f"Run before, as {earlier}: {some} left of it; --resume goes"
+                " on")
     return name
 
 

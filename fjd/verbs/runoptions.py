@@ -4,51 +4,67 @@ from typing import Any, Dict
 
 from fjd.hosts.session import KINDS
 from fjd.options import flag, option, positive, shared
+from fjd.verbs import halt, refused, runlimits, shells
 
-OWN = shared("--project", metavar="P", help="run the jobs in that project,"
-             " together with the jobs that wait there (default: a new"
-             " project)")
-SESSION = option("--session", choices=KINDS, default="",
-                 help="where workers live (default: process)")
+OWN = shared("--project", metavar="P", help="run in project P, with what"
+             " waits there (default: new)")
+SESSION = option("--session", choices=KINDS, default="", metavar="S",
+                 help="where workers live: screen, tmux, process (default)")
 NUMBER = {"metavar": "N", "type": positive,
           "help": "hire N workers (default: CPUs minus one)"}
 QUIET = flag("--quiet", help="print only what failed jobs print, and a line"
-             " for each of them")
+             " each")
+JOBS = {"dest": "workers", "nargs": "?", "action": runlimits.Workers}
+HIDDEN = {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
 WORDS = option("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+# From habit: names that other programs have for options of ours.
+SYNONYMS = (
+    option("--jobs", "-P", "--max-procs", **JOBS, **HIDDEN),
+    flag("--keep-order", "--keeporder", dest="in_order", **HIDDEN),
+    flag("--dryrun", dest="dry_run", **HIDDEN),
+    flag("--resume-failed", dest="resume", **HIDDEN),
+    option("--arg-file", dest="files", action="append", **HIDDEN),
+    option("-N", "--max-args", "--max-replace-args", dest="per_job",
+           type=positive, **HIDDEN),
+    option("-C", "--col-sep", dest="colsep", **HIDDEN),
+    option("--halt-on-error", dest="halt", type=halt.parse, **HIDDEN),
+)
 OPTIONS = (
-    option("-j", dest="workers", **NUMBER),
+    option("-j", metavar="N", **JOBS, help="hire N workers, N%% of the CPUs,"
+           " or 0: as many as there are jobs (default: CPUs minus one)"),
     flag("-k", dest="in_order",
          help="print the output of the jobs in the order of the list"),
     flag("--tag", help="put the argument before each line of output"),
     QUIET,
-    flag("--resume", help="go on with the same command in this directory: run"
-         " the jobs that are not done"),
+    flag("--resume", help="go on with the same command: run what is not done"),
     flag("--dry-run", help="print the commands and run none"),
     option("-a", dest="files", metavar="FILE", action="append", default=[],
            help="read arguments from a file, one a line, as :::: does"),
     option("-n", dest="per_job", metavar="N", type=positive,
            help="give N arguments to each job"),
     flag("-0", "--null", dest="is_null",
-         help="arguments end with a NUL byte, as find -print0 writes them"),
+         help="arguments end with NUL bytes, as of find -print0"),
     option("--colsep", metavar="REGEX",
            help="split each line into columns {1}, {2} ..."),
     option("--header", metavar=":", choices=[":"],
            help="the first line, or argument, names the columns: {name}"),
-    option("--shell", metavar="SHELL",
-           help="the shell for command lines (default: bash, else sh)"),
-    option("--results", metavar="DIR", help="write the output of each job to"
-           " DIR/<argument>/stdout and stderr"),
+    shells.OPTION,
+    option("--results", metavar="DIR", help="write what they print to"
+           " DIR/<argument>/stdout, stderr"),
     option("--joblog", metavar="FILE",
            help="write a table of ended jobs, as GNU parallel does"),
-    option("--halt", metavar="WHEN", help="end when jobs have failed:"
-           " now,fail=1 ends the running ones, soon,fail=10%% waits for them"),
-    option("--retries", metavar="N",
+    option("--halt", metavar="WHEN", type=halt.parse,
+           help="end when jobs have failed: now,fail=1 ends the running ones,"
+           " soon,fail=10%% waits for them"),
+    option("--retries", metavar="N", type=runlimits.of_key("retries"),
            help="run a failed job again, up to N times"),
-    option("--timeout", metavar="T",
+    option("--timeout", metavar="T", type=runlimits.of_key("timeout"),
            help="end a job that takes longer: seconds, or 10m, 2h, 1d"),
-    option("--delay", metavar="T", help="wait so long between two starts"),
-    option("--nice", metavar="N", help="the niceness of jobs (default: 9)"),
-    OWN, SESSION, WORDS,
+    option("--delay", metavar="T", type=runlimits.seconds,
+           help="wait so long between two starts"),
+    option("--nice", metavar="N", type=runlimits.of_key("nice"),
+           help="the niceness of jobs (default: 9)"),
+    OWN, SESSION, *SYNONYMS, *refused.others(), WORDS,
 )
 # What fjd exe has not.
 DEFAULTS: Dict[str, Any] = {

@@ -1,167 +1,258 @@
-"""The earlier runs of one directory, from which --resume chooses one.
+"""List the runs of fjd run, the newest last.
 
-Each fjd run has its own project, named run-<hash of the directory>; later runs
-of the directory add -2, -3 ...  The project's file list records the request:
-the directory, and the command as it was typed.  The arrays list-<number> hold
-the commands (lists.py).  One rename creates the project with the file list in
-it, so there is no run without a request.
+Of each run, show when it began, how many of its jobs are done, have failed and
+are left, the size of its files, its project, its directory and its command.
 
-Older versions ran each command as a job.  In their file list the marks of the
-jobs follow, one a line (joblist.py).  Still older ones hashed the command,
-too, and wrote no list; for their projects, the job files are the list.
+--clean removes finished runs with all their logs and results: those of which
+no job is left, and which no dispatcher or worker serves. fjd run --resume
+cannot go on with a run that was removed.
+
+Keys of the objects that --json prints: project, directory, command, begun
+(seconds since 1970), done, failed, left, size (bytes).
+
+Examples:
+    fjd runs
+    fjd runs --clean --older 7d
 """
-import errno
+# A run that begins is safe: until it has claimed its project (claim.py), the
+# project is not removed, and a claimed one cannot be claimed again.
+import json
 import os
-import re
-from typing import Iterable, List, NamedTuple, Optional, Tuple
+import time
+from typing import Any, Iterator, List, NamedTuple, Optional
 
-from fjd import files
-from fjd.verbs.census import left
-from fjd.ledger import escape
-from fjd.names import natural
-from fjd.project import LIST, Project
-from fjd.verbs.joblist import Comparison, hashed, Request
+from fjd import files, home, output
+from fjd.errors import BadUsage
+from fjd.ledger import unescape
+from fjd.members import Here, MISSED, myself, read_member
+from fjd.names import natural, new_token, printable
+from fjd.options import flag, option
+from fjd.project import LIST, Project, STATES
+from fjd.verbs.arrayfind import CANCELLED
+from fjd.verbs.claim import Claim
+from fjd.verbs.counted import Numbers
+from fjd.verbs.earlier import is_run_name
+from fjd.verbs.lists import lists_of
+from fjd.verbs.overview import moment, server_time
 
-MOST_LOOKED_AT = 100
-TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+BEGINNING = 3600.0  # seconds that a run may take to claim its project
+REMOVED = ".removed"  # the end of a dot name, of a project that goes
+UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
+PLACES = (*STATES, CANCELLED)
+LEFT = ("waiting", "held", "given", "running")
+HEADER = "begun                  done  failed    left     size  project,"\
+    " directory: command"
 
 
-class Record(NamedTuple):
-    """The request that a run was started with."""
+def age(text: str) -> float:
+    from fjd.verbs.clean import age as seconds  # Late: only --older needs it.
+    return seconds(text)
 
+
+OPTIONS = (
+    flag("--json", help="print an object in each line"),
+    flag("--clean", help="remove finished runs, with all their files"),
+    option("--older", metavar="AGE", type=age, default=0.0,
+           help="remove only runs that ended longer ago than AGE: 30d, 12h,"
+           " 45m; a number alone is in days"),
+)
+
+
+class Run(NamedTuple):
+    """A run: its request, when it began, its numbers of jobs, its bytes."""
+
+    project: str
     directory: str
     command: str
+    begun: float  # the server's seconds
+    done: int
+    failed: int
+    left: int
+    size: int
 
     @property
-    def text(self) -> str:
-        return f"directory: {escape(self.directory)}\n" \
-            f"{command_line(self.command)}\n"
+    def title(self) -> str:
+        what = printable(self.command) or "(commands)"
+        return f"{self.project}  {printable(self.directory)}: {what}"
 
 
-class Runs:
-    """The runs of a directory; home holds their projects, text is the command
-    as it is typed now.
-    """
-
-    def __init__(self, home: str, text: str, directory: str) -> None:
-        self.home = home
-        self.asked = Record(directory, text)
-        self.names: List[str] = []
-
-    def find(self) -> List[str]:
-        """Return the projects of all runs, the newest first."""
-        directory, command = self.asked
-        there = files.names(self.home) if os.path.isdir(self.home) else []
-        self.names = called(base_of(directory), there)
-        return self.names + called(base_of(command, directory), there)
-
-    def best(
-        self, request: Request, has_keys: bool = False,
-    ) -> Tuple[str, Optional[Comparison]]:
-        """Return the run that shares most commands with the request.
-
-        Of several, this is the newest; ("", None) if none shares one.  For a
-        request without commands, it is the newest run of the same command.
-        One of that command that has nothing yet has just begun, or was killed
-        then.
-        """
-        best, name = None, ""
-        most = 0
-        for run in self.find()[:MOST_LOOKED_AT]:
-            project = Project(os.path.join(self.home, run))
-            if not self.may_be(project, request):
-                continue
-            known = compared(project, request, has_keys)
-            shared = known.shared if known and len(request) \
-                else int(known is not None)
-            if shared > most or known and not most and known.is_empty \
-                    and self.is_same(project):
-                best, name, most = known, run, shared
-            if most >= max(1, len(request)):
-                break  # No other run can share more.
-        return name, best
-
-    def may_be(self, project: Project, request: Request) -> bool:
-        """Return whether a run may be the one to go on with."""
-        if recorded(project) is None:
-            return False
-        return bool(len(request)) or self.is_same(project)
-
-    def is_same(self, project: Project) -> bool:
-        """Return whether it is a run of the command that is typed now."""
-        return recorded(project) in ("", command_line(self.asked.command))
-
-    def unfinished(self, commands: List[str]) -> Tuple[str, int]:
-        """Return the latest run before this one, and how many of its jobs are
-        left, if it was asked for all of these commands; else ("", 0).
-        """
-        request = Request(self.asked.directory)
-        request.add(commands)
-        for name in self.names[:1]:
-            project = Project(os.path.join(self.home, name))
-            try:
-                is_run = recorded(project) is not None
-                jobs_left = left(project) if is_run else 0
-            except FileNotFoundError:
-                return "", 0  # It was killed when it had just begun.
-            known = compared(project, request) if jobs_left else None
-            if known and known.shared == len(request):
-                return name, jobs_left
-        return "", 0
-
-    def begin(self, token: str) -> str:
-        """Create the project of a new run, and return its name.
-
-        "" if another run has begun since find() was called.
-        """
-        base = base_of(self.asked.directory)
-        last = self.names[0][len(base) + 1:] or 1 if self.names else 0
-        name = f"{base}-{int(last) + 1}" if last else base
-        project = Project(os.path.join(self.home, f".{name}.{token}"))
-        files.make_directory(project.root)
-        try:
-            project.replace(LIST, self.asked.text, token)
-            # RACE: a directory that is not empty is not replaced.
-            files.move(project.root, os.path.join(self.home, name))
-        except OSError as error:
-            files.remove(project.path(LIST))
-            files.remove_directory(project.root)
-            if error.errno not in TAKEN:
-                raise
-            return ""
-        return name
+def act(options: Any) -> None:
+    if options.older and not options.clean:
+        raise BadUsage("runs: --older needs --clean")
+    if options.json and options.clean:
+        raise BadUsage("runs: give either --json or --clean")
+    with home.awaiting_home():
+        runs = sorted(filter(None, map(run_of, projects())),
+                      key=lambda run: (run.begun, natural(run.project)))
+    if options.clean:
+        return clean(runs, options.older)
+    if runs and not options.json:
+        output.show(HEADER)
+    for run in runs:
+        output.show(json.dumps(run._asdict()) if options.json else line(run))
 
 
-def compared(
-    project: Project, request: Request, has_keys: bool = False,
-) -> Optional[Comparison]:
-    """Return what a project has of a request; None if it is gone."""
-    try:
-        if recorded(project) is not None:
-            project.make_directories()  # It may have just begun.
-        return Comparison(project, request, has_keys)
-    except (FileNotFoundError, NotADirectoryError):
-        return None  # RACE: it is being removed; or it is no project.
+def projects() -> List[Project]:
+    place = home.directory()
+    names = files.names(place) if os.path.isdir(place) else []
+    return [home.named_project(name) for name in filter(is_run_name, names)]
 
 
-def recorded(project: Project) -> Optional[str]:
-    """Return the line of the command ("" if unknown); None: it is no run."""
+def run_of(project: Project) -> Optional[Run]:
+    """Return what is known of a run; None if it is gone."""
     try:
         lines = os.fsdecode(project.whole(LIST)).split("\n")
-        return lines[1] if len(lines) > 2 else ""
+        lines = lines[:2] if len(lines) > 2 else ["", ""]
+        directory, command = (
+            unescape(line.partition(": ")[2]) for line in lines)
+        begun = os.stat(project.path(LIST) if command or directory
+                        else project.root).st_mtime
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        return None  # RACE: it is being removed.
+    return Run(project.name, directory, command, begun, *counts(project),
+               size_of(project.root))
 
 
-def command_line(command: str) -> str:
-    return f"command: {escape(command)}"
+def counts(project: Project) -> List[int]:
+    """Return how many jobs and tasks are done, have failed and are left."""
+    try:
+        numbers = Numbers(project)
+        found = numbers.in_states(*PLACES)
+        unput = tasks_without_file(numbers)
+    except FileNotFoundError:
+        return [0, 0, 0]  # It has just begun.
+    left = sum(found[state] for state in LEFT)
+    return [found["done"], found["failed"], left + unput]
 
 
-def called(base: str, names: Iterable[str]) -> List[str]:
-    """Return the names with that base, the newest first."""
-    found = filter(re.compile(f"{base}(-[0-9]+)?").fullmatch, names)
-    return sorted(found, key=natural, reverse=True)
+def tasks_without_file(numbers: Numbers) -> int:
+    """Return how many tasks were not put before their run was killed."""
+    project, arrays = numbers.project, lists_of(numbers.project)
+    if not arrays:
+        return 0
+    parts = (numbers.parse(name) for place in PLACES
+             for name in numbers.names(place))
+    keys = {part.key for part in parts if part and part.array in arrays}
+    tasks = sum(project.files.read(project.path("arrays", array))[1].count(
+        b"\n") for array in arrays)
+    return max(0, tasks - sum(last - first + 1 for _, first, last in keys))
 
 
-def base_of(*texts: str) -> str:
-    return f"run-{hashed(10, *texts)}"
+def size_of(directory: str) -> int:
+    """Return the bytes on the disk of all files in a directory, as du(1)."""
+    size = 0
+    for place, _, names in os.walk(directory):
+        for name in names:
+            try:
+                size += 512 * os.lstat(os.path.join(place, name)).st_blocks
+            except FileNotFoundError:
+                pass  # RACE: it was removed.
+    return size
+
+
+def line(run: Run) -> str:
+    return f"{moment(run.begun)}  {run.done:>6}  {run.failed:>6}" \
+        f"  {run.left:>6}  {in_units(run.size):>7}  {run.title}"
+
+
+def in_units(size: int) -> str:
+    for unit, number in UNITS:
+        if size >= number:
+            return f"{size / number:.1f} {unit}"
+    return f"{size} B"
+
+
+# The removal of runs
+
+def clean(runs: List[Run], age: float) -> None:
+    """Remove finished runs; say which, and how many stay."""
+    cleared, stay = 0, 0
+    for place in remains():
+        remove_tree(place)
+    for run in runs:
+        if run.left or not remove(run, age):
+            stay += 1
+            continue
+        cleared += run.size
+        output.show(f"Removed: {run.title} ({in_units(run.size)})")
+    number = len(runs) - stay
+    text = f"Removed {number} run(s), {in_units(cleared)}."
+    output.show(text + f" {stay} stay(s)." * bool(stay))
+
+
+def remove(run: Run, age: float) -> bool:
+    """Remove a run; False if it has just begun, ended later than age seconds
+    ago, is in use, or has jobs that are left.
+    """
+    if not has_begun(home.named_project(run.project), run.begun):
+        return False
+    try:
+        project = home.find_project(
+            run.project, output.teller("fjd"), is_to_run=False)
+        is_ours = is_claimed(project, run.begun, age)
+    except (BadUsage, FileNotFoundError):
+        return False  # RACE: somebody else has removed it.
+    if not is_ours:
+        return False
+    place = os.path.join(home.directory(), f".{run.project}."
+                         f"{new_token(time.time())}{REMOVED}")
+    # From now on nobody finds half of a project.
+    is_ours = files.move(project.root, place)
+    remove_tree(place)
+    return is_ours
+
+
+def is_claimed(project: Project, begun: float, age: float) -> bool:
+    """Claim a finished run, so that nobody resumes it; False if it stays."""
+    here = myself()
+    now = server_time(project, here)
+    claim = Claim(project, here, now)
+    if now - last_end(project, begun) < age or not claim.make():
+        return False
+    if is_in_use(project, here, now) or counts(project)[2]:
+        claim.release()
+        return False
+    return True
+
+
+def has_begun(project: Project, begun: float) -> bool:
+    """Return whether a run has claimed its project, or never will."""
+    try:
+        return bool(project.claims()) or time.time() > begun + BEGINNING
+    except FileNotFoundError:
+        return time.time() > begun + BEGINNING
+
+
+def last_end(project: Project, begun: float) -> float:
+    ledgers = map(project.files.status, project.ledger_files())
+    return max([begun, *(status.st_mtime for status in ledgers)])
+
+
+def is_in_use(project: Project, here: Here, now: float) -> bool:
+    """Return whether a worker or dispatcher of a project may be alive."""
+    return any(
+        not read_member(project, kind, name).seems_dead(now, here, MISSED)
+        for kind in ("workers", "dispatchers")
+        for name in project.members(kind))
+
+
+def remains() -> Iterator[str]:
+    """Yield what a --clean that was killed has left."""
+    place = home.directory()
+    names = files.drafts(place, ".run-") if os.path.isdir(place) else []
+    return (os.path.join(place, name) for name in names
+            if name.endswith(REMOVED))
+
+
+def remove_tree(place: str) -> None:
+    """Remove a project, and links that lie in it, but not what these name."""
+    if os.path.islink(place):
+        remove_tree(os.path.realpath(place))
+        files.remove(place)
+        return
+    for directory, others, names in os.walk(place, topdown=False):
+        paths = [os.path.join(directory, name) for name in others + names]
+        for path in paths:
+            if os.path.islink(path) or not os.path.isdir(path):
+                files.remove(path)
+        files.remove_directory(directory)

@@ -9,6 +9,9 @@ counted now, and so are the tasks of arrays: each counts as a job. Of the tasks
 that one worker was given together, those that have ended count when all have,
 or when it gives the others back.
 
+If no project is named and default has no jobs, this is the last run of this
+directory.
+
 Keys of the object that --json prints:
 
     project, time
@@ -30,12 +33,13 @@ Keys of the object that --json prints:
 # counted very many (tally.py).
 from typing import Any, Dict, Iterator, Optional, Tuple
 
-from fjd import home, output
+from fjd import output
 from fjd.verbs.census import GIVEN_OUT
 from fjd.members import Here, myself
 from fjd.names import Attempt, host_of, printable, Running
 from fjd.options import flag, PROJECT
 from fjd.project import Project, STATES as PLACES
+from fjd.verbs import lastrun
 from fjd.verbs.counted import CANCELLED, newest_counts, Numbers, title
 from fjd.verbs.overview import in_words, Overview, since, span, STATES
 
@@ -50,7 +54,7 @@ OPTIONS = (
 
 
 def act(options: Any) -> None:
-    project = home.visit_project(options.project, output.teller("fjd"))
+    project = lastrun.visit(options, lastrun.has_jobs)
     most = None if options.json else MOST_SHOWN
     found = status_of(project, myself(), options.exact, most)
     for line in [in_json(found)] if options.json else screen(found):

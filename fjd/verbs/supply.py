@@ -6,12 +6,13 @@ from math import inf
 from typing import Dict, List, Optional
 
 from fjd.ledger import DONE, FAILED, parse
-from fjd.newjob import LONGEST_WORD, of_command
+from fjd.newjob import of_command
 from fjd.roles.dispatcher import Dispatcher
 from fjd.verbs.summary import Outcome
 from fjd.verbs.joblist import hashed, Listed
 from fjd.verbs.lists import Lists, Pace
 from fjd.verbs.printer import Printer
+from fjd.verbs.runlimits import with_keys
 from fjd.verbs.source import SLICE, Source
 from fjd.verbs.taskcount import TaskCount
 
@@ -62,6 +63,8 @@ class Supply:
         self.printer = printer
         self.next_look = 0.0
         self.long: Dict[str, int] = Counter()  # put so far, of equal ones
+        self.delay = 0.0  # seconds between two jobs that are put
+        self.next_put = 0.0
 
     @property
     def left(self) -> int:
@@ -87,18 +90,27 @@ class Supply:
         until = time.monotonic() + SLICE
         while self.is_wanted() and (self.lists.left or self.take()):
             if self.lists.left:
-                name = self.lists.put(self.pace.size(
-                    self.lists.ranges, self.lists.left, self.workers))
+                name = self.lists.put(self.size())
                 self.dispatcher.outcome.owed[name] = ""
             if time.monotonic() > until:
                 return 0.0
-        return inf if self.is_more else None
+        left = self.next_put - time.monotonic()
+        wait = left if left > 0 else inf
+        return wait if self.is_more else None
+
+    def size(self) -> int:
+        """Return how many tasks the next range should have."""
+        if self.delay:
+            return 1
+        return self.pace.size(
+            self.lists.ranges, self.lists.left, self.workers)
 
     def take(self) -> bool:
         """Let commands become an array, or a job; False if none has come."""
         commands, self.come = self.come, []
         if not commands and self.source.is_open:
             commands = self.source.take(SLICE)
+        is_long = self.lists.is_long
         some = next((n for n, c in enumerate(commands) if is_long(c)),
                     len(commands))
         if some:
@@ -119,12 +131,15 @@ class Supply:
         mark = hashed(16, os.path.realpath(directory), command,
                       str(self.long[command]))
         job = Listed(lists.last, mark, command).job
-        file = of_command(command, directory, shell)
+        file = with_keys(of_command(command, directory, shell), (
+            *lists.common.keys, ("errors", "apart")))
         file.put(self.project, job, lists.stamps.new())
         self.printer.expect(job, 0)
 
     def is_wanted(self) -> bool:
         """Return whether workers may soon need more ranges."""
+        if self.delay:
+            return self.is_time()
         queue = self.dispatcher.queue.names
         waiting = self.lists.ranges - self.dispatcher.given_out
         enough = SOME + self.workers * self.ranges_ahead()
@@ -132,6 +147,16 @@ class Supply:
             # They may not be listed yet; or a person has taken them away.
             waiting = self.project.count("jobqueue")
         return max(waiting, len(queue)) < enough
+
+    def is_time(self) -> bool:
+        """Return whether the last job that was put began so long ago."""
+        self.look_at_pace()
+        now = time.monotonic()
+        pods = self.project.pods()
+        if self.project.count("jobqueue") or any(
+                map(self.project.given, pods)):
+            self.next_put = now + self.delay
+        return now >= self.next_put
 
     def ranges_ahead(self) -> int:
         """Return how many ranges should wait for each worker."""
@@ -155,8 +180,3 @@ class Supply:
     @property
     def workers(self) -> int:
         return max(1, len(self.project.pods()))
-
-
-def is_long(command: str) -> bool:
-    """Return whether a command is too long for an argument of a shell."""
-    return len(os.fsencode(command)) >= LONGEST_WORD

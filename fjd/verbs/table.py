@@ -35,6 +35,7 @@ GROUPS = {
         "why": "explain where a job is, and why",
         "results": "print how each job ended",
         "audit": "check that no job was lost",
+        "runs": "list the runs of fjd run, the newest last",
     },
     "machines": {
         "doctor": "test whether fjd will work",

@@ -3,6 +3,9 @@
 Say also what it waits for, and how, when and where each attempt to run it
 ended, and print the last lines of its output.
 
+If no project is named and default has no such job, it is one of the last run
+of this directory.
+
 Examples:
     fjd why job7
     fjd why sim:17
@@ -10,15 +13,17 @@ Examples:
 import signal
 from typing import Any, Iterable, Iterator, List
 
-from fjd import home, output
+from fjd import output
 from fjd.verbs.census import Found
 from fjd.ledger import Entry, escape, read_entries, RETRIED
 from fjd.members import Here, myself
 from fjd.names import Attempt, CONTROL, printable, Running
 from fjd.options import PROJECT
 from fjd.project import ENDED, Project, RUNNING
+from fjd.verbs import lastrun
 from fjd.verbs.arrayfind import split
 from fjd.verbs.find import find, JOB, unknown, where
+from fjd.verbs.log import ERRORS, OUT
 from fjd.verbs.overview import moment, Overview, since, span
 
 LAST_LINES = 10
@@ -28,7 +33,7 @@ OPTIONS = (PROJECT, JOB)
 
 
 def act(options: Any) -> None:
-    project = home.visit_project(options.project, output.teller("fjd"))
+    project = lastrun.visit(options, lastrun.knows(options.job))
     for line in why(project, myself(), options.job):
         output.show(line)
 
@@ -110,18 +115,27 @@ def named(status: str) -> str:
 def last_lines(
     project: Project, matches: List[Found], entries: List[Entry],
 ) -> Iterator[str]:
-    """Yield the last lines of the latest attempt that printed something."""
-    logs = [project.job_log(entry.attempt) for entry in entries]
+    """Yield the last lines of the latest attempt that printed something, and
+    those of its errors, if they are apart.
+    """
+    logs = [logs_of(project, entry.attempt) for entry in entries]
     for found in matches:
         if found.place == RUNNING:
-            logs += project.draft_logs(found.worker)
+            logs.append(sorted(project.draft_logs(found.worker), reverse=True))
         elif found.place in ENDED:
-            logs.append(project.job_log(found.name))
-    for path in filter(project.files.size, reversed(logs)):
-        start = max(0, project.files.size(path) - LAST_BYTES)
-        _, data = project.files.read(path, LAST_BYTES, start)
-        yield from lines_at_end(path, data)
-        return
+            logs.append(logs_of(project, found.name))
+    for paths in reversed(logs):
+        paths = list(filter(project.files.size, paths))
+        for path in paths:
+            start = max(0, project.files.size(path) - LAST_BYTES)
+            _, data = project.files.read(path, LAST_BYTES, start)
+            yield from lines_at_end(path, data)
+        if paths:
+            return
+
+
+def logs_of(project: Project, attempt: str) -> List[str]:
+    return [project.job_log(attempt, kind) for kind in (OUT, ERRORS)]
 
 
 def lines_at_end(path: str, data: bytes) -> Iterator[str]:

@@ -345,7 +345,7 @@ def test_byte_code_that_is_missing_is_a_warning(
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(checks.bytecode, "is_stale", lambda path: not written)
+    monkeypatch.setattr(checks.compiled, "is_stale", lambda path: not written)
     finding, = checks.look_at_byte_code()
     assert finding.state == state and todo in finding.todo
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from helpers import command, finish, fjd, LONG, ok, start
+from helpers import command, finish, fjd, ledger, LONG, ok, start
 
 from fjd.errors import FjdError
 from fjd.verbs.find import find
@@ -50,10 +50,10 @@ class Actor:
         """While somebody waits, the next part of the plan is done."""
         self.plan.pop(0)()
 
-    def log(self, wanted="job1", is_once=True):
+    def log(self, wanted="job1", is_once=True, is_errors=False):
         return show_log(
             self.project, wanted, is_once, self.written.append,
-            self.said.append)
+            self.said.append, is_errors)
 
     @property
     def shown(self):
@@ -132,7 +132,7 @@ def test_a_log_is_not_asked_for_before_it_is_there(actor, monkeypatch):
     actor.begin(text=b"one\n")
     actor.plan = [lambda: None, lambda: actor.end("done")]
     actor.log(is_once=False)
-    assert not any(name.startswith("job1~") and "@" not in name
+    assert not any(name.startswith("job1~") and name.endswith(".log")
                    for name in missed)
 
 
@@ -183,6 +183,89 @@ def test_an_unknown_job_is_said_to_be_none(actor, ask):
     with pytest.raises(FjdError) as error:
         ask(actor, "x\ny")
     assert str(error.value) == "x\\ny: there is no such job"
+
+
+# Errors that are apart
+
+APART = "[control]\nexecutable: {}\nargument: no\nerrors: apart\n"
+BOTH = "echo out; echo err >&2; exit 3"
+
+
+@pytest.fixture
+def ended(project, put):
+    """Jobs of one worker that have them apart, and one that has not."""
+    put("job1", APART.format(BOTH))
+    put("job2", APART.format(BOTH).replace("errors: apart\n", ""))
+    put("job3", f"#!/bin/sh\n# fjd: errors=apart\n{BOTH}\n", 0o700)
+    put("job4", APART.format("echo out"))
+    ok("fjd", "put", "--name", "sim", "--array", "1-2", BOTH + " # {}")
+    fjd("fjd-recruiter", "--session", "process", "hire", "1")
+    fjd("fjd-dispatcher", "--quiet")
+    return project
+
+
+def test_errors_are_apart_where_a_job_wants_that(ended):
+    for name in "job1", "job3":
+        note = f"[fjd-worker] {name}: exit 3"
+        assert ok("fjd", "log", "--err", name) == ["err"]
+        assert ok("fjd", "log", name) == ["out", note, "err"]
+        lines = ok("fjd", "why", name)
+        at = [lines.index(line) for line in lines if "The last lines" in line]
+        first, second = at
+        assert lines[first].endswith(".log:") \
+            and lines[first + 1:second] == ["    out", f"    {note}"]
+        assert lines[second].endswith(".err:") \
+            and lines[second + 1:] == ["    err"]
+    assert ok("fjd", "log", "--err", "job4") == []
+    assert ok("fjd", "log", "job4") == ["out"]
+    assert ok("fjd", "log", "--err", "sim:2") == ["err"]
+    assert ok("fjd", "log", "sim:2") == ["out", "err"]
+
+
+def test_errors_that_are_together_are_no_file_of_their_own(ended):
+    assert sorted(ok("fjd", "log", "job2")) == [
+        "[fjd-worker] job2: exit 3", "err", "out"]
+    result = fjd("fjd", "log", "--err", "job2")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "fjd: error: job2: its standard error is not apart from its output\n"
+        "    try: fjd log job2; the key errors: apart keeps them apart\n")
+    logs = ended.names("joblogs")
+    assert sum(name.startswith("job2~") for name in logs) == 1
+    assert fjd("fjd", "log", "--err", "none").stderr \
+        == "fjd: error: none: there is no such job\n"
+
+
+def test_both_logs_are_there_when_a_worker_has_died(project, put, home):
+    put("job1", APART.format(
+        "test -e again && exit; echo out; echo err >&2; touch again;"
+        " kill -9 $PPID"))
+    ok("fjd-recruiter", "--session", "process", "hire", "1")
+    dispatcher = start("fjd-dispatcher", "--hire", "--quiet")
+    assert "again" not in finish(dispatcher)
+    lost, _ = [row for row in ledger(project) if row["job"] == "job1"]
+    assert lost["event"] == "lost"
+    assert ok("fjd", "log", lost["attempt"]) == ["out", "err"]
+    assert ok("fjd", "log", "--err", lost["attempt"]) == ["err"]
+
+
+def test_errors_of_a_job_that_runs_are_followed(project, actor):
+    """With both, what was printed before comes as stdout, then stderr."""
+    actor.begin(text=b"out\n")
+    errors = project.draft_log(actor.worker, 7, ".err")
+    project.files.create(errors, b"err\n")
+    with open(project.job_file(actor.run), "w") as file:
+        file.write(APART.format("true"))
+    assert actor.log() == "running"
+    assert actor.shown == b"out\nerr\n"
+    actor.written.clear()
+
+    def end():
+        os.rename(errors, project.job_log(actor.run.attempt, ".err"))
+        actor.end("done")
+    actor.plan = [end]
+    assert actor.log(is_once=False, is_errors=True) == "done"
+    assert actor.shown == b"err\n"
 
 
 # fjd why

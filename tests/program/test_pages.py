@@ -86,6 +86,7 @@ def test_job_files_can_be_run():
         parse(stat.S_IFREG | 0o700, job, "job") for job in jobs
     ]
     assert (full.niceness, full.timeout, full.retries) == (19, 7200, 2)
+    assert full.is_apart
     assert script.timeout == 600 and script.command == "simulate, seed 7"
 
 
@@ -107,7 +108,8 @@ def test_every_key_is_there(readme):
     from fjd import jobfile
     from fjd.hosts import conf
     of_ranges = {"offset", "escaped"}  # fjd writes them
-    keys = {*jobfile.KEYS, "executable", "directory", "array", "list"}
+    keys = {*jobfile.KEYS, "executable", "shell", "directory", "array",
+            "list"}
     keys -= of_ranges
     assert set(terms(section(read("job.rst"), "Keys"))) == keys
     rows = section(readme, "Job files").split("\n===")[1]

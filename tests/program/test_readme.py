@@ -7,7 +7,8 @@ import pytest
 from helpers import ROOT, command, fjd, ok, run
 
 # What a recruiter tells those whom it starts.
-INTERNAL = ["FJD_ANEW", "FJD_SESSION_NAME", "FJD_SCRIPT", "FJD_WITNESS"]
+INTERNAL = ["FJD_ANEW", "FJD_OF_RUN", "FJD_SESSION_NAME", "FJD_SCRIPT",
+            "FJD_WITNESS"]
 COMMANDS = ["fjd", "fjd-dispatcher", "fjd-recruiter", "fjd-worker"]
 
 
@@ -50,7 +51,7 @@ def test_every_directory_is_in_the_protocol_too():
 
 def test_every_column_and_event_of_the_ledger_is_where_readme_says(readme):
     from fjd import ledger
-    assert "``fjd results --help`` explains them" in readme
+    assert "``fjd results --help`` explains the" in readme
     text = fjd("fjd", "results", "--help").stdout
     words = list(ledger.Entry._fields) + [
         ledger.DONE, ledger.FAILED, ledger.LOST, ledger.GIVEN_BACK,

@@ -128,7 +128,12 @@ def test_failed_jobs_are_status_3_and_named_to_the_quiet(home):
 
 
 @pytest.mark.parametrize("words", [
-    ["echo {2}", ":::", "a"], ["a", "::::"], ["-0", "echo", ":::", "a"],
+    ["echo {2}", ":::", "a"], ["a", "::::"], ["-x", "echo", ":::", "a"],
+    ["echo", "::::", "no such file"], ["-a", "no such file", "echo"],
+    ["echo", ":::+", "a"], ["echo '{}'", ":::", "a"],
+    ["echo", "{}", "|", "cat", ":::", "a"], ["echo {..}", ":::", "a"],
+    ["--colsep", "(", "echo", ":::", "a"], ["--shell", "nosuch", "a"],
+    ["echo", "::::", "-", "-"], ["echo", "::::", "/"],
 ])
 def test_wrong_usage_makes_nothing(home, words):
     status, out, said = run_fjd("run", *words)

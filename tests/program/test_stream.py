@@ -131,6 +131,8 @@ def test_a_command_that_fits_no_line_of_a_list_is_a_job(home):
     project, = projects(home)
     assert arrays(home) == ["list-1", "list-3"]
     assert ok("fjd", "log", "--project", project.name, "2") == ["x" * 200000]
+    errors = ("--err", "--project", project.name)
+    assert [ok("fjd", "log", *errors, n) for n in "123"] == [[], [], []]
     assert ok("fjd", "log", "--project", project.name, "3") == ["b"]
     said = run_fjd("run", "--resume", data=data)[2]
     assert "[fjd] Nothing to do." in said and "has 4 of 4" in said

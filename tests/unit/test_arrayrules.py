@@ -190,6 +190,16 @@ def test_a_shell_and_escapes_of_lines():
     assert job_of_task(job, "a\\nb").argv == ["/bin/bash", "-e", "-c", "a\nb"]
 
 
+@pytest.mark.parametrize("shell, line, argv", [
+    ("/bin/bash", "a b", ["a", "b"]), ("none", "a ';' ''", ["a", ";", ""]),
+    ("/bin/bash", "[[ a ]]", ["/bin/bash", "-c", "[[ a ]]"]),
+    ("/bin/zsh", "a b", ["/bin/zsh", "-c", "a b"]),
+])
+def test_a_shell_is_started_where_a_line_needs_it(shell, line, argv):
+    job = Job([], "", tasks=Tasks(shell=shell))
+    assert job_of_task(job, line).argv == argv
+
+
 @pytest.mark.parametrize("line", ["", "  ", "a\0b"])
 def test_a_line_without_a_command_cannot_be_run(line):
     with pytest.raises(BadJob):

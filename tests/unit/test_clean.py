@@ -69,10 +69,13 @@ def test_logs_of_earlier_attempts_go_with_the_last(project, lay):
     for job, n in (("job1", 1), ("cancelled", 1), ("job2", 1)):
         log(project, Attempt(job, n, STAMPS.new()).name)
     kept = project.names("joblogs")[-1]
+    errors = project.job_log(kept[:-len(".log")], ".err")
+    for path in errors, errors.replace("job2", "job1"):
+        project.files.create(path, "error\n")
     lay("done", "job1", 2)
     lay("running", "job2", 2)
     ok("fjd", "clean", "--done")
-    assert project.names("joblogs") == [kept]
+    assert project.names("joblogs") == [os.path.basename(errors), kept]
 
 
 def test_only_what_ended_long_ago_is_old(project, lay, record):

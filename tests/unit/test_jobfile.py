@@ -145,6 +145,32 @@ def test_a_command_with_shell_syntax_goes_to_a_shell(command):
     assert job.argv[:2] == ["/bin/sh", "-c"]
 
 
+@pytest.mark.parametrize("command, shell, argv", [
+    ("a b", "/bin/bash", ["a", "b"]),
+    ("a; b", "/bin/bash", ["/bin/bash", "-c", "a; b"]),
+    ("pushd x", "/bin/bash", ["/bin/bash", "-c", "pushd x"]),
+    ("pushd x", "/bin/sh", ["pushd", "x"]),
+    ("cd x", "/bin/dash", ["/bin/dash", "-c", "cd x"]),
+    ("a+=1", "/bin/bash", ["/bin/bash", "-c", "a+=1"]),
+    ("our_function x", "/bin/bash", ["/bin/bash", "-c", "our_function x"]),
+    ("our_function x", "/bin/sh", ["/bin/sh", "-c", "our_function x"]),
+    ("a b", "/bin/zsh", ["/bin/zsh", "-c", "a b"]),
+    ("a b", "/bin/bash -e", ["/bin/bash", "-e", "-c", "a b"]),
+    ("cd '$x; y' '*'", "none", ["cd", "$x; y", "*"]),
+])
+def test_a_job_may_name_its_shell(command, shell, argv, monkeypatch):
+    """Which is started only if it is needed."""
+    monkeypatch.setenv("BASH_FUNC_our_function%%", "() { :; }")
+    text = f"[control]\nexecutable: {command}\nargument: no\nshell: {shell}"
+    assert job_of(text) == Job(argv, command)
+
+
+def test_a_function_of_the_worker_is_no_plain_job(monkeypatch):
+    monkeypatch.setenv("BASH_FUNC_f%%", "() { :; }")
+    text = b"[control]\nexecutable: f x\nargument: no\n"
+    assert jobfile.parse(0o100600, text, "").argv == ["/bin/sh", "-c", "f x"]
+
+
 def test_a_shell_gets_the_file_as_one_argument():
     path = write(CONTROL + b"executable = x=1; printf '<%s>'", path="$x 'b")
     assert subprocess.check_output(read_job(files, path).argv) == b"<$x 'b>"
@@ -323,6 +349,7 @@ def test_a_timeout_has_the_units_of_timeout_1(text, seconds):
     ("timeout", "-1", "seconds, or 10m, 2h, 1d, not '-1'"),
     ("retries", "-1", "a number from 0 to 999999, not '-1'"),
     ("retries", "many", "a number from 0 to 999999, not 'many'"),
+    ("errors", "yes", "apart or together, not 'yes'"),
 ])
 def test_a_key_that_makes_no_sense_is_bad(key, text, reason):
     with pytest.raises(BadJob) as error:
@@ -333,11 +360,12 @@ def test_a_key_that_makes_no_sense_is_bad(key, text, reason):
 def test_keys_of_a_script_are_in_comments():
     script = write(
         b"#!/bin/sh\n# fjd: timeout=10m\n#fjd:retries = 2\n"
+        b"# fjd: errors=apart\n"
         b"# fjd: directory: /a b\n  # fjd: nice=3\n# fjd: mine=x\n", 0o700,
     )
     assert read_job(files, script) == Job(
         ["job"], "#!/bin/sh", timeout=600.0, retries=2, directory="/a b",
-        niceness=3,
+        niceness=3, is_apart=True,
     )
 
 

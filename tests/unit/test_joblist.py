@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, strategies as st
 
-from fjd.jobfile import SHELL
+from fjd.jobfile import NONE as SHELL_NONE, read_job, SHELL
 from fjd.ledger import CLEANED, DONE, Entry, FAILED, Ledger
 from fjd.names import Attempt, new_token, Range, Stamps
 from fjd.verbs.arraystate import BAD, ENDED, NONE, OPEN
@@ -63,6 +63,20 @@ def test_a_command_is_known_by_its_directory_and_line(project, lists):
     assert list(known.states) == [OPEN, NONE, OPEN, OPEN, NONE]
     assert (known.shared, list(known.new())) == (3, ["x", "a"])
     assert Comparison(project, asked("a", place="/tmp")).shared == 0
+
+
+def test_what_was_not_put_goes_on_as_the_rest_of_its_array(project):
+    lists = Lists(project, "/", SHELL_NONE)
+    lists.add(["a 'b c'", "d\ne", "f"])
+    lists.put(1)
+    known = Comparison(project, asked())
+    again = Lists(project, "/", SHELL)
+    again.add_again("list-1", [2, 3], known.how["list-1"])
+    again.put(1)
+    again.put(1)
+    found = {read_job(project.files, project.waiting_job(name)).tasks[1:]
+             for name in project.waiting()}
+    assert found == {("none", True)}
 
 
 def test_states_are_those_of_names_and_accepted_lines(project, lists, end):

@@ -55,6 +55,26 @@ def test_a_job_shows_its_command(project, command, shown):
     assert put(project, command).command == shown
 
 
+@pytest.mark.parametrize("command, shell, key", [
+    ("fit 7", "/bin/bash", ""), ("cd x", "/bin/bash", "shell: /bin/bash\n"),
+    ("a | b", "/bin/bash", "shell: /bin/bash\n"), ("a | b", "/bin/sh", ""),
+    ("fit 7", "/bin/zsh", "shell: /bin/zsh\n"),
+])
+def test_a_shell_is_recorded_if_one_is_needed(command, shell, key):
+    text = of_command(command, "/", shell).data.decode()
+    assert text == f"[control]\nexecutable: {command}\nargument: no\n" \
+        f"directory: /\n{key}"
+
+
+@pytest.mark.needs("bash")
+def test_bash_also_runs_a_command_of_several_lines(project):
+    job = of_command("a=(b c)\necho ${a[1]}", "/", "/bin/bash")
+    job.put(project, "job", "0" * 17 + "-1")
+    path = project.waiting_job(project.names("jobqueue")[0])
+    assert subprocess.check_output(read_job(project.files, path).argv) \
+        == b"c\n"
+
+
 def test_a_put_job_has_a_name_that_nobody_used_before(project):
     first = JobFile(b"x").put(project, "job", "0" * 17 + "-1")
     other = JobFile(b"y").put(project, "job", "0" * 17 + "-2")

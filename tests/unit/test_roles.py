@@ -12,6 +12,8 @@ from helpers import Clock, jobs_in, ledger, log_of, repeat, wait_until
 
 from fjd import files
 from fjd.command import patiently
+from fjd.jobfile import Job
+from fjd.joblog import JobLog
 from fjd.verbs.census import left
 from fjd.members import BEAT, MISSED, QUIET, STANDBY, enrol, myself
 from fjd.names import (
@@ -1023,6 +1025,22 @@ def test_a_log_that_cannot_be_opened_leaves_no_descriptor_open(
     for _ in range(5):
         with pytest.raises(FileNotFoundError):
             log.open()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_neither_does_one_whose_errors_cannot_be_apart(
+    project, new_worker, monkeypatch,
+):
+    log = new_worker().log
+    log.errors = JobLog(project, "other", log.terminal, ".err")
+    apart = Job(["true"], "true", is_apart=True)
+    log.let_go(*log.open(apart))
+    before, real = len(os.listdir("/proc/self/fd")), files.open_output
+    monkeypatch.setattr(files, "open_output", lambda path: os.open("", 0)
+                        if path.endswith(".err") else real(path))
+    for _ in range(5):
+        with pytest.raises(FileNotFoundError):
+            log.open(apart)
     assert len(os.listdir("/proc/self/fd")) == before
 
 

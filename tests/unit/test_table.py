@@ -1,25 +1,29 @@
 """The table of the verbs of fjd, and what their modules hold."""
 import os
 import re
+import subprocess
 import sys
 
 import pytest
 
-from helpers import fjd, ROOT, run
+from helpers import command, fjd, ROOT, run
 
 from fjd.options import PROJECT
 from fjd.verbs import table
 
 # What several verbs need, and is none.
 HELPERS = {
-    "acceptance", "account", "arraychange", "arrayclean", "arrayfind",
-    "arraylines", "arraylog", "arraystate", "bar", "batch", "callback",
-    "census", "change", "checks", "choice", "claim", "copying", "counted",
-    "find", "forks", "jobcopy", "joblist", "listnames", "lists", "newarray",
-    "outlet", "overview", "pairing", "printed", "printer", "putarray",
-    "putting", "records", "runoptions", "runoutcome", "runs", "source",
-    "summary", "supply", "table", "tally", "taskaudit", "taskbook",
-    "taskcount", "taskhistory", "taskwhy", "template", "titles", "turns",
+    "acceptance", "account", "again", "arguments", "arraychange",
+    "arrayclean", "arrayfind", "arraylines", "arraylog", "arraystate",
+    "bar", "batch", "callback", "census", "change", "checks", "choice",
+    "claim", "copying", "counted", "deserted", "earlier", "find", "forks",
+    "growth", "halt", "jobcopy", "joblist", "lastrun", "listnames",
+    "lists", "manyruns", "newarray", "outlet", "overview", "pairing",
+    "printed", "printer", "putarray", "putting", "quoting", "records",
+    "refused", "rows", "runlimits", "runoptions", "runoutcome", "shells",
+    "source", "summary", "supply", "table", "tally", "taskaudit",
+    "taskbook", "taskcount", "taskhistory", "taskwhy", "template",
+    "titles", "turns",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 
@@ -46,7 +50,7 @@ def test_text_of_a_verb_begins_with_its_summary(group):
 def test_verbs_have_what_the_table_promises(name):
     verb = table.load(name)
     assert callable(verb.act)
-    has_own = ("run", "exe", "help")
+    has_own = ("run", "exe", "help", "runs")
     assert (PROJECT in verb.options) == (name not in has_own)
 
 
@@ -93,3 +97,12 @@ def test_options_of_exe_without_it_are_told_where_they_belong(words, said):
     assert result.returncode == 2
     assert result.stderr == \
         f"fjd: error: {said}: only with --exe; see fjd help exe\n"
+
+
+def test_help_of_run_fits_two_screens():
+    """Of 24 lines; the common case is seen first."""
+    text = subprocess.run(
+        command("fjd", "run", "--help"), stdout=subprocess.PIPE,
+        env={**os.environ, "COLUMNS": "80"}).stdout.decode().splitlines()
+    assert len(text) <= 48 and max(map(len, text)) < 80
+    assert text[5] == "    fjd run gzip -k ::: *.txt"
