@@ -15,7 +15,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 from fjd.ledger import DONE, Entry, FAILED
 from fjd.output import plain
 from fjd.project import Project
-from fjd.verbs.bar import Bar, width
+from fjd.verbs.bar import Bar, fitting
 from fjd.verbs.copying import Copy, Item
 from fjd.verbs.joblist import Comparison
 from fjd.verbs.outlet import Outlet, Unwritable
@@ -275,11 +275,4 @@ class Printer:
         if entry:
             text = f"Failed: {described(entry)}"
             last = self.printed.last_line(entry)
-            self.say(shortened(f"{text}: {last}" if last else text))
-
-
-def shortened(text: str) -> str:
-    """Return a text that fits a line of the terminal, behind [fjd]."""
-    room = width() - 1 - len("[fjd] ")
-    text = plain(text)
-    return text if len(text) <= room else text[:room - 3] + "..."
+            self.say(fitting(f"{text}: {last}" if last else text))

@@ -23,8 +23,8 @@ def raw(*words, **how):
 # How it arrives
 
 def test_halves_of_lines_of_two_jobs_never_mix(home):
-    script = "printf 'one {} '; sleep 0.1; printf 'two {} '; sleep 0.1;" \
-        " echo 'three {}'"
+    script = "printf 'one %s ' {}; sleep 0.1; printf 'two %s ' {};" \
+        " sleep 0.1; echo three {}"
     status, out, _ = run_fjd("run", "-j4", script, ":::", *"abcd")
     assert status == 0
     assert sorted(out.splitlines()) == [
