@@ -133,6 +133,20 @@ def test_under_head_running_jobs_are_given_back_and_nothing_is_said(home, end):
         assert "Stopped" not in said and " done" not in said
 
 
+def test_a_signal_ends_a_run_whose_reader_is_slow(home):
+    process = subprocess.Popen(
+        command("fjd", "run", "-j1", "head -c 100000 /dev/zero #", ":::",
+                *"abcdefgh"), stdin=subprocess.DEVNULL, stdout=PIPE,
+        stderr=PIPE)
+    wait_until(lambda: projects(home) and projects(home)[0].names("done"))
+    process.terminate()
+    said = process.stderr.read().decode().splitlines()
+    assert process.wait(LONG) == 130
+    process.stdout.close()
+    assert said[-1].startswith("[fjd] To go on: fjd run --resume -j1 ")
+    wait_until(lambda: nobody_lives(projects(home)[0]))
+
+
 def test_a_full_disk_behind_stdout_is_one_line_and_no_success(home):
     with open("/dev/full", "w") as full:
         result = subprocess.run(
@@ -172,6 +186,13 @@ def test_tag_stands_before_each_line(home, list_of):
     tag = f"{script}\t"
     assert (status, out) == (0, f"{tag}x\n{tag}\n{tag}y")
     assert of_jobs(said) == f"{tag}e\n"
+
+
+def test_tag_is_the_argument_or_the_arguments(home):
+    words = ["--tag", "-k", "echo {1}{2}", ":::", "a/b", "c", ":::", "x", "y"]
+    out = "a/b\tx\ta/bx\na/b\ty\ta/by\nc\tx\tcx\nc\ty\tcy\n"
+    assert run_fjd("run", *words)[:2] == [0, out]
+    assert run_fjd("run", "--resume", *words)[:2] == [0, out]
 
 
 def test_the_quiet_read_only_of_failures(home):
