@@ -17,10 +17,15 @@ END = "that was command"
 CHANCE = re.compile(r".*(\] Found |background processes).*")
 
 
+def document(text):
+    """The tree of a page; SystemMessage if its syntax is wrong."""
+    return core.publish_doctree(text, settings_overrides=STRICT)
+
+
 def blocks(text):
-    """The literal blocks of a page; SystemMessage if its syntax is wrong."""
-    document = core.publish_doctree(text, settings_overrides=STRICT)
-    return [node.astext() for node in document.findall(nodes.literal_block)]
+    """The literal blocks of a page."""
+    return [
+        node.astext() for node in document(text).findall(nodes.literal_block)]
 
 
 def commands_of(text):

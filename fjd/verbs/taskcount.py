@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterable, List, Set, Tuple
 
 from fjd.arrays import list_of
 from fjd.ledger import (
-    CLEANED, DONE, Entry, escape, FAILED, lines_after, parse,
+    CLEANED, DONE, Entry, escape, FAILED, lines_after, parse, SHORT,
 )
 from fjd.names import Attempt, Range
 from fjd.project import ENDED, Project
@@ -64,6 +64,8 @@ class TaskCount(Tasks):
             self.add(EVENTS[NUMBERS[fields[0]]], 1)
             if fields[0] == FAILED:
                 self.note_failure(line)
+            if SHORT in line or self.outcome.short:
+                self.note_short(line)
         return is_of_range
 
     def add(self, event: str, number: int) -> None:
@@ -79,6 +81,14 @@ class TaskCount(Tasks):
             self.new.append(described(entry))
         else:
             self.unnamed += 1
+
+    def note_short(self, line: str) -> None:
+        """Note a done task whose log may be short, until it has run again."""
+        entry = parse(line)
+        if entry and entry.event == DONE and entry.reason:
+            self.outcome.short[entry.job] = entry
+        elif entry:
+            self.outcome.short.pop(entry.job, None)
 
     def new_failures(self) -> List[str]:
         new = self.new
