@@ -62,8 +62,9 @@ def place(tmp_path, monkeypatch):
     # No notices for people, no profiles.  Exported functions of bash come
     # through no other shell.
     wrapper = directory / "parallel"
-    wrapper.write_text("#!/bin/bash\n" f"PATH={shlex.quote(os.environ['PATH'])}"
-                       ' exec parallel --will-cite --plain "$@"\n')
+    path = shlex.quote(os.environ["PATH"])
+    wrapper.write_text(f"#!/bin/bash\nPATH={path} exec parallel"
+                       ' --will-cite --plain "$@"\n')
     wrapper.chmod(0o755)
     monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
     monkeypatch.setenv("SHELL", "/bin/bash")
