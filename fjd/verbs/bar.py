@@ -11,6 +11,7 @@ import time
 from typing import Any, Callable, Optional
 
 from fjd.bytecode import optional
+from fjd.output import plain
 from fjd.progress import HowFar, Progress
 
 FIRST = 0.5   # seconds before it appears, as many commands end sooner
@@ -143,6 +144,13 @@ def width() -> int:
         return os.get_terminal_size(sys.stderr.fileno()).columns or 80
     except (OSError, AttributeError, ValueError):
         return 80  # It was closed, or is none.
+
+
+def fitting(text: str) -> str:
+    """Return a text that fits a line of the terminal, behind [fjd]."""
+    room = width() - 1 - len("[fjd] ")
+    text = plain(text)
+    return text if len(text) <= room else text[:room - 3] + "..."
 
 
 def hours(seconds: float) -> str:

@@ -88,7 +88,7 @@ class ListRun:
 
     def say(self, text: str) -> None:
         if not self.options.quiet:
-            self.report(text)
+            self.printer.say_after(text)
 
     def bring(self) -> Optional[float]:
         """Put what workers need soon, unless output waits for its reader."""

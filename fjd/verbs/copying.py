@@ -43,11 +43,6 @@ class Copy:
         if self.tag:
             self.block = max(LEAST, min(BLOCK, TAGGED // len(self.tag)))
 
-    @property
-    def prints_errors(self) -> bool:
-        """Whether stderr is next, or nothing."""
-        return not self.parts or self.parts[-1].is_errors
-
     def next(self) -> Tuple[Outlet, bytes]:
         """Return the next bytes and where they belong; b"" at the end."""
         while self.parts:

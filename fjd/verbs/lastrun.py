@@ -31,11 +31,10 @@ def last_run() -> str:
     """Return the project of the last run of this directory, or ""."""
     from fjd.verbs.earlier import recorded, Runs  # Late: few looks need it.
     try:
-        place = os.path.realpath(os.getcwd())
-    except FileNotFoundError:
-        return ""
-    runs = Runs(home.directory(), "", place)
-    runs.find()
+        runs = Runs(home.directory(), "", os.path.realpath(os.getcwd()))
+        runs.find()
+    except OSError:
+        return ""  # The look at the project default says why.
     for name in runs.names:
         if recorded(home.named_project(name)) is not None:
             return name

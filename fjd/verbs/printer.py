@@ -15,7 +15,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 from fjd.ledger import DONE, Entry, FAILED
 from fjd.output import plain
 from fjd.project import Project
-from fjd.verbs.bar import Bar, width
+from fjd.verbs.bar import Bar, fitting
 from fjd.verbs.copying import Copy, Item
 from fjd.verbs.joblist import Comparison
 from fjd.verbs.outlet import Outlet, Unwritable
@@ -56,8 +56,10 @@ class Printer:
         self.records = Records(self.printed, options)
         self.sees_all = options.in_order or self.records.is_wanted
         self.unnamed: Dict[str, Tuple[float, Entry]] = {}  # failures
+        self.seen: List[Entry] = []  # new ends
         self.unaccepted: List[Item] = []  # jobs
         self.lines: Deque[bytes] = deque()  # of fjd
+        self.later: Deque[Tuple[float, str]] = deque()  # lines, and since when
         self.copy: Optional[Copy] = None
         self.rest = memoryview(b"")  # of what is written
         self.outlet = self.out
@@ -97,7 +99,19 @@ class Printer:
         return has_printed and not self.is_quiet
 
     def see(self, entry: Entry) -> None:
-        """Take note of an end."""
+        """Take note of an end, until the next work()."""
+        self.seen.append(entry)
+
+    def take_seen(self) -> None:
+        """Give the jobs that have ended their turn, the first end first: each
+        worker has a ledger of its own.
+        """
+        seen, self.seen = self.seen, []
+        for entry in sorted(seen, key=lambda entry: entry.end):
+            self.take(entry)
+        self.add_accepted()
+
+    def take(self, entry: Entry) -> None:
         if self.records.is_wanted:
             self.records.add(entry)
         if entry.event == FAILED:
@@ -135,11 +149,13 @@ class Printer:
         cannot be read: call it again.
         """
         now = time.monotonic()
-        if now >= self.next_look:
-            self.update()
-            cost = time.monotonic() - now
-            self.next_look = now + max(PERIOD, SHARE * cost)
-        self.work()
+        try:
+            if now >= self.next_look or self.later:
+                self.update()
+                cost = time.monotonic() - now
+                self.next_look = now + max(PERIOD, SHARE * cost)
+        finally:
+            self.work()
 
     def work(self, patience: float = PATIENCE) -> bool:
         """Write for a while, and return whether all is written.
@@ -149,16 +165,19 @@ class Printer:
         if self.is_mute:
             return True
         until = time.monotonic() + SLICE
-        self.add_accepted()
+        self.take_seen()
         are_written = self.records.write(until)
-        self.name_late()
+        self.say_late()
         is_blocked = False
         while not is_blocked and self.has_more():
             is_blocked = not self.write_some(patience)
             if time.monotonic() > until:
                 break
         self.is_behind = self.has_more()
-        return are_written and not (self.is_behind or self.unaccepted)
+        if not self.is_behind:
+            self.say_late(SOON)
+        return are_written and not (
+            self.is_behind or self.lines or self.unaccepted)
 
     def has_more(self) -> bool:
         """Return whether something can be printed; begin with the next job.
@@ -205,6 +224,10 @@ class Printer:
         self.lines.append(line.encode(encoding, "backslashreplace"))
         self.write_lines()
 
+    def say_after(self, text: str) -> None:
+        """Print a line after the output of the jobs that have ended."""
+        self.later.append((time.monotonic(), text))
+
     def write_lines(self) -> int:
         """Write fjd's own lines, but not amid the output of a job; return the
         bytes written.
@@ -229,16 +252,20 @@ class Printer:
 
     def may_say(self) -> bool:
         is_apart = self.out.identity != self.err.identity
-        return not self.copy or is_apart and not (
-            self.copy.prints_errors or self.outlet is self.err)
+        is_on_stdout = bool(self.rest) and self.outlet is self.out
+        return not self.copy or is_apart and is_on_stdout
 
     # Failures
 
-    def name_late(self) -> None:
-        """Name the failures whose output waits."""
-        before = time.monotonic() - SOON
+    def say_late(self, sooner: float = 0.0) -> None:
+        """Name the failures whose output waits, and say what comes after the
+        output of jobs that have ended.
+        """
+        now = time.monotonic()
+        while self.later and self.later[0][0] <= now - SOON + sooner:
+            self.say(self.later.popleft()[1])
         for job, (when, _) in list(self.unnamed.items()):
-            if when > before:
+            if when > now - SOON:
                 break
             self.name(job)
 
@@ -248,11 +275,4 @@ class Printer:
         if entry:
             text = f"Failed: {described(entry)}"
             last = self.printed.last_line(entry)
-            self.say(shortened(f"{text}: {last}" if last else text))
-
-
-def shortened(text: str) -> str:
-    """Return a text that fits a line of the terminal, behind [fjd]."""
-    room = width() - 1 - len("[fjd] ")
-    text = plain(text)
-    return text if len(text) <= room else text[:room - 3] + "..."
+            self.say(fitting(f"{text}: {last}" if last else text))

@@ -17,8 +17,7 @@ no quotes around {}. Several words are a program and its arguments: no shell.
 
 Lists: ::: ARGUMENTS, :::: FILES; :::+ and ::::+ go along with the list before.
 Without one, each input line is an argument or, with no COMMAND, a command.
-Jobs start as lines come; --resume reads all of them first. The exit code is 3
-if a job failed.
+Jobs start as lines come (--resume reads all first). Exit code 3: jobs failed.
 """
 import os
 import time

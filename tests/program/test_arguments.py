@@ -99,6 +99,13 @@ def test_another_shell_runs_them(home):
     assert said[0] == 2 and "my: the path of a shell may not" in said[2]
 
 
+def test_a_slot_is_a_word_or_a_part_of_one(home):
+    words = ["-j1", "echo", "{%}", "x {%} {}", ":::", "a  b"]
+    assert printed(*words) == "1 x 1 a  b\n"
+    assert printed("-j1", "echo '{%}' \"{%} $((1+1))\" {%}{}", ":::", "a"
+                   ) == "1 1 2 1a\n"
+
+
 # Sources
 
 def test_lists_may_be_linked(home):

@@ -13,7 +13,7 @@ import pytest
 from helpers import Clock, command, LONG, ok, wait_until
 
 from fjd.verbs import bar as module
-from fjd.verbs.bar import Bar, CLEAR, Meter, hours
+from fjd.verbs.bar import Bar, CLEAR, Meter, UP, hours
 
 HELD = "while test -e hold{}; do sleep 0.02; done"
 on_a_terminal = pytest.mark.needs("a terminal")
@@ -172,6 +172,60 @@ def shown(monkeypatch):
         monkeypatch.setattr(sys, "stderr", terminal)
         return Bar(True, clock), clock, terminal
     return shown
+
+
+def test_a_narrower_window_is_cleared_of_all_rows(shown, monkeypatch):
+    """The line has 39 columns; in a window of 15 it takes three rows."""
+    for name in ("XTERM_VERSION", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    progress, clock, terminal = shown()
+    progress.meter = Meter(clock.now - 10, 0)
+    progress.draw(1000, 0, 10 ** 12)
+    monkeypatch.setattr(module.os, "get_terminal_size",
+                        lambda number: os.terminal_size((15, 24)))
+    terminal.text = ""
+    progress.draw(1000, 0, 10 ** 12)
+    assert terminal.text == CLEAR + 2 * UP + "[fjd] 1000/100"
+    terminal.text = ""
+    monkeypatch.setenv("XTERM_VERSION", "XTerm(379)")  # It cuts lines.
+    monkeypatch.setattr(module.os, "get_terminal_size",
+                        lambda number: os.terminal_size((7, 24)))
+    progress.clear()
+    assert terminal.text == CLEAR
+
+
+def test_output_without_a_newline_stays_above_the_bar(shown):
+    progress, clock, terminal = shown()
+    clock.now += 0.5
+    progress.is_midline = True
+    progress.show(lambda: (1, 0, 1))
+    assert terminal.text == "\n[fjd] 1/2, 0 failed"
+    progress.clear()
+    progress.is_held = True  # The output of a job is being written.
+    progress.show(lambda: (1, 0, 1))
+    assert terminal.text == "\n[fjd] 1/2, 0 failed" + CLEAR
+
+
+@on_a_terminal
+def test_a_dumb_terminal_gets_only_lines(home, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    screen = Screen()
+    assert screen.run("fjd", "run", "-j1", "sleep 0.6; echo {}", ":::", "a",
+                      "b") == 0
+    assert b"\033" not in screen.text
+    assert b"\r" not in screen.text.replace(b"\r\n", b"")
+    assert is_in_order(["a", "b", "[fjd] 2 done, 0 failed"], screen.lines())
+
+
+@on_a_terminal
+def test_a_failure_is_named_above_the_bar_and_fits(home, without_tqdm):
+    screen = Screen()
+    script = f"{HELD}; echo {'long ' * 40} >&2; exit 1"
+    assert screen.run("fjd", "run", "-j1", script, ":::", "a", "b", "c",
+                      held="bc") == 3
+    named = [line for line in screen.lines() if "Failed: " in line]
+    assert len(named) == 3 and {len(line) for line in named} == {79}
+    assert all(line.endswith("...") for line in named)
 
 
 def test_who_takes_half_a_second_needs_no_bar(shown):

@@ -147,7 +147,7 @@ def test_session_in_place_of_xargs_is_real(readme, home):
     (home / "two" / "Makefile").write_text("all:\n\techo ok > ok\n")
     again = run(["sh", "-c", words.replace(" run ", " run --resume ")],
                 cwd=str(home))
-    assert again.stderr.splitlines()[-2] == "[fjd] 3 done, 0 failed"
+    assert again.stderr.splitlines()[-1] == "[fjd] 3 done, 0 failed"
 
 
 def test_installation_shows_this_version(readme):

@@ -26,6 +26,7 @@ SESSION = [
     ("fjd results", "^done\tgood\t"),
     ("fjd status", "2 done, 1 failed"),
     ("fjd audit", ": 0 not accounted for$"),
+    ("fjd runs", "^begun .*: "),
     ("fjd clean --done --failed", "2 done, 1 failed"),
     ("fjd doctor", "^ok    python: 3"),
     ("fjd run -k echo ::: a b", "^b$"),

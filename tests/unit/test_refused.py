@@ -63,7 +63,8 @@ def test_the_2013_form_has_a_value_for_each_option_of_run():
     """It runs by the same code."""
     own = {how["dest"] for words, how in exe.OPTIONS if "dest" in how}
     assert set(vars(parse("echo"))) - {"act", "verb", "words"} \
-        <= {*DEFAULTS, "project", "session", "quiet", "max_losses", "workers"}
+        <= {*DEFAULTS, "project", "session", "quiet", "max_losses", "workers",
+            "is_named"}
     assert not own & set(DEFAULTS)
 
 
