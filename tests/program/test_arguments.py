@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from helpers import command, log_of, ok, program, wait_until
-from test_run import projects, of_jobs, run_fjd
+from test_run import of_jobs, projects, run_fjd
 from test_stream import typed, write
 
 typed = typed  # A fixture.
