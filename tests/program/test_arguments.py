@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from helpers import command, log_of, ok, program, wait_until
-from test_run import projects, run_fjd
+from test_run import of_jobs, projects, run_fjd
 from test_stream import typed, write
 
 typed = typed  # A fixture.
@@ -17,8 +17,8 @@ SHOW = "import os, sys; print([os.fsencode(word) for word in sys.argv[1:]])"
 
 def printed(*words, data=b""):
     """What jobs print, in order; none fails."""
-    status, out, said = run_fjd("run", "-k", "--quiet", *words, data=data)
-    assert (status, said) == (0, "")
+    status, out, said = run_fjd("run", "-k", *words, data=data)
+    assert (status, of_jobs(said)) == (0, "")
     return out
 
 

@@ -173,7 +173,8 @@ def test_in_a_user_namespace_what_belongs_to_an_unknown_root_is_trusted(
     words = command("fjd", "run", "-j1", "echo hello", ":::", "a")
     assert run(words).returncode == 77
     result = run(IN_USER_NAMESPACE + words)
-    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    assert (result.returncode, result.stdout) == (
+        0, "hello a\n"), result.stderr
 
 
 # Job files

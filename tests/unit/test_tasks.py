@@ -19,7 +19,7 @@ from fjd.ledger import (
 )
 from fjd.members import myself
 from fjd.project import ENDED, Project
-from fjd.verbs.summary import Outcome, told_held
+from fjd.verbs.summary import Outcome
 from fjd.verbs.audit import audit
 from fjd.verbs.counted import CANCELLED, numbers
 from fjd.verbs.results import results
@@ -426,7 +426,7 @@ def test_tasks_are_left_until_they_have_ended(story, project):
     project.files.move(
         story.file(story.lots[0]), project.path("held", "sim=1.1-3"))
     assert (left(project), count(project, "held")) == (1, 3)
-    assert told_held(project)[0].startswith("3 job(s) are held")
+    assert Outcome(project, {}).held()[0].startswith("3 job(s) are held")
 
 
 def test_a_running_range_is_shown_by_its_tasks(story, project):
