@@ -55,7 +55,8 @@ class Parser(argparse.ArgumentParser):
     def refuse(self, words: List[str], known: Iterable[str]) -> None:
         """End with the words that the parser does not know."""
         text, first = " ".join(words), words[0]
-        near = nearest(first, known) if first.startswith("-") else ""
+        words = [*known, "--help"]
+        near = nearest(first, words) if first.startswith("-") else ""
         self.error(f"unrecognized arguments: {text}{near}")
 
     def _get_option_tuples(self, option_string: str) -> Any:
@@ -152,7 +153,8 @@ def new_parser(description: str, *options: Option) -> Parser:
 def add_options(parser: Parser, options: Iterable[Option]) -> None:
     for words, how in options:
         parser.add_argument(*words, **how)
-        parser.known += [word for word in words if word.startswith("--")]
+        if how.get("help") != argparse.SUPPRESS:
+            parser.known += [word for word in words if word.startswith("--")]
 
 
 def parse(

@@ -45,7 +45,8 @@ class ListRun:
 
     options are those of the command line: project (None: a new one for this
     run), workers (None: as many as there are CPUs), session, in_order, quiet,
-    shell (which runs the commands) and is_local (ignore remote.conf).
+    only_failures (of what jobs print), shell (which runs the commands) and
+    is_local (ignore remote.conf).
     come: the commands that have come already, before those of the source.
     """
 
@@ -261,9 +262,10 @@ class ListRun:
 
         If not all jobs have been put, the list must be given again.
         """
-        if self.supply.is_more or self.options.in_order:
+        how = self.options
+        if self.supply.is_more or how.in_order or how.halt or how.delay:
             return "type the same with --resume"
-        number = self.options.workers
+        number = how.workers
         return f"fjd run --resume {f'-j{typed(number)} ' * bool(number)}" \
             f"--project {self.project.name}"
 

@@ -146,6 +146,11 @@ def change(options: Any, past: str, word: str) -> int:
                  [job for job in jobs if job not in here])
     # With --all, the other jobs have moved by themselves.
     status = 0 if options.all else status_of(verb, left)
+    if not all(left.values()):
+        from fjd.verbs import lastrun  # Late: only mistakes need it.
+        hint = lastrun.hint(options)
+        if hint:
+            output.write_line(f"    {hint}", "stderr")
     return min(filter(None, [status, arrays.status]), default=0)
 
 

@@ -90,6 +90,7 @@ class Halt:
             self.enough = wanted.number * self.run.left() / 100 \
                 if wanted.is_share else wanted.number
             self.next = 0.0
+            self.run.supply.look = self.look_now
 
     def count(self, what: str) -> int:
         """Return how many jobs have ended in that way."""
@@ -107,6 +108,10 @@ class Halt:
         if self.count(self.condition.what) - self.before >= self.enough:
             self.is_reached = True
             raise Halted
+
+    def look_now(self) -> None:
+        self.next = min(self.next, 0.0)
+        self.look()
 
     def obey(self) -> None:
         """Begin no more jobs, and wait for the running ones or end them."""

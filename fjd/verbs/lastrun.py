@@ -21,10 +21,23 @@ def visit(options: Any, has: Has) -> Project:
         if is_there(options.project):
             project = home.visit_project(options.project, say)
             if has(project):
+                if has in (has_jobs, has_history):
+                    tell(f'This is project "{options.project}"; the last run'
+                         f' of this directory: --project {last}')
                 return project
-        output.teller("fjd", stream="stderr")(
-            f'The last run of this directory: project "{last}"')
+        tell(f'The last run of this directory: project "{last}"')
     return home.visit_project(last or options.project, say)
+
+
+def tell(text: str) -> None:
+    output.teller("fjd", stream="stderr")(text)
+
+
+def hint(options: Any) -> str:
+    """Return what may be meant by a job that the project does not have."""
+    last = "" if options.is_named else last_run()
+    return f"try: --project {last}, the last run of this directory" \
+        if last else ""
 
 
 def last_run() -> str:

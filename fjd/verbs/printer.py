@@ -46,7 +46,7 @@ class Printer:
     ) -> None:
         self.project = project
         self.bar = bar
-        self.is_quiet = options.quiet
+        self.is_quiet = options.only_failures
         self.has_tags = options.tag
         self.out = Outlet(sys.stdout, "standard output")
         self.err = Outlet(sys.stderr, "standard error")

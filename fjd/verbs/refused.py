@@ -56,7 +56,6 @@ USUAL = {"-I": ["{}"], "-d": NEWLINE, "--delimiter": NEWLINE}
 IGNORED = (
     "-r", "--no-run-if-empty", "--group", "-q", "--quote", "-i", "--bar",
     "--eta", "--progress", "--plain", "--gnu", "--will-cite", "--no-notice",
-    "--silent",
 )
 
 

@@ -16,11 +16,12 @@ A COMMAND of one word is a line for the shell. Arguments are quoted, so write
 no quotes around {}. Several words are a program and its arguments: no shell.
 
 Lists: ::: ARGUMENTS, :::: FILES; :::+ and ::::+ go along with the list before.
-Without one, each input line is an argument or, with no COMMAND, a command.
-Jobs start as lines come (--resume reads all first). Exit code 3: jobs failed.
+Without one, each input line is an argument or, with no COMMAND, a command, and
+starts when it comes. Exit code 3: jobs failed. More: fjd help parallel.
 """
 import os
 import time
+from argparse import SUPPRESS
 from collections import deque
 from contextlib import contextmanager
 from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple
@@ -50,7 +51,8 @@ def act(options: Any) -> int:
     if words[:1] == ["--"]:
         del words[0]
     elif words and words[0].startswith("-"):
-        known = [word for names, _ in OPTIONS for word in names]
+        known = [word for names, how in OPTIONS for word in names
+                 if how.get("help") != SUPPRESS]
         raise BadUsage(f"run: there is no option {words[0]}"
                        f"{nearest(words[0], known)}; a command that begins"
                        " like this goes behind --")
@@ -73,6 +75,8 @@ def run_list(
     if options.dry_run and not options.resume:
         return print_commands(commands_of(source))
     records.check(options)
+    options.only_failures = options.quiet  # of what jobs print
+    options.quiet = options.quiet or options.silent
     if options.tag or options.results:
         source.arguments = deque()
     runs = Runs(home.directory(), text, place)

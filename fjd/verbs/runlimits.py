@@ -14,6 +14,7 @@ from fjd.newjob import JobFile
 MOST = 250  # workers of -j 0
 NUMBER = re.compile("[0-9]{1,9}")
 SHARE = re.compile("([0-9]{1,9})%")
+BESIDE = re.compile("[+-][0-9]{1,9}")
 OF_JOBS = ("retries", "timeout", "nice")  # also keys of a job file
 Keys = Tuple[Tuple[str, str], ...]
 
@@ -42,10 +43,12 @@ def number_of_workers(text: str) -> int:
     share = SHARE.fullmatch(text)
     if share:
         return max(1, available() * int(share.group(1)) // 100)
+    if BESIDE.fullmatch(text):
+        return max(1, available() + int(text))
     if not NUMBER.fullmatch(text):
         raise ValueError(
-            "a number is wanted: -j 4, -j 75% of the CPUs, or -j 0 for as many"
-            " as there are jobs")
+            "a number is wanted: -j4, -j75% of the CPUs, -j+0 for all CPUs,"
+            " -j-1 for all but one (the default), or -j0 for one a job")
     return int(text) or MOST
 
 

@@ -30,12 +30,13 @@ SYNONYMS = (
     option("--halt-on-error", dest="halt", type=halt.parse, **HIDDEN),
 )
 OPTIONS = (
-    option("-j", metavar="N", **JOBS, help="hire N workers, N%% of the CPUs,"
-           " or 0: as many as there are jobs (default: CPUs minus one)"),
+    option("-j", metavar="N", **JOBS, help="N workers, N%% of the CPUs, or 0:"
+           " one a job (default: CPUs-1)"),
     flag("-k", dest="in_order",
          help="print the output of the jobs in the order of the list"),
     flag("--tag", help="put the argument before each line of output"),
     QUIET,
+    flag("--silent", help="print what jobs print, and of fjd only failures"),
     flag("--resume", help="go on with the same command: run what is not done"),
     flag("--dry-run", help="print the commands and run none"),
     option("-a", dest="files", metavar="FILE", action="append", default=[],
@@ -68,7 +69,8 @@ OPTIONS = (
 )
 # What fjd exe has not.
 DEFAULTS: Dict[str, Any] = {
-    "in_order": False, "tag": False, "resume": False, "dry_run": False,
+    "in_order": False, "tag": False, "silent": False, "resume": False,
+    "dry_run": False,
     "files": [], "per_job": None, "is_null": False, "colsep": None,
     "header": None, "shell": None, "results": None, "joblog": None,
     "halt": None, "retries": None, "timeout": None, "delay": None,

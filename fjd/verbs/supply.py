@@ -3,11 +3,12 @@ import os
 import time
 from collections import Counter
 from math import inf
-from typing import Dict, List, Optional
+from typing import Callable, Dict, List, Optional
 
 from fjd.ledger import DONE, FAILED, parse
 from fjd.newjob import of_command
 from fjd.roles.dispatcher import Dispatcher
+from fjd.verbs.census import left
 from fjd.verbs.summary import Outcome
 from fjd.verbs.joblist import hashed, Listed
 from fjd.verbs.lists import Lists, Pace
@@ -64,6 +65,9 @@ class Supply:
         self.next_look = 0.0
         self.long: Dict[str, int] = Counter()  # put so far, of equal ones
         self.delay = 0.0  # seconds between two jobs that are put
+        # --halt: a job is put when a worker is free, and not before this has
+        # looked how the others have ended.
+        self.look: Optional[Callable[[], None]] = None
         self.next_put = 0.0
 
     @property
@@ -100,7 +104,7 @@ class Supply:
 
     def size(self) -> int:
         """Return how many tasks the next range should have."""
-        if self.delay:
+        if self.delay or self.look:
             return 1
         return self.pace.size(
             self.lists.ranges, self.lists.left, self.workers)
@@ -138,6 +142,10 @@ class Supply:
 
     def is_wanted(self) -> bool:
         """Return whether workers may soon need more ranges."""
+        if self.look:
+            is_room = left(self.project) < self.workers
+            self.look()
+            return is_room and (not self.delay or self.is_time())
         if self.delay:
             return self.is_time()
         queue = self.dispatcher.queue.names

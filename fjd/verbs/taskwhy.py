@@ -11,6 +11,7 @@ from fjd.verbs.arrayfind import (
     CANCELLED, failed_in, no_task, Part, parts_of, Target,
 )
 from fjd.verbs.arraylog import log_of, pieces_of
+from fjd.verbs.listnames import LIST
 from fjd.verbs.taskhistory import History
 from fjd.verbs.titles import FEW
 from fjd.verbs.why import LAST_BYTES, lines_at_end, line_of, whereabouts
@@ -47,6 +48,13 @@ def why_task(project: Project, here: Here, history: History) -> Iterator[str]:
             return
 
 
+def repeater(history: History) -> str:
+    """Return the command that lets a task run again."""
+    if not LIST.fullmatch(history.target.array):
+        return "fjd retry"
+    return f"fjd run --resume --project {history.project.name}"
+
+
 def place_of(history: History) -> str:
     """Return a sentence that says where a task is."""
     target, found, end = history.target, history.part.found, history.end()
@@ -56,12 +64,13 @@ def place_of(history: History) -> str:
             return f"{name} has ended, and its record is lost"
         how = {DONE: "is done", CLEANED: "was cancelled"}
         return f"{name} {how.get(end.event, 'has failed')}" \
-            " (fjd retry repeats it)"
+            f" ({repeater(history)} repeats it)"
     if found.place == CANCELLED:
-        return f"{name} was cancelled with its range (fjd retry repeats it)"
+        return f"{name} was cancelled with its range" \
+            f" ({repeater(history)} repeats it)"
     if found.place in ENDED:
-        return f"{name} has not run, as its range failed (fjd retry repeats" \
-            " it)"
+        return f"{name} has not run, as its range failed" \
+            f" ({repeater(history)} repeats it)"
     current = history.current()
     if history.is_marked():
         return f"{name} is cancelled" + (

@@ -56,26 +56,46 @@ def test_elsewhere_there_is_none(home, tmp_path, words, monkeypatch):
         f" {home}/.fjd/default: there is no such project\n"
 
 
+def of_default(run, *words):
+    """The lines about default; stderr names the last run."""
+    result = fjd("fjd", *words)
+    assert (result.returncode, result.stderr) == (
+        0, '[fjd] This is project "default"; the last run of this directory:'
+           f" --project {run}\n")
+    return result.stdout.splitlines()
+
+
 def test_what_default_has_comes_first(home):
     name = run_list("a", "b")
     put_and_run("2")
     assert ok("fjd", "log", "2") == ["of default"]
     assert ok("fjd", "why", "2")[0].startswith("2 is done")
-    assert ok("fjd", "status")[0].endswith("1 done, 0 failed")
-    assert len(ok("fjd", "results")) == 2
+    assert of_default(name, "status")[0].endswith("1 done, 0 failed")
+    assert len(of_default(name, "results")) == 2
     result = fjd("fjd", "log", "1")
     assert (result.stdout, result.stderr) \
         == ("out a\nerr\n", LAST.format(name))
 
 
 def test_default_is_known_by_what_it_had(home):
-    run_list("a", "b")
+    name = run_list("a", "b")
     put_and_run("2")
     ok("fjd", "clean", "--done")
     assert ok("fjd", "why", "2")[0] == "2 does not exist any more"
-    assert [line.split("\t")[1] for line in ok("fjd", "results")] \
+    assert [line.split("\t")[1] for line in of_default(name, "results")] \
         == ["job", "2"]
     assert "2 failed" in fjd("fjd", "status").stdout
+
+
+def test_changing_a_job_of_the_last_run_names_its_project(home):
+    name = run_list("a", "b")
+    put_and_run("job")
+    for verb in "retry", "cancel", "hold":
+        result = fjd("fjd", verb, "2")
+        assert (result.returncode, result.stderr.splitlines()[1:]) == (
+            2, [f"    try: --project {name}, the last run of this directory"])
+    result = fjd("fjd", "--project", "default", "retry", "2")
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", [["why", "2"], ["status"], ["results"]])

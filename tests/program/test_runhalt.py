@@ -60,8 +60,7 @@ def test_soon_lets_running_jobs_end(home, hold):  # noqa: F811
     assert begun["1"] == begun["2"] == 1 and len(begun) <= 4
     left = 6 - len(begun)
     assert f"[fjd] Halted by soon,fail=1: {left} job(s) are left." in said
-    assert said[-1] == ("[fjd] To go on: fjd run --resume -j2 --project"
-                        f" {project.name}")
+    assert said[-1] == "[fjd] To go on: type the same with --resume"
     assert "[fjd] 6 done, 0 failed" in go_on(home, SCRIPT, *JOBS)
     assert runs(home) == Counter("1223456")
 
@@ -255,3 +254,22 @@ def test_for_as_many_jobs_as_come_there_are_workers(home, hold):  # noqa: F811
     assert len(projects(home)[0].pods()) == 5
     hold()
     assert "[fjd] 5 done, 0 failed" in finish(process).splitlines()
+
+
+@pytest.mark.parametrize("when", ["now", "soon"])
+def test_one_worker_begins_nothing_after_a_failure(home, when):
+    """However short the jobs are."""
+    status, out, said = run_fjd(
+        "run", "-j1", "--halt", f"{when},fail=1", "-k",
+        "echo {}; test {} != 3", ":::", *"1234567")
+    assert (status, out) == (3, "1\n2\n3\n")
+    assert "[fjd] To go on: type the same with --resume" in said.splitlines()
+    status, out, _ = run_fjd("run", "--resume", "-j1", "echo {}", ":::",
+                             *"1234567")
+    assert (status, len(out.split())) == (0, 7)  # another command
+
+
+def test_no_more_jobs_than_workers_begin_after_a_failure(home):
+    status, out, _ = run_fjd("run", "-j2", "--halt", "soon,fail=1",
+                             "echo {}; test {} != 2", ":::", *"123456789")
+    assert status == 3 and set(out.split()) <= set("123")

@@ -43,8 +43,10 @@ def test_stderr_and_stdout_of_two_jobs_in_one_pipe_never_mix(home):
 
 
 def test_what_ends_first_is_printed_first_unless_in_order(home):
-    script = "test {} = a && while ! test -e go; do sleep 0.02; done;" \
-        " echo {}; touch go"
+    # Job a waits until job b has ended.
+    script = "if test {} = a; then until test -s go; do sleep 0.02; done;" \
+        " while kill -0 $(cat go) 2>/dev/null; do sleep 0.02; done; fi;" \
+        " echo {}; test {} = a || echo $$ >go"
     assert run_fjd("run", "-j2", script, ":::", "a", "b")[1] == "b\na\n"
     os.unlink("go")
     assert run_fjd("run", "-kj2", script, ":::", "a", "b")[1] == "a\nb\n"
@@ -272,3 +274,10 @@ def test_a_failure_is_named_while_others_run(home):
     assert rest[-2:] == ["[fjd] 1 done, 1 failed",
                          "[fjd] To see why: fjd why 2"]
     assert max(map(len, rest)) < 80
+
+
+def test_silent_leaves_out_all_lines_of_fjd_but_failures(home):
+    result = run_fjd("run", "-k", "--silent", "echo {}; test {} != b",
+                     ":::", "a", "b")
+    assert result[:2] == [3, "a\nb\n"]
+    assert result[2] == "[fjd] Failed: 2: echo b; test b != b (exit 1): b\n"

@@ -55,7 +55,7 @@ def a_run(condition, failed, done=0, jobs=10):
     outcome.update = update
     return SimpleNamespace(
         options=SimpleNamespace(halt=condition), outcome=outcome,
-        left=lambda: jobs)
+        left=lambda: jobs, supply=SimpleNamespace(look=None))
 
 
 @pytest.mark.parametrize("text, failed, looks", [

@@ -73,11 +73,11 @@ def test_options_of_the_command_are_not_looked_at():
     assert parse("-k", *words).words == words
 
 
-@pytest.mark.parametrize("words", [["-j", "-2"], ["-j-2"], ["-j", "+2"],
-                                   ["-j"], ["--jobs", "x"], ["-P-1"]])
+@pytest.mark.parametrize("words", [["-j", "-2"], ["-j2x"], ["-j", "++2"],
+                                   ["-j"], ["--jobs", "x"], ["-P1.5"]])
 def test_another_number_of_workers_is_refused(words, capsys):
     with pytest.raises(SystemExit) as end:
         parse(*words)
     said = capsys.readouterr().err
     assert end.value.code == 2 and said.count("\n") == 1
-    assert ": a number is wanted: -j 4, -j 75% of the CPUs" in said
+    assert ": a number is wanted: -j4, -j75% of the CPUs" in said

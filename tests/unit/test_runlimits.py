@@ -14,6 +14,7 @@ from fjd.verbs.runlimits import (
 @pytest.mark.parametrize("text, cpus, number", [
     ("1", 4, 1), ("12", 4, 12), ("100%", 4, 4), ("50%", 3, 1), ("90%", 3, 2),
     ("200%", 3, 6), ("1%", 4, 1), ("0%", 4, 1), ("0", 4, MOST),
+    ("+0", 4, 4), ("+2", 4, 6), ("-1", 4, 3), ("-9", 4, 1),
 ])
 def test_workers_are_a_number_or_a_share_of_the_cpus(
     monkeypatch, text, cpus, number,
@@ -22,11 +23,11 @@ def test_workers_are_a_number_or_a_share_of_the_cpus(
     assert number_of_workers(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "-2", "+2", "x", "1.5", "%", "2 %"])
+@pytest.mark.parametrize("text", ["", "-", "++2", "x", "1.5", "%", "2 %"])
 def test_another_number_of_workers_is_refused(text):
     with pytest.raises(ValueError) as error:
         number_of_workers(text)
-    assert "-j 4, -j 75% of the CPUs, or -j 0" in str(error.value)
+    assert "-j4, -j75% of the CPUs, -j+0" in str(error.value)
 
 
 @pytest.mark.parametrize("number, word", [(MOST, "0"), (7, "7")])
