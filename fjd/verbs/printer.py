@@ -240,9 +240,9 @@ class Printer:
             self.bar.is_midline = False
             try:
                 number = self.err.write(self.lines[0], 0)
-            except (OSError, Unwritable):
-                self.err.descriptor = None  # Nobody reads it.
-                continue
+            except (BrokenPipeError, Unwritable):
+                # Our line may be lost; what a job prints may not.
+                number = len(self.lines[0])
             written += number
             self.lines[0] = self.lines[0][number:]
             if self.lines[0]:
