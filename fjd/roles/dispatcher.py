@@ -141,12 +141,12 @@ class Dispatcher:
 
     def end(self) -> None:
         """Fire the workers, unless another dispatcher needs them."""
-        self.say("No (more) jobs.")
         # RACE: of two that end at the same time at least one must fire.
         self.succession.stand_down()
         self.has_ended = bool(self.succession.rival())
         if not self.has_ended:
             self.succession.take_over()
+        self.say("No (more) jobs.")
         self.is_ending = True
         self.backoff.reset()
 

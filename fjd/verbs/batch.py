@@ -154,7 +154,7 @@ class ListRun:
                 error, (BrokenPipeError, Unwritable))
             try:
                 self.stop()
-                self.printer.work(LONG)
+                self.print_ended()
                 self.end()
             finally:
                 left = self.supply.told(self.left())
@@ -223,6 +223,15 @@ class ListRun:
         while not self.printer.work(LONG):
             self.mind(self.dispatcher.alarm.wait(0.0))
             self.dispatcher.beat_if_due()
+
+    def print_ended(self) -> None:
+        """Print what ended before we were stopped, as long as it is read."""
+        self.outcome.update()
+        try:
+            while not self.printer.work(LONG) and self.printer.is_moving:
+                self.mind(self.dispatcher.alarm.wait(0.0))
+        except KeyboardInterrupt:
+            pass  # A second signal; fjd log shows the rest.
 
     # Signals, and the end
 

@@ -65,6 +65,7 @@ class Printer:
         self.outlet = self.out
         self.is_mute = False
         self.is_behind = False  # new jobs should wait
+        self.is_moving = False  # something could be written
         self.pause = Backoff(LONGEST)
         self.next_look = 0.0
         self.update: Callable[[], object] = lambda: None
@@ -168,10 +169,10 @@ class Printer:
         self.take_seen()
         are_written = self.records.write(until)
         self.say_late()
-        is_blocked = False
-        while not is_blocked and self.has_more():
-            is_blocked = not self.write_some(patience)
-            if time.monotonic() > until:
+        self.is_moving = not are_written
+        while self.has_more():
+            self.is_moving = self.write_some(patience) > 0
+            if not self.is_moving or time.monotonic() > until:
                 break
         self.is_behind = self.has_more()
         if not self.is_behind:
@@ -240,9 +241,9 @@ class Printer:
             self.bar.is_midline = False
             try:
                 number = self.err.write(self.lines[0], 0)
-            except (OSError, Unwritable):
-                self.err.descriptor = None  # Nobody reads it.
-                continue
+            except (BrokenPipeError, Unwritable):
+                # Our line may be lost; what a job prints may not.
+                number = len(self.lines[0])
             written += number
             self.lines[0] = self.lines[0][number:]
             if self.lines[0]:

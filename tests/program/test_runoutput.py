@@ -165,6 +165,29 @@ def test_a_full_disk_behind_stdout_is_one_line_and_no_success(home):
     wait_until(lambda: nobody_lives(projects(home)[0]))
 
 
+def test_stderr_of_jobs_on_a_full_disk_is_no_success(home):
+    """Only our own lines may be lost."""
+    for script, expected in ("echo >&2", 74), ("echo", 0):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run(
+                command("fjd", "run", "-j1", script, ":::", "a"),
+                stdin=subprocess.DEVNULL, stdout=PIPE, stderr=full,
+                timeout=LONG)
+        assert result.returncode == expected
+        wait_until(lambda: all(map(nobody_lives, projects(home))))
+
+
+def test_stderr_of_jobs_without_a_reader_ends_the_run(home):
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(
+        command("fjd", "run", "-j1", "echo >&2", ":::", "a", "b"),
+        stdin=subprocess.DEVNULL, stdout=PIPE, stderr=writer, timeout=LONG)
+    os.close(writer)
+    assert result.returncode == 141
+    wait_until(lambda: nobody_lives(projects(home)[0]))
+
+
 @pytest.mark.parametrize("closed, out, said", [
     (">&-", "", "ea\n"), ("2>&-", "a\n", ""), (">&- 2>&-", "", ""),
 ])

@@ -1,5 +1,6 @@
 """A list of jobs that is stopped."""
 from math import inf
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,3 +23,35 @@ def test_workers_that_are_told_to_leave_are_not_waited_for_for_ever(
             run.heed(signals)
     else:
         run.heed(signals)
+
+
+@pytest.mark.parametrize("all_written, is_moving, times", [
+    ([True], False, 1), ([False, False, True], True, 3), ([False], False, 1),
+])
+def test_what_had_ended_is_printed_before_the_end_as_long_as_it_is_read(
+    all_written, is_moving, times,
+):
+    calls, left = [], list(all_written)
+    printer = SimpleNamespace(
+        work=lambda patience: calls.append("work") or left.pop(0),
+        is_moving=is_moving)
+    alarm = SimpleNamespace(wait=lambda seconds: set())
+    run = SimpleNamespace(
+        printer=printer, mind=lambda signals: None,
+        outcome=SimpleNamespace(update=lambda: calls.append("update")),
+        dispatcher=SimpleNamespace(alarm=alarm))
+    ListRun.print_ended(run)
+    assert calls == ["update"] + times * ["work"]
+
+
+def test_a_second_signal_ends_the_printing():
+    def interrupt(signals):
+        raise KeyboardInterrupt
+    works = []
+    run = SimpleNamespace(
+        printer=SimpleNamespace(work=works.append, is_moving=True),
+        mind=interrupt, outcome=SimpleNamespace(update=lambda: None),
+        dispatcher=SimpleNamespace(
+            alarm=SimpleNamespace(wait=lambda seconds: set())))
+    ListRun.print_ended(run)
+    assert len(works) == 1

@@ -103,6 +103,23 @@ def test_a_dispatcher_says_once_that_the_disk_is_full(
         " that can be recorded."]
 
 
+def test_an_end_that_finds_no_room_is_said_once(
+    project, new_dispatcher, said, monkeypatch,
+):
+    dispatcher = new_dispatcher()
+    with monkeypatch.context() as full:
+        full.setattr(dispatcher.succession, "stand_down", no_room)
+        for _ in range(3):
+            with pytest.raises(OSError):
+                dispatcher.step()
+    dispatcher.step()
+    assert said == ["No (more) jobs."]
+
+
+def no_room():
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def work(worker, until):
     """Step by step; the jobs are real, the worker's clock stands still."""
     repeat(worker.step, until)
