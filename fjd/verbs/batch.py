@@ -45,8 +45,7 @@ class ListRun:
 
     options are those of the command line: project (None: a new one for this
     run), workers (None: as many as there are CPUs), session, in_order, quiet,
-    only_failures (of what jobs print), shell (which runs the commands) and
-    is_local (ignore remote.conf).
+    shell (which runs the commands), is_local (ignore remote.conf) ...
     come: the commands that have come already, before those of the source.
     """
 
@@ -271,10 +270,9 @@ class ListRun:
 
         If not all jobs have been put, the list must be given again.
         """
-        how = self.options
+        how, number = self.options, self.options.workers
         if self.supply.is_more or how.in_order or how.halt or how.delay:
             return "type the same with --resume"
-        number = how.workers
         return f"fjd run --resume {f'-j{typed(number)} ' * bool(number)}" \
             f"--project {self.project.name}"
 

@@ -267,9 +267,3 @@ def test_one_worker_begins_nothing_after_a_failure(home, when):
     status, out, _ = run_fjd("run", "--resume", "-j1", "echo {}", ":::",
                              *"1234567")
     assert (status, len(out.split())) == (0, 7)  # another command
-
-
-def test_no_more_jobs_than_workers_begin_after_a_failure(home):
-    status, out, _ = run_fjd("run", "-j2", "--halt", "soon,fail=1",
-                             "echo {}; test {} != 2", ":::", *"123456789")
-    assert status == 3 and set(out.split()) <= set("123")
