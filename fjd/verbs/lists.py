@@ -28,6 +28,8 @@ SHARES = 4      # ranges for each worker that the last tasks are split into
 SHORTEST = 1e-4  # seconds of a task
 FIRST, FEW = 100, 16  # of later ends, one in so many is looked at
 WEIGHT = 0.1    # of the last task in the average
+# With one of these, a command may open its own output again.
+REOPENED = (b"/dev/std", b"/dev/fd/", b"/proc/self/fd")
 
 
 def first_of(array: str) -> int:
@@ -83,15 +85,18 @@ class Segment:
 
     def __init__(
         self, array: str, common: Common, first: int, offsets: List[int],
+        most: int,
     ) -> None:
         self.array = array
+        self.most = most  # tasks of a range
         self.common = common
         self.next = first
         self.offsets = offsets[::-1]  # of their lines, in bytes
 
     def put(self, project: Project, size: int, stamp: str) -> str:
         """Put the next range, and return its name."""
-        first, last = self.next, self.next + min(size, len(self.offsets)) - 1
+        size = min(size, self.most, len(self.offsets))
+        first, last = self.next, self.next + size - 1
         name = put_range(project, self.array, first, last, self.common,
                          self.offsets[-1], stamp)
         del self.offsets[first - last - 1:]
@@ -136,7 +141,8 @@ class Lists:
         put_list(self.project, array, data, self.stamps.new())
         self.last += len(commands)
         common = self.common._replace(is_escaped=is_escaped)
-        self.segments.append(Segment(array, common, 1, offsets_in(data)))
+        self.segments.append(Segment(
+            array, common, 1, offsets_in(data), most_in_range(data)))
         return array
 
     def add_again(
@@ -144,14 +150,15 @@ class Lists:
     ) -> None:
         """Put tasks of an earlier array that have no file."""
         path = list_of(self.project, array)
-        offsets = offsets_in(self.project.files.read(path)[1])
+        data = self.project.files.read(path)[1]
+        offsets, most = offsets_in(data), most_in_range(data)
         common = self.common
         if how:
             common = common._replace(
                 shell=how.shell, is_escaped=how.is_escaped)
         for first, last in spans(tasks):
-            self.segments.append(
-                Segment(array, common, first, offsets[first - 1:last]))
+            self.segments.append(Segment(
+                array, common, first, offsets[first - 1:last], most))
 
     def put(self, size: int) -> str:
         """Put the next range, and return its name."""
@@ -161,6 +168,15 @@ class Lists:
         if not segment.offsets:
             self.segments.popleft()
         return name
+
+
+def most_in_range(data: bytes) -> int:
+    """Return how many tasks of a list a range may have.
+
+    A task that opens its output again (echo >/dev/stderr) empties the log,
+    which then has to be its own.
+    """
+    return 1 if any(path in data for path in REOPENED) else len(data)
 
 
 def offsets_in(data: bytes) -> List[int]:

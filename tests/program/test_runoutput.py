@@ -42,6 +42,16 @@ def test_stderr_and_stdout_of_two_jobs_in_one_pipe_never_mix(home):
     assert [line[1] for line in lines] == 3 * ["1", "3", "2", "4"]
 
 
+@pytest.mark.parametrize("kind", ["out", "err"])
+def test_a_job_that_opens_its_output_again_empties_no_other_one(home, kind):
+    """A range of several tasks has one log for all."""
+    numbers = list(map(str, range(200)))
+    words = ["run", "-kj1", f"echo a{{}} >/dev/std{kind}", ":::", *numbers]
+    _, *printed = run_fjd(*words)
+    lines = of_jobs(printed[kind == "err"]).split()
+    assert lines == [f"a{number}" for number in numbers]
+
+
 def test_what_ends_first_is_printed_first_unless_in_order(home):
     script = "test {} = a && while ! test -e go; do sleep 0.02; done;" \
         " echo {}; touch go"
