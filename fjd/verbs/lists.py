@@ -4,9 +4,11 @@ Each is called list-<number>, by the number of its first task in the whole
 list.  The size of its ranges follows the pace that is seen.
 """
 import os
+import stat
 import time
 from collections import deque
 from itertools import accumulate
+from shutil import which
 from typing import Deque, List, Optional
 
 from fjd.arrays import list_of
@@ -28,6 +30,7 @@ SHARES = 4      # ranges for each worker that the last tasks are split into
 SHORTEST = 1e-4  # seconds of a task
 FIRST, FEW = 100, 16  # of later ends, one in so many is looked at
 WEIGHT = 0.1    # of the last task in the average
+WORDS, SCRIPT = 3, 1 << 16  # of a command; bytes of a script: those searched
 # With one of these, a command may open its own output again.
 REOPENED = (b"/dev/std", b"/dev/fd/", b"/proc/self/fd")
 
@@ -176,7 +179,24 @@ def most_in_range(data: bytes) -> int:
     A task that opens its output again (echo >/dev/stderr) empties the log,
     which then has to be its own.
     """
-    return 1 if any(path in data for path in REOPENED) else len(data)
+    texts = [data, *map(script, data.partition(b"\n")[0].split()[:WORDS])]
+    is_alone = any(path in text for text in texts for path in REOPENED)
+    return 1 if is_alone else len(data)
+
+
+def script(word: bytes) -> bytes:
+    """Return the begin of the script that a word names, b"" if it names none.
+    """
+    name = os.fsdecode(word)
+    path = name if "/" in name else which(name) or name
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return b""
+        with open(path, "rb") as file:
+            text = file.read(SCRIPT)
+    except (OSError, ValueError):
+        return b""
+    return text if text.startswith(b"#!") else b""
 
 
 def offsets_in(data: bytes) -> List[int]:
