@@ -4,9 +4,11 @@ Each is called list-<number>, by the number of its first task in the whole
 list.  The size of its ranges follows the pace that is seen.
 """
 import os
+import stat
 import time
 from collections import deque
 from itertools import accumulate
+from shutil import which
 from typing import Deque, List, Optional
 
 from fjd.arrays import list_of
@@ -28,6 +30,9 @@ SHARES = 4      # ranges for each worker that the last tasks are split into
 SHORTEST = 1e-4  # seconds of a task
 FIRST, FEW = 100, 16  # of later ends, one in so many is looked at
 WEIGHT = 0.1    # of the last task in the average
+WORDS, SCRIPT = 3, 1 << 16  # of a command; bytes of a script: those searched
+# With one of these, a command may open its own output again.
+REOPENED = (b"/dev/std", b"/dev/fd/", b"/proc/self/fd")
 
 
 def first_of(array: str) -> int:
@@ -83,15 +88,18 @@ class Segment:
 
     def __init__(
         self, array: str, common: Common, first: int, offsets: List[int],
+        most: int,
     ) -> None:
         self.array = array
+        self.most = most  # tasks of a range
         self.common = common
         self.next = first
         self.offsets = offsets[::-1]  # of their lines, in bytes
 
     def put(self, project: Project, size: int, stamp: str) -> str:
         """Put the next range, and return its name."""
-        first, last = self.next, self.next + min(size, len(self.offsets)) - 1
+        size = min(size, self.most, len(self.offsets))
+        first, last = self.next, self.next + size - 1
         name = put_range(project, self.array, first, last, self.common,
                          self.offsets[-1], stamp)
         del self.offsets[first - last - 1:]
@@ -136,7 +144,8 @@ class Lists:
         put_list(self.project, array, data, self.stamps.new())
         self.last += len(commands)
         common = self.common._replace(is_escaped=is_escaped)
-        self.segments.append(Segment(array, common, 1, offsets_in(data)))
+        self.segments.append(Segment(
+            array, common, 1, offsets_in(data), most_in_range(data)))
         return array
 
     def add_again(
@@ -144,14 +153,15 @@ class Lists:
     ) -> None:
         """Put tasks of an earlier array that have no file."""
         path = list_of(self.project, array)
-        offsets = offsets_in(self.project.files.read(path)[1])
+        data = self.project.files.read(path)[1]
+        offsets, most = offsets_in(data), most_in_range(data)
         common = self.common
         if how:
             common = common._replace(
                 shell=how.shell, is_escaped=how.is_escaped)
         for first, last in spans(tasks):
-            self.segments.append(
-                Segment(array, common, first, offsets[first - 1:last]))
+            self.segments.append(Segment(
+                array, common, first, offsets[first - 1:last], most))
 
     def put(self, size: int) -> str:
         """Put the next range, and return its name."""
@@ -161,6 +171,32 @@ class Lists:
         if not segment.offsets:
             self.segments.popleft()
         return name
+
+
+def most_in_range(data: bytes) -> int:
+    """Return how many tasks of a list a range may have.
+
+    A task that opens its output again (echo >/dev/stderr) empties the log,
+    which then has to be its own.
+    """
+    texts = [data, *map(script, data.partition(b"\n")[0].split()[:WORDS])]
+    is_alone = any(path in text for text in texts for path in REOPENED)
+    return 1 if is_alone else len(data)
+
+
+def script(word: bytes) -> bytes:
+    """Return the begin of the script that a word names, b"" if it names none.
+    """
+    name = os.fsdecode(word)
+    path = name if "/" in name else which(name) or name
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return b""
+        with open(path, "rb") as file:
+            text = file.read(SCRIPT)
+    except (OSError, ValueError):
+        return b""
+    return text if text.startswith(b"#!") else b""
 
 
 def offsets_in(data: bytes) -> List[int]:

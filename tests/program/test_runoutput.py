@@ -42,6 +42,21 @@ def test_stderr_and_stdout_of_two_jobs_in_one_pipe_never_mix(home):
     assert [line[1] for line in lines] == 3 * ["1", "3", "2", "4"]
 
 
+@pytest.mark.parametrize("kind", ["out", "err"])
+def test_a_job_that_opens_its_output_again_empties_no_other_one(home, kind):
+    """A range of several tasks has one log for all."""
+    numbers = list(map(str, range(200)))
+    line = f"echo a$1 >/dev/std{kind}"
+    with open("script", "w") as script:
+        script.write(f"#!/bin/sh\n{line}\n")
+    os.chmod("script", 0o755)
+    for command_line in line.replace("$1", "{}"), "./script", "sh ./script":
+        words = ["run", "-kj1", command_line, ":::", *numbers]
+        _, *printed = run_fjd(*words)
+        lines = of_jobs(printed[kind == "err"]).split()
+        assert lines == [f"a{number}" for number in numbers]
+
+
 def test_what_ends_first_is_printed_first_unless_in_order(home):
     # Job a waits until job b has ended.
     script = "if test {} = a; then until test -s go; do sleep 0.02; done;" \
