@@ -215,6 +215,14 @@ def leaves_when_it_is_alone(stage):
     stage.wait_for_end()
 
 
+def leaves_as_the_run_that_hired_it_has_died(stage):
+    stage.put("job1")
+    stage.environ["FJD_OF_RUN"] = "0.1"
+    stage.test("fjd-worker", *OFTEN)
+    del stage.environ["FJD_OF_RUN"]
+    stage.wait_for_end()
+
+
 def gives_up_a_neighbours_job_that_is_removed(stage):
     plan = removed_while_given_up(stage)
     stage.test("fjd-worker", *OFTEN, **plan)
@@ -523,6 +531,22 @@ def goes_on_with_tasks_that_have_no_file(stage):
     stage.wait_for_end()
 
 
+def halts_before_a_job_begins(stage):
+    """It lies in the pod of a worker that does nothing."""
+    stage.commands = [f"{TELLING}test -e good", f"{TELLING}test -e good #"]
+    resume(stage)
+    puppet = stage.puppet()
+    stage.project.announce(Announcement(puppet, 1, 1))
+    stage.test(*RUN[:-1], "2", "--halt", "soon,fail=1", ":::",
+               *stage.commands)
+    try:
+        stage.wait(lambda: stage.is_beyond(" give_back_unbegun move"))
+        stage.kill_puppets()
+        stage.wait_for_end()
+    finally:
+        open(stage.path("good"), "w").close()
+
+
 def runs_a_list_in_a_project_of_its_own(stage):
     stage.put("job1")
     stage.test("fjd", "run", "true", ":::", "a")
@@ -539,6 +563,17 @@ def goes_on_with_a_list_that_has_grown(stage):
 def finds_no_room_for_a_list(stage):
     stage.put("job1")
     stage.test("fjd", "run", "true", ":::", "a", full="begin move move")
+    stage.wait_for_end()
+
+
+def removes_finished_runs(stage):
+    """One lies elsewhere."""
+    stage.put("job1")
+    stage.start("fjd", "run", "true", ":::", "a").wait()
+    run, = [n for n in os.listdir(stage.place) if n.startswith("run-")]
+    os.rename(stage.path(run), stage.path("elsewhere"))
+    os.symlink(stage.path("elsewhere"), stage.path(run))
+    stage.test("fjd", "runs", "--clean")
     stage.wait_for_end()
 
 
@@ -751,6 +786,7 @@ SCENARIOS = {
         is_given_half_a_job, misses_a_directory_and_finds_a_draft,
         buries_its_neighbours,
         gives_up_a_neighbours_job_that_is_removed,
+        leaves_as_the_run_that_hired_it_has_died,
         runs_an_array, runs_an_array_from_a_file_server, gives_back_a_range,
         drains_in_the_middle_of_a_range, is_signalled_in_a_range,
         has_a_task_cancelled, is_robbed_of_its_range,
@@ -769,7 +805,8 @@ SCENARIOS = {
         audits, runs_a_list, runs_a_list_that_comes_bit_by_bit,
         goes_on_with_tasks_that_have_no_file,
         runs_a_list_in_a_project_of_its_own,
-        goes_on_with_a_list_that_has_grown, finds_no_room_for_a_list, asks,
+        goes_on_with_a_list_that_has_grown, finds_no_room_for_a_list,
+        halts_before_a_job_begins, removes_finished_runs, asks,
         puts, puts_an_array, puts_what_is_missing_of_a_list,
         puts_a_list_where_files_have_one_name, holds, releases, cancels,
         cancels_arrays, retries, retries_arrays, retries_what_another_does,

@@ -39,10 +39,11 @@ def roles():
 def is_others(role, place):
     """Whether a module's steps are tried in another role.
 
-    fjd run is a dispatcher, too, and its forks hire: that is tried there.
+    fjd run is a dispatcher, too, and its forks hire and work: that is tried
+    there.
     """
     return role == "fjd" and any(
-        place in modules(other) for other in ("dispatcher", "recruiter"))
+        place in modules(other) for other in roles() if other != role)
 
 
 def script(role):
@@ -191,15 +192,15 @@ def verbs(tree):
 
 
 def all_modules():
-    """The paths of all that is fjd's, except files.py, and bytecode.py, which
-    touches no project.
+    """The paths of all that is fjd's, except files.py, and of those that
+    touch no project: bytecode.py, and records.py, which writes for its user.
     """
     return sorted(
         os.path.relpath(os.path.join(place, name), ROOT)
         for top in ("bin", "fjd")
         for place, _, names in os.walk(os.path.join(ROOT, top))
         for name in names
-        if name not in ("files.py", "bytecode.py")
+        if name not in ("files.py", "bytecode.py", "records.py")
         and "__" not in os.path.join(place, name)
         and not name.endswith((".txt", ".rst"))
     )
