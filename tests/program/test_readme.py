@@ -125,8 +125,10 @@ def test_session_with_your_own_program_is_real(readme, home, monkeypatch):
     assert "[fjd-worker] job4: exit 2\n" in printed
 
 
-def test_session_in_place_of_xargs_is_real(readme, home):
+def test_session_in_place_of_xargs_is_real(readme, home, monkeypatch):
     """But for hashes, and for how many jobs and workers are found when."""
+    for name in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):  # of make test
+        monkeypatch.delenv(name, raising=False)
     text = section(readme, "In place of xargs").split("::\n\n")[1]
     typed, *told = text.split("\n\n")[0].replace("    ", "").splitlines()
     for name in ("one", "two", "three 3"):
