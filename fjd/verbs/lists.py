@@ -8,7 +8,6 @@ import stat
 import time
 from collections import deque
 from itertools import accumulate
-from shutil import which
 from typing import Deque, List, Optional
 
 from fjd.arrays import list_of
@@ -188,7 +187,9 @@ def script(word: bytes) -> bytes:
     """Return the begin of the script that a word names, b"" if it names none.
     """
     name = os.fsdecode(word)
-    path = name if "/" in name else which(name) or name
+    places = [] if "/" in name else os.get_exec_path()
+    paths = (os.path.join(place, name) for place in places)
+    path = next(filter(os.path.isfile, paths), name)
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return b""
