@@ -228,7 +228,12 @@ def needs_shell(command: str, shell: str) -> bool:
     return shell != NONE and (
         builtins is None or word in builtins
         or SHELL_SYNTAX.search(command) is not None
-        or f"BASH_FUNC_{word}%%" in os.environ)
+        or is_function(word))
+
+
+def is_function(word: str) -> bool:
+    """Return whether bash has exported a function of that name to us."""
+    return f"BASH_FUNC_{word}%%" in os.environ
 
 
 def arguments(command: str, own: List[str], shell: str) -> List[str]:

@@ -146,9 +146,11 @@ def width() -> int:
         return 80  # It was closed, or is none.
 
 
-def fitting(text: str) -> str:
-    """Return a text that fits a line of the terminal, behind [fjd]."""
-    room = width() - 1 - len("[fjd] ")
+def fitting(text: str, columns: int = 0) -> str:
+    """Return a text that fits a line of so many columns, else one of the
+    terminal, behind [fjd].
+    """
+    room = (columns or width()) - 1 - len("[fjd] ")
     text = plain(text)
     return text if len(text) <= room else text[:room - 3] + "..."
 

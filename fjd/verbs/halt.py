@@ -110,7 +110,7 @@ class Halt:
             raise Halted
 
     def look_now(self) -> None:
-        self.next = min(self.next, 0.0)
+        self.next = 0.0
         self.look()
 
     def obey(self) -> None:

@@ -11,9 +11,9 @@ from fjd.project import Project, STATES
 Has = Callable[[Project], bool]
 
 
-def visit(options: Any, has: Has) -> Project:
+def visit(options: Any, has: Has, is_whole: bool = True) -> Project:
     """Return the project to look at; has() says whether default has what is
-    wanted.
+    wanted.  is_whole: the whole project is looked at, not one of its jobs.
     """
     say = output.teller("fjd")
     last = "" if options.is_named else last_run()
@@ -21,12 +21,17 @@ def visit(options: Any, has: Has) -> Project:
         if is_there(options.project):
             project = home.visit_project(options.project, say)
             if has(project):
-                if has in (has_jobs, has_history):
+                if is_whole:
                     tell(f'This is project "{options.project}"; the last run'
                          f' of this directory: --project {last}')
                 return project
         tell(f'The last run of this directory: project "{last}"')
     return home.visit_project(last or options.project, say)
+
+
+def visit_job(options: Any, job: str) -> Project:
+    """The same for a job, which the project should know."""
+    return visit(options, knows(job), is_whole=False)
 
 
 def tell(text: str) -> None:

@@ -41,7 +41,7 @@ OPTIONS = (
 
 
 def act(options: Any) -> int:
-    project = lastrun.visit(options, lastrun.knows(options.job))
+    project = lastrun.visit_job(options, options.job)
     place = show_log(
         project, options.job, not options.follow, output.show_bytes,
         output.teller("fjd", stream="stderr"), options.err)

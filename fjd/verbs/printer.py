@@ -61,7 +61,7 @@ class Printer:
         self.lines: Deque[bytes] = deque()  # of fjd
         self.later: Deque[Tuple[float, str]] = deque()  # lines, and since when
         self.copy: Optional[Copy] = None
-        self.rest = memoryview(b"")  # of what is written
+        self.rest = memoryview(b"")  # still to be written
         self.outlet = self.out
         self.is_mute = False
         self.is_behind = False  # new jobs should wait

@@ -1,13 +1,12 @@
 """What a shell would make of a template: where its quotes are, which words are
 operators, which braces have no meaning; and what to type instead.
 """
-import os
 import re
 from shlex import quote
 from typing import Any, Iterable, List, Sequence
 
 from fjd.errors import BadUsage
-from fjd.jobfile import BUILTINS_OF
+from fjd.jobfile import BUILTINS_OF, is_function
 from fjd.names import printable
 
 QUOTES = ("'", '"', "$'")
@@ -150,5 +149,4 @@ def word_of(word: str) -> str:
 
 def is_of_shell(word: str) -> bool:
     """Return whether only bash knows a command: a builtin, or a function."""
-    return word in BUILTINS_OF["bash"] \
-        or f"BASH_FUNC_{word}%%" in os.environ
+    return word in BUILTINS_OF["bash"] or is_function(word)

@@ -75,7 +75,7 @@ def run_list(
     if options.dry_run and not options.resume:
         return print_commands(commands_of(source))
     records.check(options)
-    options.only_failures = options.quiet  # of what jobs print
+    options.only_failures = options.quiet  # only their output is printed
     options.quiet = options.quiet or options.silent
     if options.tag or options.results:
         source.arguments = deque()

@@ -8,13 +8,14 @@ from typing import Any, Callable, Dict, List
 from fjd.ledger import Entry, FAILED
 from fjd.project import Project
 from fjd.verbs.account import NO_RECORD
+from fjd.verbs.bar import fitting
 from fjd.verbs.census import count, jobs_left
 from fjd.verbs.printer import Printer
 from fjd.verbs.summary import Asked, Outcome
 from fjd.verbs.supply import Followed
 from fjd.verbs.titles import described, listing, word_for
 
-WIDTH = 79 - len("[fjd] ")  # columns of a closing line
+COLUMNS = 80  # of a closing line at most
 
 
 class AskedList(Asked):
@@ -57,7 +58,7 @@ class RunOutcome(Outcome):
         if self.missing:
             text = listing(self.missing, self.number_missing)
             lines.append(f"Not done: {text}")
-        return [shortened(line) for line in lines]
+        return [fitting(line, COLUMNS) for line in lines]
 
     def summary(self) -> List[str]:
         lines = [*self.failures(), self.totals()]
@@ -65,7 +66,8 @@ class RunOutcome(Outcome):
             lines.append(f"To see why: fjd why{self.where} {word_for(entry)}")
         if self.short:
             short = list(self.short.values())
-            lines.append(shortened(f"Done: {listing(short, len(short))}"))
+            text = f"Done: {listing(short, len(short))}"
+            lines.append(fitting(text, COLUMNS))
         return lines
 
     def held(self) -> List[str]:
@@ -78,7 +80,3 @@ def is_silent(entry: Entry) -> bool:
     """Return whether no line of a ledger tells of a failure."""
     is_lost = not entry.attempt or entry.reason == NO_RECORD
     return entry.event == FAILED and is_lost
-
-
-def shortened(line: str) -> str:
-    return line if len(line) <= WIDTH else line[:WIDTH - 3] + "..."

@@ -33,7 +33,7 @@ OPTIONS = (PROJECT, JOB)
 
 
 def act(options: Any) -> None:
-    project = lastrun.visit(options, lastrun.knows(options.job))
+    project = lastrun.visit_job(options, options.job)
     for line in why(project, myself(), options.job):
         output.show(line)
 

@@ -11,8 +11,7 @@ import subprocess
 import pytest
 
 from helpers import command, LONG, ok, PIPE, program, run, wait_until
-
-from fjd.project import Project
+from test_run import hold, projects  # noqa: F401
 
 MEGABYTE = 1 << 20
 # Bytes 1 to 255, as they may be in an argument; a line break ends a line.
@@ -35,12 +34,6 @@ def tool(*words, data=None, **how):
     errors = [line for line in result.stderr.splitlines(True)
               if not line.startswith(b"[fjd")]
     return result.returncode, result.stdout, b"".join(errors)
-
-
-def projects(home):
-    place = home / ".fjd"
-    names = sorted(os.listdir(place)) if place.exists() else []
-    return [Project(str(place / name)) for name in names]
 
 
 def measured(*words, hashed=None):
@@ -160,17 +153,11 @@ def said_by(path):
 
 # CLEANUP
 
-@pytest.fixture
-def hold(home):
-    (home / "hold").write_text("")
-    yield (home / "hold").unlink
-    for project in projects(home):
-        ok("fjd-recruiter", "--project", project.name, "fire")
-
-
 @pytest.mark.parametrize("number", [
     signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_cleanup_nothing_is_left_but_the_run(home, hold, monkeypatch, number):
+def test_cleanup_nothing_is_left_but_the_run(
+    home, hold, monkeypatch, number,  # noqa: F811
+):
     temporary = home / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
