@@ -68,6 +68,8 @@ PATH={shlex.quote(os.environ["PATH"])} exec parallel --will-cite --plain "$@"
 """)
     wrapper.chmod(0o755)
     monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
+    # parallel takes the shell that it was called from, however far up.
+    monkeypatch.setenv("PARALLEL_SHELL", "/bin/bash")
     monkeypatch.setenv("SHELL", "/bin/bash")
     monkeypatch.setenv("PARALLEL_HOME", str(tmp_path / "parallel"))
 
