@@ -33,6 +33,8 @@ ACTIVE = "none"    # the session of other active ones
 FRESH = 2.5  # greatest age of an active dispatcher's heartbeat, in periods
 MISSED = 6   # missed heartbeats after which a member is dead
 QUIET = 2    # after which its unbegun jobs are given to others
+# Kinds of sessions of workers that a batch system did not start:
+ORDINARY = ("", "none", "process", "screen", "tmux")
 # A quarter of the files that this process may have open (ulimit -n).
 MOST_IN_SIGHT = min(256, os.sysconf("SC_OPEN_MAX") // 4)
 
@@ -146,6 +148,14 @@ class Member(NamedTuple):
         keys = {key: value for key, colon, value in pairs if colon}
         return cls(heartbeat, identity_in(keys), keys.get("session", ""),
                    period_in(keys), keys.get("arrays") == "yes")
+
+    @property
+    def is_allocated(self) -> bool:
+        """Return whether it is a worker in an allocation of a batch system.
+
+        It is known by its session, such as slurm 311_2, never by its host.
+        """
+        return self.session.partition(" ")[0] not in ORDINARY
 
     @property
     def is_missing(self) -> bool:

@@ -110,7 +110,7 @@ def test_no_module_is_too_long_to_be_read_at_once(directory, most):
 # 250 for arrays, 80 for fjd run, 60 for places that have workers, 150 for a
 # good neighbour, 80 for jobs that wait for jobs.  Whoever takes lines out
 # lowers this number.
-HEART = 4535
+HEART = 4595
 
 
 def test_the_heart_stays_small_enough_to_be_read_in_an_afternoon():

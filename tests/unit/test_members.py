@@ -168,6 +168,17 @@ def test_without_a_good_period_a_record_has_the_usual_one(beat):
 
 # The observer
 
+@pytest.mark.parametrize("session, is_allocated", [
+    ("none", False), ("", False), ("screen p.host.1", False),
+    ("process p.host.2", False), ("slurm 311_2", True), ("slurm 311", True),
+    ("pbs cluster.1", True), ("stay p.host.3", True),
+])
+def test_a_record_tells_whether_a_batch_system_started_a_worker(
+        session, is_allocated):
+    member = Member.parse(0.0, myself().record(session))
+    assert member.is_allocated == is_allocated
+
+
 def heard(heartbeat, period=BEAT):
     """A member whose last heartbeat was then."""
     return MISSING._replace(heartbeat=heartbeat, period=period)
