@@ -13,6 +13,7 @@ from fjd.hosts.recruitment import Recruitment
 from fjd.hosts.session import PROCESS, quit_session, Sessions
 from fjd.members import Member, STAY
 from fjd.output import number_of_workers
+from fjd.process import kill
 from fjd.wakeup import Alarm, LEAVE, LONGEST
 
 
@@ -85,11 +86,12 @@ class Staying(Recruitment):
     def pass_on(self, number: int) -> None:
         """Let the workers leave, also those that have not come up yet."""
         for name, process in self.processes.items():
-            if process:
-                process.send_signal(number)
-                process.send_signal(signal.SIGCONT)  # It may be stopped.
-            else:
+            if not process:
                 quit_session(self.kind, name)
+            elif process.poll() is None:
+                # It may still be setup.sh, with children, or be stopped.
+                kill([-process.pid], number)
+                kill([-process.pid], signal.SIGCONT)
         self.forget()
 
     def forget(self) -> None:

@@ -145,14 +145,15 @@ def test_a_worker_that_does_not_come_up_is_told(project):
     assert not starting(project)
 
 
-def test_a_signal_while_they_come_up_ends_it(project, home):
+def test_a_signal_while_they_come_up_ends_setup_too(project, home):
     with open(project.path("setup.sh"), "w") as file:
-        file.write(f"touch '{home}/begun'\nsleep 1234\n")
-    process = start("fjd-recruiter", "hire", "--stay", "2")
-    wait_until((home / "begun").exists)
+        file.write(f"sleep 1234 &\necho $! >'{home}/pid'\nwait\n")
+    process = start("fjd-recruiter", "hire", "--stay", "1")
+    wait_until(lambda: (home / "pid").read_text().endswith("\n"))
     process.terminate()
     assert finish(process, 20).splitlines() == [LEFT]
     assert process.returncode == 0
+    wait_until(lambda: not is_alive(int((home / "pid").read_text())))
 
 
 @pytest.mark.parametrize("words, why", [
