@@ -19,10 +19,11 @@ LOCAL_ONLY = shared(
     "--local-only", action="store_true", help="only on this machine")
 NUMBERS = option(
     "hosts", metavar="N|HOST[:N]", nargs="*", help="N workers on this"
-    " machine or on HOST (default of N: CPUs minus one, at least one)")
+    " machine or on HOST (default of N: CPUs minus one, at least one); slurm:N"
+    " hires from Slurm, with the options of remote.conf")
 HOSTS = option(
     "hosts", metavar="HOST", nargs="*", help="only the workers on these hosts"
-    " (the names that the command hostname prints there)")
+    " (the names that the command hostname prints there), or slurm")
 DRAINING = flag("--drain", help="let each first run the jobs it was given")
 
 

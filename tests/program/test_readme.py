@@ -8,7 +8,7 @@ from helpers import ROOT, command, fjd, ok, run
 
 # What a recruiter tells those whom it starts.
 INTERNAL = ["FJD_ANEW", "FJD_OF_RUN", "FJD_SESSION_NAME", "FJD_SCRIPT",
-            "FJD_WITNESS"]
+            "FJD_ALLOCATION", "FJD_WITNESS"]
 COMMANDS = ["fjd", "fjd-dispatcher", "fjd-recruiter", "fjd-worker"]
 
 
