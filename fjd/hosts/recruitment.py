@@ -140,12 +140,19 @@ class Recruitment:
         ]
         environ = dict(os.environ, PWD=place, FJD_DIR=home.directory())
         try:
-            self.recruiter.hire(
+            self.begin(
                 number, self.sessions(kind, self.recruiter.say), argv, environ,
                 place)
         except NotHired as error:
-            output.complain(str(error), error.hint)
-            self.has_failed = True
+            self.fail(error)
+
+    def begin(self, *how: Any) -> None:
+        """Let the recruiter hire; how: as its hire() takes it."""
+        self.recruiter.hire(*how)
+
+    def fail(self, error: NotHired) -> None:
+        output.complain(str(error), error.hint)
+        self.has_failed = True
 
     def hire_from_clusters(self) -> None:
         """Hire from batch systems; if that fails, say why."""
