@@ -20,10 +20,10 @@ HELPERS = {
     "growth", "halt", "jobcopy", "joblist", "lastrun", "limits",
     "listnames", "lists", "manyruns", "newarray", "outlet", "overview",
     "pairing", "places", "printed", "printer", "putarray", "putting",
-    "quoting", "records", "refused", "rows", "runlimits", "runoptions",
-    "runoutcome", "shells", "source", "summary", "supply", "table",
-    "tally", "taskaudit", "taskbook", "taskcount", "taskhistory",
-    "taskwhy", "template", "titles", "turns",
+    "quoting", "records", "refused", "rows", "runhiring", "runhosts",
+    "runlimits", "runoptions", "runoutcome", "shells", "source", "summary",
+    "supply", "table", "tally", "taskaudit", "taskbook", "taskcount",
+    "taskhistory", "taskwhy", "template", "titles", "turns",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 
