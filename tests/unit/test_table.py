@@ -19,9 +19,9 @@ HELPERS = {
     "claim", "copying", "counted", "deserted", "earlier", "find", "forks",
     "growth", "halt", "jobcopy", "joblist", "lastrun", "listnames",
     "lists", "manyruns", "newarray", "outlet", "overview", "pairing",
-    "printed", "printer", "putarray", "putting", "quoting", "records",
-    "refused", "rows", "runlimits", "runoptions", "runoutcome", "shells",
-    "source", "summary", "supply", "table", "tally", "taskaudit",
+    "places", "printed", "printer", "putarray", "putting", "quoting",
+    "records", "refused", "rows", "runlimits", "runoptions", "runoutcome",
+    "shells", "source", "summary", "supply", "table", "tally", "taskaudit",
     "taskbook", "taskcount", "taskhistory", "taskwhy", "template",
     "titles", "turns",
 }
