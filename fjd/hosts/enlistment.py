@@ -39,6 +39,7 @@ class Enlistment:
         self.arguments = arguments
         self.is_again = is_again
         self.system = system_of(self.project, cluster)
+        self.has_submitted = False
 
     def say(self, text: str) -> None:
         self.recruiter.say(f"{self.cluster.scheduler}: {text}")
@@ -53,13 +54,14 @@ class Enlistment:
         missing = self.wanted - look.count
         if missing > 0:
             self.check_failures()
-            self.submit(look, missing)
+            look = self.submit(look, missing)
         elif missing < 0:
             self.reduce(look, -missing)
-        elif not self.is_again:
+            return
+        if not (self.has_submitted or self.is_again):
             self.say(f"has {number_of_workers(look.count)} in project"
-                     f' "{self.project.name}", {look.pending} of them'
-                     " pending.")
+                     f' "{self.project.name}", {look.claimed + look.pending}'
+                     " of them pending.")
 
     @property
     def wanted(self) -> int:
@@ -102,8 +104,10 @@ class Enlistment:
 
     # Submitting
 
-    def submit(self, look: Look, missing: int) -> None:
-        """Submit so many workers, in as many arrays as are needed."""
+    def submit(self, look: Look, missing: int) -> Look:
+        """Submit so many workers, in as many arrays as are needed; return the
+        last look.
+        """
         most = self.system.most(self.cluster)
         for _ in range(TRIES):
             while missing > 0:
@@ -115,7 +119,7 @@ class Enlistment:
                 look.known.append(name)
                 missing -= number
             if missing <= 0:
-                return
+                return look
             # RACE: another recruiter does the same; count that.
             self.recruiter.wait(random.uniform(0.05, 0.5))
             look = self.look()
@@ -142,6 +146,7 @@ class Enlistment:
             allocations.remove(self.project, name)
             raise
         record = record._replace(id=self.submitted(record, path))
+        self.has_submitted = True
         number = number_of_workers(record.asked)
         self.say(f'submitted {number} in project "{self.project.name}" as'
                  f" job {record.id}.")

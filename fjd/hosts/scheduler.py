@@ -7,6 +7,7 @@ it did not do what it was told, with the reason.
 An id may be used again after a cluster was set up anew.  So Slurm's commands
 always get the name of the job, too, which only fjd makes.
 """
+import collections
 import os
 import re
 from shlex import quote
@@ -131,16 +132,19 @@ class Slurm:
         """Cancel some pending tasks, if they have not begun meanwhile;
         return how many.
 
-        scancel(1) with a filter cancels all pending tasks with the first
-        (measured, 22.05), unless they are held: then each is a job apart.
+        scancel(1) with a filter would cancel the whole array with one of its
+        tasks (measured, 22.05), unless the task is held: then it is a job
+        apart, with a number of its own.
         """
         ids = [task.id for task in tasks]
         call(SECONDS, "scontrol", "hold", ",".join(ids), accepts="")
-        text = call(SECONDS, "squeue", "-h", "-j", record.id, "-o", FORMAT)
+        text = call(SECONDS, "squeue", "-h", "-r", "-j", record.id, "-o",
+                    "%i|%A|%t|%j", accepts=UNKNOWN)
         lines = [line.split("|") for line in text.splitlines()]
-        apart = {words[0] for words in lines
-                 if words[1:2] == ["PD"] and words[-1] == record.job}
-        held = [number for number in ids if number in apart]
+        numbers = collections.Counter(words[1] for words in lines)
+        held = [words[0] for words in lines
+                if words[0] in ids and numbers[words[1]] == 1
+                and words[2:] == ["PD", record.job]]
         if held:
             call(SECONDS, "scancel", "-t", "PENDING", "--name", record.job,
                  *held, accepts=UNKNOWN)

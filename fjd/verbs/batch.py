@@ -29,6 +29,7 @@ from fjd.verbs.halt import Halt, Halted
 from fjd.verbs.joblist import Comparison
 from fjd.verbs.lists import last_number, Lists
 from fjd.verbs.outlet import Unwritable
+from fjd.verbs.places import cancel_waiting
 from fjd.verbs.printer import Printer
 from fjd.verbs.runlimits import keys_of, MOST, typed
 from fjd.verbs.runoutcome import AskedList, RunOutcome
@@ -278,4 +279,5 @@ class ListRun:
 
     def end(self) -> None:
         """Report the outcome, and where to see more."""
+        cancel_waiting(self.project, self.say)
         self.dispatcher.close(self.report, self.options.quiet, False)

@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional
 from fjd.members import active_among, Here, Member, read_member
 from fjd.names import host_of, natural, new_id
 from fjd.project import Project
-from fjd.verbs import places
+from fjd.verbs import systems
 
 COUNTS = "{waiting} waiting, {held} held, {given} given out, {running}" \
     " running, {done} done, {failed} failed"
@@ -53,7 +53,7 @@ class Overview:
     @property
     def waiting(self) -> List[Any]:
         if self.asked is None:
-            self.asked = places.waiting_at(self.project)
+            self.asked = systems.waiting_at(self.project)
         return self.asked
 
     def silence(self, member: Member) -> int:
@@ -81,11 +81,11 @@ class Overview:
             waiting.place: [] for waiting in self.waiting
             if waiting.number or waiting.trouble}
         for worker, member in self.members.items():
-            place = places.place_of(member)
+            place = systems.place_of(member)
             if place:
                 found.setdefault(place, []).append(worker)
         return {
-            place: places.numbers_of(
+            place: systems.numbers_of(
                 self.by_state(workers),
                 [w for w in self.waiting if w.place == place])
             for place, workers in sorted(found.items())}
@@ -103,7 +103,7 @@ class Overview:
             yield "no dispatcher is active; to start one:" \
                 f" fjd-dispatcher{name}"
         if waiting and not self.workers:
-            yield from list(places.waits(self.waiting)) or [
+            yield from list(systems.waits(self.waiting)) or [
                 "there is no worker; to start some:"
                 f" fjd-recruiter{name} hire"]
         elif waiting and len(self.silent) == len(self.workers):

@@ -1,73 +1,45 @@
-"""The batch systems that a project has workers from, and what waits there."""
-from typing import Any, Dict, Iterator, List
+"""Workers of batch systems, as dispatchers see them: some may still come.
 
-from fjd.members import Member, STAY
-from fjd.names import host_of
-from fjd.output import number_of_workers
+The modules for that are imported only if a project has such workers.
+"""
+from typing import Any, Callable, List
+
+from fjd.members import STANDBY
 from fjd.project import Project
+from fjd.roles import duty
+from fjd.roles.hiring import Hiring
 
-ALLOCATIONS = "allocations"  # the directory (hosts/allocations.py)
-TITLES = {"slurm": "Slurm"}
-
-
-def place_of(member: Member) -> str:
-    """Return the batch system that a worker came from; "" if none did."""
-    is_away = member.is_allocated and member.system != STAY
-    return member.system if is_away else ""
+ALLOCATIONS = "allocations"
 
 
-def waiting_at(project: Project) -> List[Any]:
-    """Return the pending workers of each batch system, as waiting() does.
-
-    Without allocations nothing is imported, and nobody is asked.
-    """
+def is_expected(project: Project) -> bool:
+    """Return whether a batch system may still send workers."""
     if not project.names_if_any(ALLOCATIONS):
-        return []
-    from fjd.hosts.allocations import waiting
-    return waiting(project)
+        return False
+    from fjd.hosts import allocations  # Late: few have any.
+    return allocations.is_expected(project)
 
 
-def numbers_of(
-    states: Dict[str, List[str]], waiting: List[Any],
-) -> Dict[str, Any]:
-    """Return what --json prints of a place: its workers by state, and what
-    waits there.
+def cancel_waiting(project: Project, say: Callable[[str], None]) -> None:
+    """Cancel the workers that wait in batch systems."""
+    if project.names_if_any(ALLOCATIONS):
+        from fjd.hosts import allocations  # Late: few have any.
+        allocations.cancel_waiting(project, say)
+
+
+def new_hiring(project: Project, words: List[str], options: Any) -> Hiring:
+    """Return the hiring of a dispatcher, by the arguments of the recruiter."""
+    return Hiring(lambda: words, options.once, options.quiet,
+                  lambda: is_expected(project))
+
+
+def serve(dispatcher: Any, options: Any) -> int:
+    """Do what a dispatcher does; if it fires its workers at the end, cancel
+    those that wait, too.
     """
-    troubles = [found.trouble for found in waiting if found.trouble]
-    workers = [worker for some in states.values() for worker in some]
-    return {
-        **states, "nodes": len(set(map(host_of, workers))),
-        "pending": None if troubles else sum(w.number for w in waiting),
-        "reasons": [reason for w in waiting for reason in w.reasons],
-        "trouble": "; ".join(troubles) or None,
-    }
-
-
-def line_of(place: str, found: Dict[str, Any]) -> str:
-    """Return the line of a place, of what numbers_of() returned."""
-    nodes = found["nodes"]
-    text = f"{place}: {len(found['busy'])} busy, {len(found['idle'])} idle"
-    if found["silent"]:
-        text += f", {len(found['silent'])} silent"
-    if nodes:
-        text += f" on {nodes} node{'' if nodes == 1 else 's'}"
-    if found["trouble"]:
-        return f"{text}; how many are pending is unknown: {found['trouble']}"
-    if found["pending"]:
-        return f"{text}; {found['pending']} pending{why(found['reasons'])}"
-    return text
-
-
-def waits(waiting: List[Any]) -> Iterator[str]:
-    """Yield what jobs wait for, apart from workers that are there."""
-    for found in waiting:
-        title = TITLES.get(found.place, found.place)
-        if found.trouble:
-            yield f"waits for {title}, perhaps: {found.trouble}"
-        elif found.number:
-            yield f"waits for {title}: {number_of_workers(found.number)}" \
-                f" pending{why(found.reasons)}"
-
-
-def why(reasons: List[str]) -> str:
-    return f" ({', '.join(reasons)})" if reasons else ""
+    try:
+        return duty.serve(dispatcher, options)
+    finally:
+        is_active = dispatcher.succession.role != STANDBY
+        if dispatcher.is_ending and is_active:
+            cancel_waiting(dispatcher.project, dispatcher.say)

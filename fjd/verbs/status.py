@@ -46,7 +46,7 @@ from fjd.project import Project, STATES as PLACES
 from fjd.verbs import lastrun
 from fjd.verbs.counted import CANCELLED, newest_counts, Numbers, title
 from fjd.verbs.overview import in_words, Overview, since, span, STATES
-from fjd.verbs.places import line_of
+from fjd.verbs.systems import line_of
 
 MOST_SHOWN = 10  # running jobs on a screen
 MOST_LISTED = 10000  # jobs, waiting or ended, that are counted by listing

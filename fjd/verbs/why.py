@@ -25,7 +25,7 @@ from fjd.verbs.arrayfind import split
 from fjd.verbs.find import find, JOB, unknown, where
 from fjd.verbs.log import ERRORS, OUT
 from fjd.verbs.overview import Look, moment, since, span
-from fjd.verbs.places import waits
+from fjd.verbs.systems import waits
 
 LAST_LINES = 10
 LAST_BYTES = 8192

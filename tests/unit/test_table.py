@@ -21,9 +21,9 @@ HELPERS = {
     "lists", "manyruns", "newarray", "outlet", "overview", "pairing",
     "places", "printed", "printer", "putarray", "putting", "quoting",
     "records", "refused", "rows", "runlimits", "runoptions", "runoutcome",
-    "shells", "source", "summary", "supply", "table", "tally", "taskaudit",
-    "taskbook", "taskcount", "taskhistory", "taskwhy", "template",
-    "titles", "turns",
+    "shells", "source", "summary", "supply", "systems", "table", "tally",
+    "taskaudit", "taskbook", "taskcount", "taskhistory", "taskwhy",
+    "template", "titles", "turns",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 
