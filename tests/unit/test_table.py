@@ -20,8 +20,8 @@ HELPERS = {
     "growth", "halt", "jobcopy", "joblist", "lastrun", "listnames",
     "lists", "manyruns", "newarray", "outlet", "overview", "pairing",
     "places", "printed", "printer", "putarray", "putting", "quoting",
-    "records", "refused", "rows", "runhiring", "runhosts", "runlimits", "runoptions",
-    "runoutcome", "shells", "source", "summary", "supply", "table",
+    "records", "refused", "rows", "runhiring", "runhosts", "runlimits",
+    "runoptions", "runoutcome", "shells", "source", "summary", "supply", "table",
     "tally", "taskaudit", "taskbook", "taskcount", "taskhistory",
     "taskwhy", "template", "titles", "turns",
 }
