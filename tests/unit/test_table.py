@@ -21,7 +21,8 @@ HELPERS = {
     "lists", "manyruns", "newarray", "outlet", "overview", "pairing",
     "places", "printed", "printer", "putarray", "putting", "quoting",
     "records", "refused", "rows", "runhiring", "runhosts", "runlimits",
-    "runoptions", "runoutcome", "shells", "source", "summary", "supply", "table",
+    "runoptions", "runoutcome", "shells", "source", "summary", "supply",
+    "table",
     "tally", "taskaudit", "taskbook", "taskcount", "taskhistory",
     "taskwhy", "template", "titles", "turns",
 }
