@@ -155,7 +155,12 @@ class Member(NamedTuple):
 
         It is known by its session, such as slurm 311_2, never by its host.
         """
-        return self.session.partition(" ")[0] not in ORDINARY
+        return self.system not in ORDINARY
+
+    @property
+    def system(self) -> str:
+        """Return the kind of its session: slurm, say, or screen."""
+        return self.session.partition(" ")[0]
 
     @property
     def is_missing(self) -> bool:

@@ -10,14 +10,16 @@ host:
                 directory in which hire was typed
     session     optional: screen, tmux or process
 
-Sections that name the same host are added up, and must agree.
+Sections that name the same host are added up, and must agree.  A section with
+a scheduler names a batch system instead of a host (cluster.py).
 A host is named as in the file, except that this one is always localhost.
 """
 import os
 import re
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 from fjd.errors import BadConfig, BadUsage
+from fjd.hosts.cluster import Cluster, cluster_in, SCHEDULER
 from fjd.hosts.session import KINDS
 from fjd.ini import Error, parse
 from fjd.names import is_same_host, printable
@@ -59,8 +61,13 @@ class Host(NamedTuple):
         return self._replace(name=LOCALHOST) if is_here else self
 
 
-def parse_hosts(texts: List[str], here: str) -> List[Host]:
-    """Return the hosts of `4`, `node2` and `node2:4` (command line)."""
+def parse_hosts(
+    texts: List[str], here: str, what: str = "hire",
+) -> List[Host]:
+    """Return the hosts of `4`, `node2` and `node2:4` (command line).
+
+    what: where they were typed, for errors.
+    """
     if sum(map(str.isdigit, texts)) > 1:
         raise BadUsage("hire: one number, for this machine; HOST:N for others")
     hosts: List[Host] = []
@@ -73,13 +80,45 @@ def parse_hosts(texts: List[str], here: str) -> List[Host]:
                 checked("name", name), checked("workers", number or AUTO))
             add(hosts, host.seen_from(here))
         except ValueError as error:
-            raise BadUsage(f"hire {printable(text)}: {error}")
+            raise BadUsage(f"{what} {printable(text)}: {error}")
     return hosts
 
 
 def read_hosts(project: Project, here: str) -> Optional[List[Host]]:
     """Return the hosts of remote.conf; None if there is no such file."""
+    found = read_conf(project, here)
+    return None if found is None else found[0]
+
+
+def read_clusters(project: Project, here: str) -> List[Cluster]:
+    """Return the sections of remote.conf that have a scheduler."""
+    return (read_conf(project, here) or ([], []))[1]
+
+
+def read_conf(
+    project: Project, here: str,
+) -> Optional[Tuple[List[Host], List[Cluster]]]:
+    """Return what remote.conf names; None if there is no such file."""
     path = project.path("remote.conf")
+    sections = sections_in(project, path)
+    if sections is None:
+        return None
+    hosts: List[Host] = []
+    clusters: List[Cluster] = []
+    for name in sections.sections():
+        section = sections[name]
+        try:
+            if SCHEDULER in section:
+                clusters.append(cluster_in(name, section))
+            else:
+                add(hosts, host_in(section).seen_from(here))
+        except ValueError as error:
+            raise BadConfig(f"{path}: [{printable(name)}] {error}")
+    return hosts, clusters
+
+
+def sections_in(project: Project, path: str) -> Any:
+    """Return the parsed file; None if there is none."""
     try:
         _, text = project.files.read(path)
         sections = parse(text.decode(), "remote.conf", strict=True)
@@ -90,13 +129,7 @@ def read_hosts(project: Project, here: str) -> Optional[List[Host]]:
         raise BadConfig(f"{path}: it is no INI file: {why}")
     if not sections.sections():
         raise BadConfig(f"{path}: no section in it names a host")
-    hosts: List[Host] = []
-    for section in sections.sections():
-        try:
-            add(hosts, host_in(sections[section]).seen_from(here))
-        except ValueError as error:
-            raise BadConfig(f"{path}: [{printable(section)}] {error}")
-    return hosts
+    return sections
 
 
 def host_in(section: Any) -> Host:

@@ -10,18 +10,24 @@ import sys
 from typing import Any, Iterator, List, Tuple
 
 from fjd import command, home, output
-from fjd.errors import NotHired
+from fjd.errors import BadConfig, NotHired
 from fjd.hosts import compiled, session
-from fjd.hosts.conf import AUTO, Host, LOCALHOST, parse_hosts, read_hosts
+from fjd.hosts.cluster import Cluster, named_clusters, SLURM
+from fjd.hosts.conf import (
+    AUTO, Host, LOCALHOST, parse_hosts, read_clusters, read_conf,
+)
 from fjd.hosts.ssh import Answer, Errand, run_there
+from fjd.members import read_member
 from fjd.names import host_of, is_on
-from fjd.project import Project
+from fjd.project import DRAIN, NOW, Project
 
 RECRUITER = "fjd-recruiter"
 # The trap is gone when the worker runs.  Its line is indented: an error that
 # setup.sh has printed says more (Project.session_trouble).
 SOURCE = """trap 'echo "    $0 ended with status $?" >&2' EXIT
 here=$PWD; . "$0" && cd "$here" && exec "$@\""""
+# Where ssh could not ask for a password, or whether to trust a host key.
+TO_ASK = "fjd doctor {0}, at a terminal, or a key without a passphrase"
 NO_NAME = re.compile("^[0-9]|[^A-Za-z0-9_]")  # to a shell
 # What hire --help and fire --help say.
 HIRE = """\
@@ -29,7 +35,9 @@ Make sure that exactly N workers run on each host.
 
 Workers that were started by hand count. Missing workers are started, and
 surplus ones leave after their job. The command ends when all workers run.
-The exit code is 3 if a host is unreachable or workers did not start.
+It never waits for a batch system: workers that wait there count, too, and
+surplus ones are cancelled first. The exit code is 3 if a host is unreachable,
+workers did not start, or a batch system refused them.
 
 Without arguments, hire on all hosts of the project's remote.conf or, if
 there is no such file, on this machine.
@@ -37,13 +45,16 @@ there is no such file, on this machine.
 Examples:
     fjd-recruiter hire 4
     fjd-recruiter hire 3 node2:4 node3
+    fjd-recruiter hire slurm:64
 """
 FIRE = """\
 Tell workers to leave at once.
 
-Without HOST, all workers of the project leave. Jobs that run are ended
-with all processes they started, and wait in the queue again. Workers on
-this machine that have not left after 30 seconds are ended.
+Without HOST, all workers of the project leave, and those that wait in a
+batch system are cancelled. Jobs that run are ended with all processes they
+started, and wait in the queue again. Workers on this machine or in a batch
+system that have not left after 30 seconds are ended. With slurm as HOST, only
+the workers of Slurm are meant.
 """
 
 
@@ -61,6 +72,7 @@ class Recruitment:
         self.options = options
         self.directory = os.path.abspath(
             options.curdir or home.current_directory())
+        self.clusters: List[Cluster] = []
         self.hosts, self.is_all = self.wanted_hosts()
         self.names: List[str] = []  # of these hosts, also by their workers
         self.has_failed = False
@@ -68,16 +80,35 @@ class Recruitment:
     def wanted_hosts(self) -> Tuple[List[Host], bool]:
         """Return the hosts, and whether no others should have workers."""
         here = self.recruiter.here.host
-        if self.options.hosts:
-            return parse_hosts(self.options.hosts, here), False
-        hosts = None
+        words = self.options.hosts
+        if words:
+            self.clusters, words = named_clusters(
+                words, self.known_clusters(here))
+            return parse_hosts(words, here), False
+        found = None
         if not self.options.local_only:
-            hosts = read_hosts(self.project, here)
-        return ([Host(LOCALHOST)], False) if hosts is None else (hosts, True)
+            found = read_conf(self.project, here)
+        if found is None:
+            return [Host(LOCALHOST)], False
+        self.clusters = found[1]
+        return found[0], True
+
+    def known_clusters(self, here: str) -> List[Cluster]:
+        """Return the clusters of remote.conf that typed words may name."""
+        words = [text.partition(":")[0] for text in self.options.hosts]
+        if all(word.isdigit() or word == LOCALHOST for word in words):
+            return []
+        try:
+            return read_clusters(self.project, here)
+        except BadConfig:
+            if SLURM in words:
+                raise
+            return []  # These hosts do not need it.
 
     def hire(self) -> None:
         try:
             self.hire_here()
+            self.hire_from_clusters()
             self.hire_elsewhere()
         except KeyboardInterrupt:
             self.say_what_was_started()
@@ -117,6 +148,20 @@ class Recruitment:
         except NotHired as error:
             output.complain(str(error), error.hint)
             self.has_failed = True
+
+    def hire_from_clusters(self) -> None:
+        """Hire from batch systems; if that fails, say why."""
+        if self.clusters:
+            from fjd.hosts.enlistment import Enlistment  # Late: few need it.
+        is_again = getattr(self.options, "again", False)
+        for cluster in self.clusters:
+            try:
+                Enlistment(
+                    self.recruiter, cluster, self.directory,
+                    self.common_arguments(), is_again).hire()
+            except NotHired as error:
+                output.complain(f"{cluster.scheduler}: {error}", error.hint)
+                self.has_failed = True
 
     def common_arguments(self) -> List[str]:
         return ["--project", self.options.project,
@@ -161,7 +206,9 @@ class Recruitment:
         if answer.why or not has_hired:
             why = answer.why \
                 or "no answer; do login scripts or setup.sh end it?"
-            output.complain(f"host {answer.host.name}: {why}")
+            hint = f"try: {TO_ASK.format(answer.host.name)}"
+            output.complain(f"host {answer.host.name}: {why}",
+                            hint if answer.is_refused else "")
             self.has_failed = True
 
     def drain_strangers(self) -> None:
@@ -175,11 +222,22 @@ class Recruitment:
         strangers = [
             worker for worker in self.project.pods()
             if worker not in leaving and not is_on(worker, self.names)
+            and not read_member(self.project, "workers", worker).is_allocated
         ]
         self.recruiter.drain(strangers)
         for host in sorted(set(map(host_of, strangers))):
             self.recruiter.say(
                 f"Host {host}: its workers leave after their job.")
+
+
+def fire(recruiter: Any, options: Any) -> None:
+    """Do what fjd-recruiter fire does."""
+    from fjd.hosts.farewell import Farewell, systems_in
+    systems, options.hosts = systems_in(recruiter.project, options.hosts)
+    hosts = hosts_to_fire(options, recruiter.here.host)
+    sessions = session.Sessions(options.session, recruiter.say)
+    Farewell(recruiter, DRAIN if options.drain else NOW).fire(
+        hosts, systems, sessions)
 
 
 def hosts_to_fire(options: Any, here: str) -> List[str]:
@@ -194,8 +252,7 @@ def with_setup(project: Project) -> List[str]:
     setup = project.path("setup.sh")
     if not os.path.exists(setup):
         return []
-    import shutil
-    shell = shutil.which("bash") or "/bin/sh"
+    shell = session.shell()
     # Another shell drops what bash exports functions in, and the like.
     names = [] if "bash" in shell else filter(NO_NAME.search, os.environ)
     return [

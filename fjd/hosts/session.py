@@ -69,6 +69,12 @@ def cpus() -> int:
     return max(1, available() - 1)
 
 
+def shell() -> str:
+    """Return the shell that reads setup.sh on this machine."""
+    import shutil
+    return shutil.which("bash") or "/bin/sh"
+
+
 class Sessions:
     """Starts sessions of the best available kind, or of the wanted one."""
 
