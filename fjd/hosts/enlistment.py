@@ -193,5 +193,5 @@ class Enlistment:
                      " job.")
         if left > len(drained):
             more = number_of_workers(left - len(drained))
-            self.say(f"{more} too many, still starting: hire again to let"
+            self.say(f"{more} too many, about to start: hire again to let"
                      " them leave.")

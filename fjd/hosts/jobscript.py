@@ -14,7 +14,7 @@ from fjd.hosts.allocations import Record
 from fjd.hosts.cluster import Cluster, SLURM
 from fjd.hosts.session import shell
 from fjd.hosts.ssh import PROBE, SETUP
-from fjd.process import CPUS_GIVEN, SESSION, THREADS
+from fjd.process import CPUS_GIVEN, OF_RUN, SESSION, THREADS
 from fjd.project import Project
 
 ALLOCATION = "FJD_ALLOCATION"  # bin/fjd-worker takes it
@@ -22,10 +22,11 @@ TEXT = """\
 #!{shell}
 # A worker of fjd, for a batch system: written by fjd-recruiter hire.
 FJD_DIR={home}
+{of_run_key}={of_run}
 {allocation_key}={allocation}
 {task}
 {session_key}={session}
-export FJD_DIR {allocation_key} {session_key}
+export FJD_DIR {of_run_key} {allocation_key} {session_key}
 threads={threads}
 for name in {names}; do
     export "$name=$threads"
@@ -78,6 +79,7 @@ def text_for(
     return TEXT.format(
         shell=shell(), home=quote(home.directory()),
         allocation_key=ALLOCATION, allocation=quote(record.name),
+        of_run_key=OF_RUN, of_run=quote(os.environ.get(OF_RUN, "")),
         task=TASK if is_slurm else "",
         session_key=SESSION,
         session='"slurm $task"' if is_slurm else quote(session),

@@ -26,6 +26,8 @@ RECRUITER = "fjd-recruiter"
 # setup.sh has printed says more (Project.session_trouble).
 SOURCE = """trap 'echo "    $0 ended with status $?" >&2' EXIT
 here=$PWD; . "$0" && cd "$here" && exec "$@\""""
+# Where ssh could not ask for a password, or whether to trust a host key.
+TO_ASK = "fjd doctor {0}, at a terminal, or a key without a passphrase"
 NO_NAME = re.compile("^[0-9]|[^A-Za-z0-9_]")  # to a shell
 # What hire --help and fire --help say.
 HIRE = """\
@@ -211,7 +213,9 @@ class Recruitment:
         if answer.why or not has_hired:
             why = answer.why \
                 or "no answer; do login scripts or setup.sh end it?"
-            output.complain(f"host {answer.host.name}: {why}")
+            hint = f"try: {TO_ASK.format(answer.host.name)}"
+            output.complain(f"host {answer.host.name}: {why}",
+                            hint if answer.is_refused else "")
             self.has_failed = True
 
     def drain_strangers(self) -> None:

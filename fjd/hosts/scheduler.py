@@ -65,7 +65,10 @@ class Slurm:
         return max(1, int(found[1]) - 1 if found else ARRAY_SIZE - 1)
 
     def check(self, cluster: Cluster, record: Record, script: str) -> None:
-        """Raise NotHired if its workers could never run."""
+        """Raise NotHired if its workers could never run, or Slurm could not
+        be asked about them.
+        """
+        call(SECONDS, "squeue", "-h", "-j", "1", "-o", FORMAT, accepts=UNKNOWN)
         words = self.words(cluster, record)
         call(SECONDS_TO_SUBMIT, "sbatch", "--test-only", *words, script)
 

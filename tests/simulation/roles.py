@@ -14,6 +14,7 @@ from fjd.terminal import Terminal
 from fjd.verbs.arraychange import ArrayChanges
 from fjd.verbs.arrayfind import Target
 from fjd.verbs.change import Changes
+from fjd.verbs.limits import Limits
 from fjd.verbs.taskcount import new_outcome
 
 from simulation.claims import Claims
@@ -35,7 +36,7 @@ def new_worker(process, session, interval):
         process.project, name, new_reclaimer(process), process.clock)
     worker = ArrayWorker(
         process.project, name, SimProcesses(process), neighbours, Terminal(),
-        teller(process), interval, process.clock,
+        teller(process), interval, Limits(neighbours), process.clock,
     )
     worker.start()
     return worker

@@ -33,6 +33,7 @@ from fjd.roles.worker import Worker
 from fjd.verbs.summary import Outcome
 from fjd.terminal import Terminal
 from fjd.verbs.audit import audit
+from fjd.verbs.limits import Limits
 from fjd.verbs.why import why
 from fjd.wakeup import LONGEST
 
@@ -47,7 +48,7 @@ def clock():
 
 @pytest.fixture
 def new_worker(project, clock, said):
-    def new_worker():
+    def new_worker(**limits):
         name = enrol(project, "workers", myself())
         clock.now += 0.001  # Each has a ledger and stamps of its own.
         reclaimer = Reclaimer(
@@ -55,7 +56,7 @@ def new_worker(project, clock, said):
         neighbours = Neighbours(project, name, reclaimer, clock)
         worker = Worker(
             project, name, Processes(), neighbours, Terminal(),
-            lambda *texts: None, 1.0, clock,
+            lambda *texts: None, 1.0, Limits(neighbours, **limits), clock,
         )
         worker.start()
         return worker
@@ -1598,8 +1599,8 @@ def interrupt(project, new_worker, clock):
     """
     stamps = Stamps(new_token(1.0))
 
-    def interrupt(seconds=0.0, signals=True):
-        worker = new_worker()
+    def interrupt(seconds=0.0, signals=True, **limits):
+        worker = new_worker(**limits)
         name = min(project.waiting())
         attempt = Attempt.parse(name)._replace(stamp=stamps.new())
         project.assign(name, worker.id, attempt)
@@ -1713,7 +1714,7 @@ def test_no_ledger_is_read_unless_a_signal_comes_soon(
     project, put, interrupt, monkeypatch,
 ):
     put("job1", LONG_JOB)
-    monkeypatch.setattr("fjd.roles.interruption.interruptions", None)
+    monkeypatch.setattr("fjd.roles.interruption.returns", None)
     interrupt(signals=False)
     interrupt(SOON)
     monkeypatch.undo()

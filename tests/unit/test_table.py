@@ -18,12 +18,13 @@ HELPERS = {
     "bar", "batch", "batchchecks", "callback", "census", "change",
     "checks", "choice", "claim", "copying", "counted", "deserted",
     "earlier", "find", "forks", "growth", "halt", "jobcopy", "joblist",
-    "lastrun", "listnames", "lists", "manyruns", "newarray", "outlet",
-    "overview", "pairing", "places", "printed", "printer", "putarray",
-    "putting", "quoting", "records", "refused", "rows", "runlimits",
-    "runoptions", "runoutcome", "shells", "source", "summary", "supply",
-    "systems", "table", "tally", "taskaudit", "taskbook", "taskcount",
-    "taskhistory", "taskwhy", "template", "titles", "turns",
+    "lastrun", "limits", "listnames", "lists", "manyruns", "newarray",
+    "outlet", "overview", "pairing", "places", "printed", "printer",
+    "putarray", "putting", "quoting", "records", "refused", "rows",
+    "runhiring", "runhosts", "runlimits", "runoptions", "runoutcome",
+    "shells", "source", "summary", "supply", "systems", "table", "tally",
+    "taskaudit", "taskbook", "taskcount", "taskhistory", "taskwhy",
+    "template", "titles", "turns",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 
