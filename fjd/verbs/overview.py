@@ -79,7 +79,7 @@ class Overview:
         """Return the workers of each batch system, and what waits there."""
         found: Dict[str, List[str]] = {
             waiting.place: [] for waiting in self.waiting
-            if waiting.number or waiting.trouble}
+            if waiting.number or waiting.running or waiting.trouble}
         for worker, member in self.members.items():
             place = systems.place_of(member)
             if place:
@@ -103,7 +103,7 @@ class Overview:
             yield "no dispatcher is active; to start one:" \
                 f" fjd-dispatcher{name}"
         if waiting and not self.workers:
-            yield from list(systems.waits(self.waiting)) or [
+            yield from list(systems.waits(self.places())) or [
                 "there is no worker; to start some:"
                 f" fjd-recruiter{name} hire"]
         elif waiting and len(self.silent) == len(self.workers):

@@ -25,10 +25,10 @@ Keys of the object that --json prints:
                  first and last are their numbers, else these are null
     runs         the number of these
     hosts        the workers of each host
-    places       the workers of each batch system, also by state; nodes is the
-                 number of their hosts, pending that of workers that wait there
-                 (null: it does not answer; trouble has the reason, else null),
-                 and reasons are those that it gives for this
+    places       the workers of each batch system: by state, as above; nodes,
+                 the number of their hosts; starting and pending, how many
+                 are to come (null: it does not answer, and trouble has the
+                 reason); reasons that it gives for the pending ones
     silent       seconds without a heartbeat, by worker
     dispatchers  those that are active
     troubles     what is wrong

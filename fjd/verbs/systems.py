@@ -35,8 +35,10 @@ def numbers_of(
     """
     troubles = [found.trouble for found in waiting if found.trouble]
     workers = [worker for some in states.values() for worker in some]
+    running = sum(found.running for found in waiting)
     return {
         **states, "nodes": len(set(map(host_of, workers))),
+        "starting": max(0, running - len(workers)),
         "pending": None if troubles else sum(w.number for w in waiting),
         "reasons": [reason for w in waiting for reason in w.reasons],
         "trouble": "; ".join(troubles) or None,
@@ -53,21 +55,29 @@ def line_of(place: str, found: Dict[str, Any]) -> str:
         text += f" on {nodes} node{'' if nodes == 1 else 's'}"
     if found["trouble"]:
         return f"{text}; how many are pending is unknown: {found['trouble']}"
+    more = to_come(found)
+    return f"{text}; {more}" if more else text
+
+
+def to_come(found: Dict[str, Any]) -> str:
+    """Return how many workers of a place are still to come, and why."""
+    parts = []
+    if found["starting"]:
+        parts.append(f"{found['starting']} starting")
     if found["pending"]:
-        return f"{text}; {found['pending']} pending{why(found['reasons'])}"
-    return text
+        reasons = ", ".join(found["reasons"])
+        why = f" ({reasons})" if reasons else ""
+        parts.append(f"{found['pending']} pending{why}")
+    return ", ".join(parts)
 
 
-def waits(waiting: List[Any]) -> Iterator[str]:
+def waits(places: Dict[str, Dict[str, Any]]) -> Iterator[str]:
     """Yield what jobs wait for, apart from workers that are there."""
-    for found in waiting:
-        title = TITLES.get(found.place, found.place)
-        if found.trouble:
-            yield f"waits for {title}, perhaps: {found.trouble}"
-        elif found.number:
-            yield f"waits for {title}: {number_of_workers(found.number)}" \
-                f" pending{why(found.reasons)}"
-
-
-def why(reasons: List[str]) -> str:
-    return f" ({', '.join(reasons)})" if reasons else ""
+    for place, found in places.items():
+        title, more = TITLES.get(place, place), to_come(found)
+        if found["trouble"]:
+            yield f"waits for {title}, perhaps: {found['trouble']}"
+        elif more:
+            number, _, rest = more.partition(" ")
+            workers = number_of_workers(int(number))
+            yield f"waits for {title}: {workers} {rest}"

@@ -87,7 +87,7 @@ def whereabouts(look: Look, found: Found) -> Iterator[str]:
             line += f"; there are {len(overview.workers)} worker(s), and" \
                 f" {len(overview.runs)} job(s) run"
             troubles = dict.fromkeys(
-                [*waits(overview.waiting), *overview.troubles(1)])
+                [*waits(overview.places()), *overview.troubles(1)])
     yield line
     yield from troubles
 

@@ -83,8 +83,8 @@ def test_json_has_the_places_beside_the_hosts(
     assert found["hosts"] == {"n1": {
         "busy": [], "idle": [idle], "silent": []}}
     assert found["places"] == {"slurm": {
-        "busy": [], "idle": [idle], "silent": [], "nodes": 1, "pending": 2,
-        "reasons": ["Priority"], "trouble": None}}
+        "busy": [], "idle": [idle], "silent": [], "nodes": 1, "starting": 0,
+        "pending": 2, "reasons": ["Priority"], "trouble": None}}
 
 
 @pytest.mark.parametrize("script, why", [
@@ -116,11 +116,14 @@ def test_a_waiting_job_waits_for_slurm(
 ):
     squeue(f"printf '{PENDING.format(job=allocation)}'")
     put("job1", "")
-    line = "waits for Slurm: 2 workers pending (Priority)"
+    line = "waits for Slurm: 1 worker starting, 2 pending (Priority)"
     assert ok("fjd", "why", "job1")[1] == line
     assert calls(home) == 1
-    assert line in ok("fjd", "status")
+    lines = ok("fjd", "status")
+    assert line in lines
+    assert "slurm: 0 busy, 0 idle; 1 starting, 2 pending (Priority)" in lines
     new_worker(project, "slurm 311_1", NODES[0])
+    line = "waits for Slurm: 2 workers pending (Priority)"
     assert ok("fjd", "why", "job1")[1] == line
     assert line not in ok("fjd", "status")
 
@@ -131,7 +134,8 @@ def test_of_many_ranges_squeue_is_asked_once(
     squeue(f"printf '{PENDING.format(job=allocation)}'")
     ok("fjd", "put", "--array", "1-1000", "--name", "sim", "true")
     lines = ok("fjd", "why", "sim")
-    assert lines.count("waits for Slurm: 2 workers pending (Priority)") == 1
+    line = "waits for Slurm: 1 worker starting, 2 pending (Priority)"
+    assert lines.count(line) == 1
     assert calls(home) == 1
 
 
