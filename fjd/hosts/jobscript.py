@@ -11,13 +11,13 @@ from typing import List
 from fjd import home
 from fjd.command import beside
 from fjd.hosts.allocations import Record
+from fjd.hosts.arrival import ALLOCATION
 from fjd.hosts.cluster import Cluster, SLURM
 from fjd.hosts.session import shell
 from fjd.hosts.ssh import PROBE, SETUP
 from fjd.process import CPUS_GIVEN, OF_RUN, SESSION, THREADS
 from fjd.project import Project
 
-ALLOCATION = "FJD_ALLOCATION"  # bin/fjd-worker takes it
 TEXT = """\
 #!{shell}
 # A worker of fjd, for a batch system: written by fjd-recruiter hire.
