@@ -5,11 +5,9 @@ The modules for that are imported only if a project has such workers.
 from typing import Any, Callable, List
 
 from fjd.members import STANDBY
-from fjd.project import Project
+from fjd.project import ALLOCATIONS, Project
 from fjd.roles import duty
 from fjd.roles.hiring import Hiring
-
-ALLOCATIONS = "allocations"
 
 
 def is_expected(project: Project) -> bool:
