@@ -52,7 +52,7 @@ exit {unavailable}
 ASK_SLURM = """\
 if [ -z "$end" ]; then
     limit=$(command -v timeout) && limit="$limit 30"
-    end=$($limit squeue -h -j "$task" -o %e)
+    end=$(SLURM_TIME_FORMAT=standard $limit squeue -h -t all -j "$task" -o %e)
 fi"""
 ASK_OTHERS = """\
 if [ -z "$end" ] && [ -n "${PBS_WALLTIME-}" ]; then

@@ -118,6 +118,7 @@ class Recruitment:
     def say_what_was_started(self) -> None:
         number = output.number_of_workers(len(self.recruiter.started))
         others = [h.address for h in self.hosts if h.name != LOCALHOST]
+        others += [cluster.scheduler for cluster in self.clusters]
         more = f", and perhaps some on {', '.join(others)}" if others else ""
         self.recruiter.say(
             f"Stopped. Started here: {number}{more}. To end them:"

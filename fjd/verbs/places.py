@@ -35,6 +35,9 @@ def serve(dispatcher: Any, options: Any) -> int:
     """Do what a dispatcher does; if it fires its workers at the end, cancel
     those that wait, too.
     """
+    if not dispatcher.hiring and is_expected(dispatcher.project):
+        dispatcher.has_told_alone = True
+        dispatcher.say("Workers wait in a batch system; fjd status shows them.")
     try:
         return duty.serve(dispatcher, options)
     finally:

@@ -288,7 +288,8 @@ def test_fire_cancels_what_waits_and_removes_the_records(
 def test_fire_ends_what_does_not_come_up_but_drain_does_not(
     slurm, hire, recruiter, monkeypatch, word, left, capsys,
 ):
-    monkeypatch.setattr("fjd.hosts.farewell.SECONDS_TO_LEAVE", 0.0)
+    for name in ("SECONDS_TO_TELL", "SECONDS_TO_LEAVE"):
+        monkeypatch.setattr(f"fjd.hosts.farewell.{name}", 0.0)
     hire(1)
     slurm.set("R", "1_1")
     if left:
@@ -296,7 +297,8 @@ def test_fire_ends_what_does_not_come_up_but_drain_does_not(
             fire(recruiter, word)
         assert "job 1 has not ended" in capsys.readouterr().err
     else:
-        fire(recruiter, word)
+        said = fire(recruiter, word)
+        assert said[-1] == "slurm: waiting for job 1 to end."
     assert slurm.states() == left
 
 
@@ -410,6 +412,7 @@ def test_fire_cancels_by_the_template(hire, recruiter, project):
 
 @pytest.mark.parametrize("submit, why", [
     ("true {script}", "submit: it printed no id"),
+    ("echo -rf #{script}", "submit: it printed no id"),
     ("echo no licence >&2; false {script}", "submit: no licence"),
 ])
 def test_template_that_fails_is_told(hire, project, submit, why):
@@ -440,7 +443,7 @@ def test_script_begins_the_worker_with_all_that_it_needs(
             ' "$SETUP" "$FJD_SESSION_NAME" "$FJD_ALLOCATION" "$FJD_DIR"'
             ' "$OMP_NUM_THREADS"')
     hire(1, cpus=3, idle=7, python=str(python))
-    program(slurm.place / "squeue", f'[ "$3" = 5_2 ] && echo "{end}"')
+    program(slurm.place / "squeue", f'[ "$5" = 5_2 ] && echo "{end}"')
     script = project.path("allocations", "my-cluster.1.sh")
     out = subprocess.check_output([script], encoding="utf-8", env={
         "PATH": os.environ["PATH"], "SLURM_JOB_ID": "9",
