@@ -17,6 +17,7 @@ from fjd.output import complain
 from fjd.project import NOW, Project
 from fjd.wakeup import Backoff
 
+SECONDS_TO_TELL = 3.0
 SECONDS_TO_LEAVE = 30.0  # for tasks whose worker has left, or will at once
 SECONDS_TO_END = 90.0  # after scancel; Slurm kills after KillWait, 30 s
 
@@ -113,6 +114,11 @@ class Farewell:
 
     def finish(self) -> None:
         """Wait until nothing is listed any more."""
+        self.wait(SECONDS_TO_TELL)
+        for _, records in self.records:
+            ids = ", ".join(record.id for record in records)
+            self.recruiter.say(
+                f"{records[0].scheduler}: waiting for job {ids} to end.")
         self.wait(SECONDS_TO_LEAVE)
         if self.records and self.word == NOW:
             self.insist()
