@@ -12,7 +12,7 @@ from fjd.hosts.allocations import Record
 from fjd.hosts.cluster import Cluster
 from fjd.hosts.counting import Counting, Look
 from fjd.hosts.jobscript import text_for
-from fjd.hosts.scheduler import SECONDS, system_of
+from fjd.hosts.scheduler import is_slurm, SECONDS, system_of
 from fjd.hosts.withdrawal import end_record, forget_failures, settled
 from fjd.output import number_of_workers
 
@@ -96,6 +96,8 @@ class Enlistment:
         if not self.is_again or len(failed) < FAILURES:
             return
         output = self.project.path("screenlogs", f"{failed[-1].name}.*.out")
+        if not is_slurm(self.cluster):
+            output = f"where {self.cluster.scheduler} keeps it"
         raise NotHired(
             f"{len(failed)} submissions brought no worker; the output of the"
             f" last one: {output}",

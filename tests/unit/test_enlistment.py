@@ -158,6 +158,14 @@ def test_surplus_ones_that_wait_are_cancelled_alone(slurm, hire):
     assert slurm.states() == {"1_1": "R", "1_2": "PD"}
 
 
+def test_tasks_that_cannot_be_cancelled_alone_are_let_go(slurm, hire):
+    hire(3)
+    slurm.let(holds_together=True)
+    assert "2 workers too many" in hire(1)[0]
+    tasks = slurm.read()["tasks"].values()
+    assert [task.get("is_held") for task in tasks] == [None, False, False]
+
+
 def test_living_ones_leave_when_none_waits_any_more(
     slurm, hire, come, project,
 ):
