@@ -215,6 +215,33 @@ def test_submission_that_goes_on_counts(slurm, hire, project):
     assert slurm.states() == {}
 
 
+def test_record_that_is_being_written_lets_others_wait(
+    slurm, hire, project, recruiter,
+):
+    os.mkdir(project.path("allocations"))
+    path = project.path("allocations", "my-cluster.1")
+    project.files.create(path)
+    waits = []
+
+    def wait(seconds):
+        """Meanwhile the other one writes it."""
+        waits.append(seconds)
+        os.remove(path)
+        claim(project, 2, myself())
+
+    recruiter.wait = wait
+    assert "has 2 workers" in hire(2)[0]
+    assert len(waits) == 1
+    assert slurm.states() == {}
+
+
+def test_empty_record_is_not_for_ever(slurm, hire, project, monkeypatch):
+    os.mkdir(project.path("allocations"))
+    project.files.create(project.path("allocations", "my-cluster.1"))
+    monkeypatch.setattr("fjd.hosts.withdrawal.CLAIMED", -1.0)
+    assert "submitted 2 workers" in hire(2)[0]
+
+
 def test_refusal_is_told_and_leaves_nothing(slurm, hire, project):
     slurm.let(fail={"sbatch": "sbatch: error: invalid partition"})
     with pytest.raises(NotHired, match="invalid partition"):
@@ -416,6 +443,20 @@ def test_fire_cancels_by_the_template(hire, recruiter, project):
     assert fire(recruiter)[0] == "pbs: cancelled 2 pending workers."
     assert os.path.getsize("waiting") == 0
     assert os.listdir(project.path("allocations")) == []
+
+
+def test_fire_cancels_what_waits_beside_living_workers_when_they_have_left(
+    hire, recruiter, project, come,
+):
+    hire(3, scheduler="pbs", **TEMPLATES)
+    worker = come("x")
+    with open("waiting", "w") as file:
+        file.write("1\n2\n")
+    recruiter.wait = lambda seconds: project.remove_pod(worker)
+    said = fire(recruiter)
+    assert said[-1] == 'Host node7: [fjd-recruiter] Fired 1 worker in' \
+        ' project "default".'
+    assert os.path.getsize("waiting") == 0
 
 
 @pytest.mark.parametrize("submit, why", [
