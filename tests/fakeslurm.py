@@ -131,7 +131,9 @@ def scontrol(state, words):
         return
     for k, name in enumerate(words[1].split(",")):
         if state["tasks"].get(name, {}).get("state") == "PD":
-            state["tasks"][name]["number"] = f"90{k}"
+            state["tasks"][name]["is_held"] = words[0] == "hold"
+            if words[0] == "hold" and not state.get("holds_together"):
+                state["tasks"][name]["number"] = f"90{k}"
 
 
 if __name__ == "__main__":

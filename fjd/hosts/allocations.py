@@ -162,7 +162,16 @@ def claim(
 
 
 def amend(project: Project, name: str, key: str, value: str) -> None:
-    project.amend(ALLOCATIONS, name, f"{key}: {value}\n")
+    """Add a line to a record, if there still is one."""
+    path = project.path(ALLOCATIONS, name)
+    try:
+        descriptor = project.files.open_output(path)
+    except FileNotFoundError:
+        return  # RACE: somebody fired all meanwhile.
+    try:
+        project.files.append(path, descriptor, f"{key}: {value}\n".encode())
+    finally:
+        project.files.close(descriptor)
 
 
 def is_there(project: Project, name: str) -> bool:

@@ -103,6 +103,12 @@ class Farewell:
                 f" worker{'' if number == 1 else 's'}.")
         return left
 
+    def cancel_rest(
+        self, system: Any, records: List[Record],
+    ) -> List[Record]:
+        system.cancel_pending(records)
+        return records
+
     def insist(self) -> None:
         """End all tasks that are still there."""
         if self.word == NOW:
@@ -114,6 +120,8 @@ class Farewell:
 
     def finish(self) -> None:
         """Wait until nothing is listed any more."""
+        # Templates cancel only where no worker lives.
+        self.each(self.cancel_rest)
         self.wait(SECONDS_TO_TELL)
         for _, records in self.records:
             ids = ", ".join(record.id for record in records)

@@ -154,9 +154,18 @@ class Slurm:
         held = [words[0] for words in lines
                 if words[0] in ids and numbers[words[1]] == 1
                 and words[2:] == ["PD", record.job]]
-        if held:
-            call(SECONDS, "scancel", "-t", "PENDING", "--name", record.job,
-                 *held, accepts=UNKNOWN)
+        others = [number for number in ids if number not in held]
+        try:
+            if held:
+                call(SECONDS, "scancel", "-t", "PENDING", "--name",
+                     record.job, *held, accepts=UNKNOWN)
+        except NotHired:
+            others = ids
+            raise
+        finally:
+            if others:  # They would wait for ever.
+                call(SECONDS, "scontrol", "release", ",".join(others),
+                     accepts="")
         return len(held)
 
 

@@ -37,7 +37,7 @@ def serve(dispatcher: Any, options: Any) -> int:
     """
     if not dispatcher.hiring and is_expected(dispatcher.project):
         dispatcher.has_told_alone = True
-        dispatcher.say("Workers wait in a batch system; fjd status shows them.")
+        dispatcher.say("Workers wait in a batch system: see fjd status.")
     try:
         return duty.serve(dispatcher, options)
     finally:

@@ -158,6 +158,14 @@ def test_surplus_ones_that_wait_are_cancelled_alone(slurm, hire):
     assert slurm.states() == {"1_1": "R", "1_2": "PD"}
 
 
+def test_tasks_that_cannot_be_cancelled_alone_are_let_go(slurm, hire):
+    hire(3)
+    slurm.let(holds_together=True)
+    assert "2 workers too many" in hire(1)[0]
+    tasks = slurm.read()["tasks"].values()
+    assert [task.get("is_held") for task in tasks] == [None, False, False]
+
+
 def test_living_ones_leave_when_none_waits_any_more(
     slurm, hire, come, project,
 ):
@@ -205,6 +213,33 @@ def test_submission_that_goes_on_counts(slurm, hire, project):
     claim(project, 2, myself())
     assert "has 2 workers" in hire(2)[0]
     assert slurm.states() == {}
+
+
+def test_record_that_is_being_written_lets_others_wait(
+    slurm, hire, project, recruiter,
+):
+    os.mkdir(project.path("allocations"))
+    path = project.path("allocations", "my-cluster.1")
+    project.files.create(path)
+    waits = []
+
+    def wait(seconds):
+        """Meanwhile the other one writes it."""
+        waits.append(seconds)
+        os.remove(path)
+        claim(project, 2, myself())
+
+    recruiter.wait = wait
+    assert "has 2 workers" in hire(2)[0]
+    assert len(waits) == 1
+    assert slurm.states() == {}
+
+
+def test_empty_record_is_not_for_ever(slurm, hire, project, monkeypatch):
+    os.mkdir(project.path("allocations"))
+    project.files.create(project.path("allocations", "my-cluster.1"))
+    monkeypatch.setattr("fjd.hosts.withdrawal.CLAIMED", -1.0)
+    assert "submitted 2 workers" in hire(2)[0]
 
 
 def test_refusal_is_told_and_leaves_nothing(slurm, hire, project):
@@ -408,6 +443,20 @@ def test_fire_cancels_by_the_template(hire, recruiter, project):
     assert fire(recruiter)[0] == "pbs: cancelled 2 pending workers."
     assert os.path.getsize("waiting") == 0
     assert os.listdir(project.path("allocations")) == []
+
+
+def test_fire_cancels_what_waits_beside_living_workers_when_they_have_left(
+    hire, recruiter, project, come,
+):
+    hire(3, scheduler="pbs", **TEMPLATES)
+    worker = come("x")
+    with open("waiting", "w") as file:
+        file.write("1\n2\n")
+    recruiter.wait = lambda seconds: project.remove_pod(worker)
+    said = fire(recruiter)
+    assert said[-1] == 'Host node7: [fjd-recruiter] Fired 1 worker in' \
+        ' project "default".'
+    assert os.path.getsize("waiting") == 0
 
 
 @pytest.mark.parametrize("submit, why", [
