@@ -4,9 +4,8 @@ from typing import Any, Dict, Iterator, List
 from fjd.members import Member, STAY
 from fjd.names import host_of
 from fjd.output import number_of_workers
-from fjd.project import Project
+from fjd.project import ALLOCATIONS, Project
 
-ALLOCATIONS = "allocations"  # the directory (hosts/allocations.py)
 TITLES = {"slurm": "Slurm"}
 
 

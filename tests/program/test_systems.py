@@ -11,7 +11,6 @@ from helpers import BIN, fjd, ok, program
 from fjd.hosts import allocations
 from fjd.members import enrol, myself
 from fjd.names import Running
-from fjd.verbs import systems
 
 NODES = [myself()._replace(host=f"n{number}", boot=f"b{number}")
          for number in (1, 2)]
@@ -177,7 +176,6 @@ def test_without_allocations_nobody_is_asked_and_nothing_imported(
     assert "fjd.verbs.status" in loaded
     assert not {"sh", "fjd.hosts.allocations", "fjd.hosts.scheduler"} \
         & set(loaded)
-    assert systems.ALLOCATIONS == allocations.DIRECTORY
 
 
 def test_a_silent_worker_of_slurm_is_told(project):
