@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from helpers import run, wait_until
+from needs import is_root
 
 RUNNING = "running"  # the FJD_SLURM of those who have one
 NODES, CPUS = 3, 4   # nodes, and CPUs of each
@@ -37,15 +38,19 @@ class Slurm:
 
     def __init__(self, home):
         self.home = os.path.realpath(str(home))
+        self.forgotten = set()  # arrays
 
     def tasks(self, *arrays, state=None):
-        """Our tasks, also those that are about to end."""
+        """Our tasks, also those that are about to end; of these arrays, or of
+        all but the forgotten ones.
+        """
         lines = said("squeue", "-h", "-r", "-o", COLUMNS).splitlines()
         tasks = [Task(*line.split("|", 4)) for line in lines]
         return [
             task for task in tasks
             if os.path.realpath(task.directory).startswith(self.home)
-            and (not arrays or task.array in arrays)
+            and (task.array in arrays if arrays
+                 else task.array not in self.forgotten)
             and state in (None, task.state)
         ]
 
@@ -54,6 +59,9 @@ class Slurm:
 
     def pending(self, *arrays):
         return self.tasks(*arrays, state=PENDING)
+
+    def forget(self, *arrays):
+        self.forgotten |= set(arrays)
 
     def arrays(self):
         return {task.array for task in self.tasks()}
@@ -72,19 +80,27 @@ class Slurm:
         with open(os.path.join(self.home, f"output-{job}.txt")) as file:
             return file.read()
 
-    def wait_for_end(self, *arrays, timeout=60):
+    def wait_for_end(self, *arrays, timeout=30):
         wait_until(lambda: not self.tasks(*arrays), timeout)
 
     def clean(self):
         """Cancel what a test left."""
-        left = {task.array for task in self.tasks()}
+        self.forgotten.clear()
+        left = self.arrays()
         if left:
             said("scancel", *left)
             self.wait_for_end(*left)
 
     @contextmanager
     def node_down(self, node=DOWN):
-        """All that runs there is killed, and nothing begins there."""
+        """All that runs there is killed.  It may come back by itself.
+
+        Only root may do that; for others nothing happens.
+        """
+        if not is_root():
+            print("not root: no node was set down")
+            yield
+            return
         change = ["scontrol", "update", f"nodename={node}"]
         said(*change, "state=down", "reason=test")
         try:
@@ -92,7 +108,12 @@ class Slurm:
                 task.node for task in self.running()})
             yield
         finally:
-            said(*change, "state=resume")
+            if state_of(node).startswith("down"):
+                said(*change, "state=resume")
+
+
+def state_of(node):
+    return said("sinfo", "-h", "-n", node, "-o", "%t").strip()
 
 
 def said(*argv):
