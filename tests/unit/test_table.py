@@ -22,9 +22,8 @@ HELPERS = {
     "pairing", "places", "printed", "printer", "putarray", "putting",
     "quoting", "records", "refused", "rows", "runhiring", "runhosts",
     "runlimits", "runoptions", "runoutcome", "shells", "source", "summary",
-    "supply", "table",
-    "tally", "taskaudit", "taskbook", "taskcount", "taskhistory",
-    "taskwhy", "template", "titles", "turns",
+    "supply", "table", "tally", "taskaudit", "taskbook", "taskcount",
+    "taskhistory", "taskwhy", "template", "titles", "turns",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 
