@@ -54,12 +54,16 @@ class Record(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """Pending workers of one batch system; trouble: why it did not answer."""
+    """Pending workers of one batch system; trouble: why it did not answer.
+
+    running: its tasks that run, whether their workers have come or not.
+    """
 
     place: str
     number: int = 0
     reasons: List[str] = []
     trouble: str = ""
+    running: int = 0
 
 
 def names(project: Project) -> List[str]:
@@ -194,7 +198,7 @@ def waiting(project: Project) -> List[Waiting]:
     """Return the pending workers of each system; one call of a program for
     each, with a time limit.
     """
-    from fjd.hosts.scheduler import by_system, PENDING  # Late: few wait.
+    from fjd.hosts.scheduler import by_system, PENDING, RUNNING  # Late.
     expected = [record for record in records(project) if record.outstanding]
     found = []
     for system, some in by_system(project, expected):
@@ -204,10 +208,12 @@ def waiting(project: Project) -> List[Waiting]:
         except NotHired as error:
             found.append(Waiting(place, trouble=str(error)))
             continue
-        tasks = [task for name in listed for task in listed[name]
-                 if task.state == PENDING]
-        reasons = {task.reason for task in tasks} - {"", "None"}
-        found.append(Waiting(place, len(tasks), sorted(reasons)))
+        tasks = [task for name in listed for task in listed[name]]
+        pending = [task for task in tasks if task.state == PENDING]
+        reasons = {task.reason for task in pending} - {"", "None"}
+        running = sum(task.state == RUNNING for task in tasks)
+        found.append(
+            Waiting(place, len(pending), sorted(reasons), running=running))
     return found
 
 
