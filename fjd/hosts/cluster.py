@@ -21,10 +21,10 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from fjd.errors import BadUsage
 from fjd.hosts.session import KINDS
+from fjd.members import STAY
 from fjd.names import printable
 
 SCHEDULER, SLURM = "scheduler", "slurm"
-STAY = "stay"  # the kind of session of hire --stay
 IDLE = 60  # seconds
 TEMPLATES = ("submit", "pending", "cancel")
 MOST = 10000  # workers

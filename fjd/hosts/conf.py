@@ -66,13 +66,8 @@ class Host(NamedTuple):
         return self._replace(name=LOCALHOST) if is_here else self
 
 
-def parse_hosts(
-    texts: List[str], here: str, what: str = "hire",
-) -> List[Host]:
-    """Return the hosts of `4`, `node2` and `node2:4` (command line).
-
-    what: where they were typed, for errors.
-    """
+def parse_hosts(texts: List[str], here: str) -> List[Host]:
+    """Return the hosts of `4`, `node2` and `node2:4` (command line)."""
     if sum(map(str.isdigit, texts)) > 1:
         raise BadUsage("hire: one number, for this machine; HOST:N for others")
     hosts: List[Host] = []
@@ -85,7 +80,7 @@ def parse_hosts(
                 checked("name", name), checked("workers", number or AUTO))
             add(hosts, host.seen_from(here))
         except ValueError as error:
-            raise BadUsage(f"{what} {printable(text)}: {error}")
+            raise BadUsage(f"hire {printable(text)}: {error}")
     return hosts
 
 

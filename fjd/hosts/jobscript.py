@@ -11,13 +11,13 @@ from typing import List
 from fjd import home
 from fjd.command import beside
 from fjd.hosts.allocations import Record
+from fjd.hosts.arrival import ALLOCATION
 from fjd.hosts.cluster import Cluster, SLURM
 from fjd.hosts.session import shell
 from fjd.hosts.ssh import PROBE, SETUP
 from fjd.process import CPUS_GIVEN, OF_RUN, SESSION, THREADS
 from fjd.project import Project
 
-ALLOCATION = "FJD_ALLOCATION"  # bin/fjd-worker takes it
 TEXT = """\
 #!{shell}
 # A worker of fjd, for a batch system: written by fjd-recruiter hire.
@@ -52,7 +52,7 @@ exit {unavailable}
 ASK_SLURM = """\
 if [ -z "$end" ]; then
     limit=$(command -v timeout) && limit="$limit 30"
-    end=$($limit squeue -h -j "$task" -o %e)
+    end=$(SLURM_TIME_FORMAT=standard $limit squeue -h -t all -j "$task" -o %e)
 fi"""
 ASK_OTHERS = """\
 if [ -z "$end" ] && [ -n "${PBS_WALLTIME-}" ]; then

@@ -120,6 +120,7 @@ class Recruitment:
     def say_what_was_started(self) -> None:
         number = output.number_of_workers(len(self.recruiter.started))
         others = [h.address for h in self.hosts if h.name != LOCALHOST]
+        others += [cluster.scheduler for cluster in self.clusters]
         more = f", and perhaps some on {', '.join(others)}" if others else ""
         self.recruiter.say(
             f"Stopped. Started here: {number}{more}. To end them:"
@@ -131,8 +132,7 @@ class Recruitment:
                 try:
                     self.start_workers(host)
                 except NotHired as error:
-                    output.complain(str(error), error.hint)
-                    self.has_failed = True
+                    self.fail(error)
                 self.names += self.recruiter.host_names()
 
     def start_workers(self, host: Host) -> None:
@@ -149,9 +149,17 @@ class Recruitment:
             *(["--gpus", ",".join(devices)] if devices else []),
         ]
         environ = dict(os.environ, PWD=place, FJD_DIR=home.directory())
-        self.recruiter.hire(
+        self.begin(
             number, self.sessions(kind, self.recruiter.say), argv, environ,
             place)
+
+    def begin(self, *how: Any) -> None:
+        """Let the recruiter hire; how: as its hire() takes it."""
+        self.recruiter.hire(*how)
+
+    def fail(self, error: NotHired) -> None:
+        output.complain(str(error), error.hint)
+        self.has_failed = True
 
     def number_of(self, host: Host, devices: int) -> int:
         """Return how many workers a host has that has so many GPUs, or 0."""

@@ -251,7 +251,7 @@ class ListRun:
 
     def wait_for_hiring(self) -> None:
         """Wait until no worker is starting: it would miss the order."""
-        while self.hiring.is_going_on():
+        while self.hiring.is_starting():
             self.mind(self.dispatcher.alarm.wait(LONG))
             self.dispatcher.beat_if_due()
 

@@ -77,5 +77,5 @@ def others() -> Tuple[Option, ...]:
         *(option(*names.split(), dest=names, nargs="?", action=Refusal, **how)
           for names in REFUSED),
         option(*IGNORED, dest="ignored", action="store_true", **how),
-        option("--env", dest="ignored", **how),
+        option("--env", **how),
     )

@@ -84,10 +84,13 @@ class RunHiring(HiringByFork):
         finally:
             os.close(writer)
 
-    def is_going_on(self) -> bool:
-        is_it = super().is_going_on()
+    def is_starting(self) -> bool:
+        """Return whether a recruiter may still start workers."""
+        return bool(self.process) and self.process.poll() is None
+
+    def fail(self) -> None:
         self.listen()
-        return is_it
+        super().fail()
 
     def listen(self) -> None:
         """Print what the recruiter has complained about since."""

@@ -1,19 +1,20 @@
 """The hosts of fjd run -S, checked when the command line is read.
 
 Each is typed as for fjd-recruiter hire, with commas between several; `:` is
-this machine.  `conf` means those of the remote.conf of --project.
+this machine.  `conf` means those of the remote.conf of --project.  Modules
+that only -S needs are imported when it is given.
 """
 import argparse
 import os
 import re
-from typing import Any, List
+from typing import Any, List, Tuple
 
 from fjd import home
-from fjd.errors import BadUsage
-from fjd.hosts.conf import LOCALHOST, parse_hosts, read_hosts
+from fjd.errors import BadConfig, BadUsage
 from fjd.members import myself
 from fjd.names import printable
 
+LOCALHOST, SLURM = "localhost", "slurm"  # as in fjd.hosts
 CONF = "conf"
 HERE = ":"
 FORMS = {  # of GNU parallel, and what to write instead
@@ -39,7 +40,8 @@ class Hosts(argparse.Action):
         if CONF in namespace.hosts:
             raise BadUsage("run: -S conf: not beside other hosts; all of them"
                            " belong into remote.conf")
-        parsed(namespace.hosts)
+        # Of those of a batch system, remote.conf may have the number.
+        parsed([text for text in namespace.hosts if text != SLURM], [])
 
 
 def typed_host(text: str) -> str:
@@ -54,14 +56,22 @@ def typed_host(text: str) -> str:
     return LOCALHOST if text == HERE else text
 
 
-def parsed(texts: List[str]) -> List[Any]:
-    """Return the hosts; BadUsage names a bad one."""
-    hosts = parse_hosts(texts, myself().host, "run: -S")
-    for host in hosts:
-        if host.workers == 0:
-            raise BadUsage(f"run: -S {host.name}:0: a number above 0 is"
-                           " wanted")
-    return hosts
+def parsed(texts: List[str], known: List[Any]) -> Tuple[List[Any], List[Any]]:
+    """Return the batch systems and the hosts; BadUsage names a bad one.
+
+    known: the sections of remote.conf that have a scheduler.
+    """
+    from fjd.hosts.cluster import named_clusters
+    from fjd.hosts.conf import parse_hosts
+    try:
+        systems, words = named_clusters(texts, known)
+        hosts = parse_hosts(words, myself().host)
+    except BadUsage as error:
+        raise BadUsage("run: " + str(error).replace("hire ", "-S "))
+    for place in [*systems, *hosts]:
+        if place.workers == 0:
+            raise BadUsage("run: -S: 0 workers are too few")
+    return systems, hosts
 
 
 def settle(options: Any) -> None:
@@ -72,6 +82,9 @@ def settle(options: Any) -> None:
         return check_conf(options)
     if not options.hosts:
         return
+    if getattr(options, "env", ""):
+        raise BadUsage("run: --env: not with -S; there, jobs have the"
+                       " environment of a login shell; set it in the command")
     if options.workers and not re.fullmatch("0*[1-9][0-9]*", options.jobs):
         raise BadUsage(f"run: -j {options.jobs}: with -S a number is wanted,"
                        " for the hosts that have none")
@@ -79,9 +92,25 @@ def settle(options: Any) -> None:
     options.hosts = [text if ":" in text else f"{text}{number}"
                      for text in options.hosts]
     options.workers = None
-    hosts = parsed(options.hosts)
-    if [host.name for host in hosts] == [LOCALHOST]:
+    systems, hosts = parsed(options.hosts, known_systems(options))
+    names = [host.name for host in hosts]
+    if names == [LOCALHOST] and not systems:
         options.hosts, options.workers = [], hosts[0].workers
+
+
+def known_systems(options: Any) -> List[Any]:
+    """Return the sections of the project's remote.conf that have a scheduler.
+    """
+    if not options.project:
+        return []
+    from fjd.hosts.conf import read_clusters
+    try:
+        project = home.named_project(options.project)
+        return read_clusters(project, myself().host)
+    except BadConfig:
+        if any(text.partition(":")[0] == SLURM for text in options.hosts):
+            raise
+        return []  # These hosts do not need it.
 
 
 def check_conf(options: Any) -> None:
@@ -92,6 +121,7 @@ def check_conf(options: Any) -> None:
     if options.workers:
         raise BadUsage("run: -j: not with -S conf; remote.conf says how many"
                        " workers each host has")
+    from fjd.hosts.conf import read_hosts
     project = home.named_project(options.project)
     if read_hosts(project, myself().host) is None:
         path = os.path.join(project.root, "remote.conf")

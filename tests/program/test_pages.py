@@ -119,11 +119,11 @@ def test_every_key_is_there(readme):
 
 
 def test_every_directory_is_there():
-    from fjd.project import DIRECTORIES, LIST, ORDER
+    from fjd.project import ALLOCATIONS, DIRECTORIES, LIST, ORDER
     told = re.findall(
         "^``([a-z]+)[/`]", section(read("protocol.rst"), "Directories"), re.M)
     told += re.findall("and ``([a-z]+)/<attempt>``\n", read("protocol.rst"))
-    assert sorted(told) == sorted([*DIRECTORIES, LIST, ORDER])
+    assert sorted(told) == sorted([*DIRECTORIES, ALLOCATIONS, LIST, ORDER])
 
 
 def test_every_attribute_for_python_is_there():
