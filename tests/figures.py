@@ -569,8 +569,8 @@ def scale(home, options, tree):
     if tree.commit:
         print(f"{tree.commit}:")
     home, number = os.path.join(home, "home"), options.jobs or 1000000
-    few, many = (
-        cpu_a_job(home, n, SPELL * options.rounds, tree) for n in (1000, number))
+    few, many = (cpu_a_job(home, n, SPELL * options.rounds, tree)
+                 for n in (1000, number))
     show(f"CPU a job, where 1,000 and {number:,} wait",
          f"{ms(few)}, {ms(many)}", f"{many / few:.2f}, at most 1.20")
     for want in (2, 16, 256):
