@@ -22,9 +22,8 @@ from typing import Callable, Dict, Iterable, List, NamedTuple, Tuple
 from fjd.errors import NotHired
 from fjd.members import Identity, identity_in, Member, read_member
 from fjd.names import is_member, new_token
-from fjd.project import Project
+from fjd.project import ALLOCATIONS, Project
 
-DIRECTORY = "allocations"
 NAME = re.compile("([A-Za-z0-9-]+)[.]([1-9][0-9]{0,8})")
 SECONDS = 5.0  # for a system to say what waits
 
@@ -55,17 +54,21 @@ class Record(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """Pending workers of one batch system; trouble: why it did not answer."""
+    """Pending workers of one batch system; trouble: why it did not answer.
+
+    running: its tasks that run, whether their workers have come or not.
+    """
 
     place: str
     number: int = 0
     reasons: List[str] = []
     trouble: str = ""
+    running: int = 0
 
 
 def names(project: Project) -> List[str]:
     """Return the names of the records; no program is called."""
-    return [name for name in project.names_if_any(DIRECTORY)
+    return [name for name in project.names_if_any(ALLOCATIONS)
             if NAME.fullmatch(name)]
 
 
@@ -76,10 +79,10 @@ def is_expected(project: Project) -> bool:
 
 def records(project: Project) -> List[Record]:
     """Return all records, in the order of their submission."""
-    listing = project.names_if_any(DIRECTORY)
+    listing = project.names_if_any(ALLOCATIONS)
     found = []
     for name in sorted(filter(NAME.fullmatch, listing), key=order_of):
-        read = project.record(DIRECTORY, name)
+        read = project.record(ALLOCATIONS, name)
         if read:  # RACE: it may have been removed.
             came = [other[len(name) + 1:] for other in listing
                     if other.startswith(f"{name}.")]
@@ -94,7 +97,7 @@ def order_of(name: str) -> Tuple[str, int]:
 
 def record(project: Project, name: str) -> Record:
     """Return one record, without the workers that came."""
-    written, text = project.record(DIRECTORY, name) or (0.0, "")
+    written, text = project.record(ALLOCATIONS, name) or (0.0, "")
     return parsed(name, written, text, [])
 
 
@@ -137,7 +140,7 @@ def claim(
 
     how: scheduler, section, pending and cancel.
     """
-    project.files.make_directory(project.path(DIRECTORY))
+    project.files.make_directory(project.path(ALLOCATIONS))
     numbers = [order_of(other)[1] for other in known
                if order_of(other)[0] == label]
     name = f"{label}.{max(numbers, default=0) + 1}"
@@ -148,7 +151,7 @@ def claim(
         **me._asdict(), "asked": number,
     }
     text = "".join(f"{key}: {value}\n" for key, value in lines.items())
-    if not project.files.create(project.path(DIRECTORY, name), text):
+    if not project.files.create(project.path(ALLOCATIONS, name), text):
         return ""
     # RACE: with another list of known ones, its record has another number.
     if set(names(project)) - {name, *known}:
@@ -159,34 +162,43 @@ def claim(
 
 
 def amend(project: Project, name: str, key: str, value: str) -> None:
-    project.amend(DIRECTORY, name, f"{key}: {value}\n")
+    """Add a line to a record, if there still is one."""
+    path = project.path(ALLOCATIONS, name)
+    try:
+        descriptor = project.files.open_output(path)
+    except FileNotFoundError:
+        return  # RACE: somebody fired all meanwhile.
+    try:
+        project.files.append(path, descriptor, f"{key}: {value}\n".encode())
+    finally:
+        project.files.close(descriptor)
 
 
 def is_there(project: Project, name: str) -> bool:
-    return project.record(DIRECTORY, name) is not None
+    return project.record(ALLOCATIONS, name) is not None
 
 
 def remove(project: Project, name: str) -> None:
     """Remove a record, so that its workers leave, and what belongs to it."""
-    project.strike(DIRECTORY, name)
+    project.strike(ALLOCATIONS, name)
     remove_rest(project, name)
 
 
 def remove_rest(project: Project, name: str) -> None:
-    for other in project.names_if_any(DIRECTORY):
+    for other in project.names_if_any(ALLOCATIONS):
         if other.startswith(f"{name}."):
-            project.strike(DIRECTORY, other)
+            project.strike(ALLOCATIONS, other)
 
 
 def script_path(project: Project, name: str) -> str:
-    return project.path(DIRECTORY, f"{name}.sh")
+    return project.path(ALLOCATIONS, f"{name}.sh")
 
 
 def waiting(project: Project) -> List[Waiting]:
     """Return the pending workers of each system; one call of a program for
     each, with a time limit.
     """
-    from fjd.hosts.scheduler import by_system, PENDING  # Late: few wait.
+    from fjd.hosts.scheduler import by_system, PENDING, RUNNING  # Late.
     expected = [record for record in records(project) if record.outstanding]
     found = []
     for system, some in by_system(project, expected):
@@ -196,10 +208,12 @@ def waiting(project: Project) -> List[Waiting]:
         except NotHired as error:
             found.append(Waiting(place, trouble=str(error)))
             continue
-        tasks = [task for name in listed for task in listed[name]
-                 if task.state == PENDING]
-        reasons = {task.reason for task in tasks} - {"", "None"}
-        found.append(Waiting(place, len(tasks), sorted(reasons)))
+        tasks = [task for name in listed for task in listed[name]]
+        pending = [task for task in tasks if task.state == PENDING]
+        reasons = {task.reason for task in pending} - {"", "None"}
+        running = sum(task.state == RUNNING for task in tasks)
+        found.append(
+            Waiting(place, len(pending), sorted(reasons), running=running))
     return found
 
 

@@ -11,7 +11,7 @@ import sys
 from typing import Any, Mapping
 
 from fjd import output
-from fjd.members import ORDINARY
+from fjd.members import ORDINARY, STAY
 from fjd.process import ANEW, SESSION
 from fjd.project import Project
 
@@ -53,12 +53,17 @@ class Arrival:
     @property
     def is_allocated(self) -> bool:
         """Return whether it is in an allocation (Member.is_allocated)."""
-        return self.session.partition(" ")[0] not in ORDINARY
+        return self.kind not in ORDINARY
+
+    @property
+    def kind(self) -> str:
+        """The kind of its session."""
+        return self.session.partition(" ")[0]
 
     @property
     def is_hired(self) -> bool:
         """Return whether a recruiter has started it, and waits for it."""
-        return bool(self.session) and not self.is_allocated
+        return bool(self.session) and self.kind in (*ORDINARY, STAY)
 
     def is_wanted(self) -> bool:
         """Return whether it is awaited, or, if it was taken for dead, whether

@@ -104,6 +104,8 @@ def cluster_in(name: str, section: Any) -> Cluster:
 def unknown(key: str) -> str:
     if key == "name":
         return "name: a section with a scheduler names no host"
+    if key == "gpus":
+        return "gpus: the scheduler gives them: options: --gpus-per-task=1"
     return f"{printable(key)}: unknown; keys of a section with a scheduler" \
         f" are {', '.join(PATTERNS)}"
 

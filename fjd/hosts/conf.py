@@ -9,6 +9,8 @@ host:
     directory   optional: where its workers start jobs, instead of the
                 directory in which hire was typed
     session     optional: screen, tmux or process
+    gpus        optional: a number, or auto: those of that host; the jobs of
+                each worker see one of them (gpuslot.py)
 
 Sections that name the same host are added up, and must agree.  A section with
 a scheduler names a batch system instead of a host (cluster.py).
@@ -35,6 +37,8 @@ KEYS = {  # the pattern of a value, and what is wrong with others
     "python": ("[^-].*", "is no command"),
     "directory": ("[~/].*", "is no absolute path"),
     "session": ("|".join(KINDS), f"is none of {', '.join(KINDS)}"),
+    "gpus": (f"[1-9][0-9]{{0,2}}|1000|{AUTO}",
+             f"is neither a number from 1 to 1000 nor {AUTO}"),
 }
 PATHS = ("python", "directory")
 
@@ -47,6 +51,7 @@ class Host(NamedTuple):
     python: str = ""
     directory: str = ""
     session: str = ""
+    gpus: str = ""
 
     @property
     def address(self) -> str:
@@ -165,5 +170,22 @@ def add(hosts: List[Host], new: Host) -> None:
                 )
             total = (host.workers or 0) + (new.workers or 0)
             hosts[i] = host._replace(workers=total)
-            return
+            return check_gpus(hosts[i])
+    check_gpus(new)
     hosts.append(new)
+
+
+def check_gpus(host: Host) -> None:
+    """ValueError: there are more workers than GPUs."""
+    if host.gpus not in ("", AUTO):
+        why = why_too_few(host, int(host.gpus))
+        if why:
+            raise ValueError(why)
+
+
+def why_too_few(host: Host, gpus: int) -> str:
+    """Return why so many GPUs are too few for a host; "" if they are not."""
+    if (host.workers or 0) <= gpus:
+        return ""
+    return f"gpus: {host.name} should have {host.workers} workers, and has" \
+        f" only {gpus} GPU{'' if gpus == 1 else 's'}: each worker needs one"

@@ -12,8 +12,10 @@ from fjd.hosts.allocations import Record
 from fjd.hosts.cluster import Cluster
 from fjd.hosts.counting import Counting, Look
 from fjd.hosts.jobscript import text_for
-from fjd.hosts.scheduler import SECONDS, system_of
-from fjd.hosts.withdrawal import end_record, forget_failures, settled
+from fjd.hosts.scheduler import is_slurm, SECONDS, system_of
+from fjd.hosts.withdrawal import (
+    end_record, forget_failures, settled, settled_whole,
+)
 from fjd.output import number_of_workers
 
 TRIES = 20  # to be the only recruiter that submits
@@ -70,14 +72,15 @@ class Enlistment:
     # What there is
 
     def look(self) -> Look:
-        known = allocations.names(self.project)
-        mine = [r for r in allocations.records(self.project)
+        found = settled_whole(
+            self.project, allocations.records(self.project), self.here)
+        mine = [r for r in found
                 if r.section == self.cluster.section
                 and r.scheduler == self.cluster.scheduler]
         records = settled(self.project, self.system, mine, self.here)
         tasks = self.system.tasks(records, SECONDS)
         counting = Counting(self.project, self.here)
-        look = Look(known)
+        look = Look([record.name for record in found])
         for record in records:
             if not record.id:
                 look.claimed += record.asked
@@ -96,6 +99,8 @@ class Enlistment:
         if not self.is_again or len(failed) < FAILURES:
             return
         output = self.project.path("screenlogs", f"{failed[-1].name}.*.out")
+        if not is_slurm(self.cluster):
+            output = f"where {self.cluster.scheduler} keeps it"
         raise NotHired(
             f"{len(failed)} submissions brought no worker; the output of the"
             f" last one: {output}",
@@ -179,8 +184,9 @@ class Enlistment:
                 continue
             number = self.system.withdraw(record, tasks)
             cancelled += number
-            allocations.amend(self.project, record.name, "cancelled",
-                              str(record.cancelled + number))
+            if number:
+                allocations.amend(self.project, record.name, "cancelled",
+                                  str(record.cancelled + number))
         if cancelled:
             self.say(f"cancelled {cancelled} pending"
                      f" worker{'' if cancelled == 1 else 's'}.")
@@ -193,5 +199,5 @@ class Enlistment:
                      " job.")
         if left > len(drained):
             more = number_of_workers(left - len(drained))
-            self.say(f"{more} too many, still starting: hire again to let"
+            self.say(f"{more} too many, about to start: hire again to let"
                      " them leave.")

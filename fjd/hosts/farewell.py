@@ -17,6 +17,7 @@ from fjd.output import complain
 from fjd.project import NOW, Project
 from fjd.wakeup import Backoff
 
+SECONDS_TO_TELL = 3.0
 SECONDS_TO_LEAVE = 30.0  # for tasks whose worker has left, or will at once
 SECONDS_TO_END = 90.0  # after scancel; Slurm kills after KillWait, 30 s
 
@@ -74,7 +75,7 @@ class Farewell:
         if trouble:
             raise trouble
         if self.has_failed:
-            raise NotHired("not all workers of the batch system have ended")
+            raise NotHired("some workers of a batch system may be left")
 
     def each(self, act: Any) -> None:
         """Call act(system, records) for each system; report what fails."""
@@ -102,6 +103,12 @@ class Farewell:
                 f" worker{'' if number == 1 else 's'}.")
         return left
 
+    def cancel_rest(
+        self, system: Any, records: List[Record],
+    ) -> List[Record]:
+        system.cancel_pending(records)
+        return records
+
     def insist(self) -> None:
         """End all tasks that are still there."""
         if self.word == NOW:
@@ -113,11 +120,18 @@ class Farewell:
 
     def finish(self) -> None:
         """Wait until nothing is listed any more."""
+        # Templates cancel only where no worker lives.
+        self.each(self.cancel_rest)
+        self.wait(SECONDS_TO_TELL)
+        for _, records in self.records:
+            ids = ", ".join(record.id for record in records)
+            self.recruiter.say(
+                f"{records[0].scheduler}: waiting for job {ids} to end.")
         self.wait(SECONDS_TO_LEAVE)
         if self.records and self.word == NOW:
             self.insist()
             self.wait(SECONDS_TO_END)
-        for _, records in self.records:
+        for _, records in [] if self.has_failed else self.records:
             for record in records:
                 self.has_failed = True
                 complain(f"{record.scheduler}: job {record.id} has not ended")

@@ -19,8 +19,8 @@ LOCAL_ONLY = shared(
     "--local-only", action="store_true", help="only on this machine")
 NUMBERS = option(
     "hosts", metavar="N|HOST[:N]", nargs="*", help="N workers on this"
-    " machine or on HOST (default of N: CPUs minus one, at least one); slurm:N"
-    " hires from Slurm, with the options of remote.conf")
+    " machine or on HOST (default of N: its GPUs, or CPUs minus one);"
+    " slurm:N hires from Slurm, with the options of remote.conf")
 HOSTS = option(
     "hosts", metavar="HOST", nargs="*", help="only the workers on these hosts"
     " (the names that the command hostname prints there), or slurm")

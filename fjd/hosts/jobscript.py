@@ -11,21 +11,22 @@ from typing import List
 from fjd import home
 from fjd.command import beside
 from fjd.hosts.allocations import Record
+from fjd.hosts.arrival import ALLOCATION
 from fjd.hosts.cluster import Cluster, SLURM
 from fjd.hosts.session import shell
 from fjd.hosts.ssh import PROBE, SETUP
-from fjd.process import CPUS_GIVEN, SESSION, THREADS
+from fjd.process import CPUS_GIVEN, OF_RUN, SESSION, THREADS
 from fjd.project import Project
 
-ALLOCATION = "FJD_ALLOCATION"  # bin/fjd-worker takes it
 TEXT = """\
 #!{shell}
 # A worker of fjd, for a batch system: written by fjd-recruiter hire.
 FJD_DIR={home}
+{of_run_key}={of_run}
 {allocation_key}={allocation}
 {task}
 {session_key}={session}
-export FJD_DIR {allocation_key} {session_key}
+export FJD_DIR {of_run_key} {allocation_key} {session_key}
 threads={threads}
 for name in {names}; do
     export "$name=$threads"
@@ -51,7 +52,7 @@ exit {unavailable}
 ASK_SLURM = """\
 if [ -z "$end" ]; then
     limit=$(command -v timeout) && limit="$limit 30"
-    end=$($limit squeue -h -j "$task" -o %e)
+    end=$(SLURM_TIME_FORMAT=standard $limit squeue -h -t all -j "$task" -o %e)
 fi"""
 ASK_OTHERS = """\
 if [ -z "$end" ] && [ -n "${PBS_WALLTIME-}" ]; then
@@ -78,6 +79,7 @@ def text_for(
     return TEXT.format(
         shell=shell(), home=quote(home.directory()),
         allocation_key=ALLOCATION, allocation=quote(record.name),
+        of_run_key=OF_RUN, of_run=quote(os.environ.get(OF_RUN, "")),
         task=TASK if is_slurm else "",
         session_key=SESSION,
         session='"slurm $task"' if is_slurm else quote(session),

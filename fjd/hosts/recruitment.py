@@ -10,11 +10,11 @@ import sys
 from typing import Any, Iterator, List, Tuple
 
 from fjd import command, home, output
-from fjd.errors import BadConfig, NotHired
-from fjd.hosts import compiled, session
+from fjd.errors import BadConfig, BadUsage, NotHired
+from fjd.hosts import compiled, gpus, session
 from fjd.hosts.cluster import Cluster, named_clusters, SLURM
 from fjd.hosts.conf import (
-    AUTO, Host, LOCALHOST, parse_hosts, read_clusters, read_conf,
+    AUTO, Host, LOCALHOST, parse_hosts, read_clusters, read_conf, why_too_few,
 )
 from fjd.hosts.ssh import Answer, Errand, run_there
 from fjd.members import read_member
@@ -73,7 +73,9 @@ class Recruitment:
         self.directory = os.path.abspath(
             options.curdir or home.current_directory())
         self.clusters: List[Cluster] = []
-        self.hosts, self.is_all = self.wanted_hosts()
+        hosts, self.is_all = self.wanted_hosts()
+        self.gpus = getattr(options, "gpus", None) or ""
+        self.hosts = gpus.with_gpus(hosts, self.gpus, self.clusters)
         self.names: List[str] = []  # of these hosts, also by their workers
         self.has_failed = False
 
@@ -118,6 +120,7 @@ class Recruitment:
     def say_what_was_started(self) -> None:
         number = output.number_of_workers(len(self.recruiter.started))
         others = [h.address for h in self.hosts if h.name != LOCALHOST]
+        others += [cluster.scheduler for cluster in self.clusters]
         more = f", and perhaps some on {', '.join(others)}" if others else ""
         self.recruiter.say(
             f"Stopped. Started here: {number}{more}. To end them:"
@@ -126,27 +129,29 @@ class Recruitment:
     def hire_here(self) -> None:
         for host in self.hosts:
             if host.name == LOCALHOST:
-                self.start_workers(host)
+                try:
+                    self.start_workers(host)
+                except NotHired as error:
+                    self.fail(error)
                 self.names += self.recruiter.host_names()
 
     def start_workers(self, host: Host) -> None:
-        """Hire on this host; if that fails, say why."""
+        """Hire on this host; NotHired says why that failed."""
         place = host.directory or self.directory
         home.check_directory(place)
-        number = session.cpus() if host.workers is None else host.workers
+        devices = gpus.devices(host.gpus) if host.gpus else []
+        number = self.number_of(host, len(devices))
         compiled.write_missing()
         kind = self.options.session or host.session
         argv = with_setup(self.project) + [
             host.python or sys.executable, command.beside("fjd-worker"),
             *self.common_arguments(),
+            *(["--gpus", ",".join(devices)] if devices else []),
         ]
         environ = dict(os.environ, PWD=place, FJD_DIR=home.directory())
-        try:
-            self.begin(
-                number, self.sessions(kind, self.recruiter.say), argv, environ,
-                place)
-        except NotHired as error:
-            self.fail(error)
+        self.begin(
+            number, self.sessions(kind, self.recruiter.say), argv, environ,
+            place)
 
     def begin(self, *how: Any) -> None:
         """Let the recruiter hire; how: as its hire() takes it."""
@@ -155,6 +160,17 @@ class Recruitment:
     def fail(self, error: NotHired) -> None:
         output.complain(str(error), error.hint)
         self.has_failed = True
+
+    def number_of(self, host: Host, devices: int) -> int:
+        """Return how many workers a host has that has so many GPUs, or 0."""
+        if host.workers is None:
+            return devices or session.cpus()
+        why = why_too_few(host, devices) if host.gpus else ""
+        if why and self.gpus:
+            raise BadUsage(f"hire --{why}")
+        if why:
+            raise BadConfig(f"{self.project.path('remote.conf')}: {why}")
+        return host.workers
 
     def hire_from_clusters(self) -> None:
         """Hire from batch systems; if that fails, say why."""
@@ -199,8 +215,9 @@ class Recruitment:
         number = AUTO if host.workers is None else host.workers
         return Errand(host, host.directory or self.directory, [
             command.beside(RECRUITER), *self.common_arguments(),
-            *(["--session", kind] if kind else []),
-            "hire", f"{LOCALHOST}:{number}",
+            *(["--session", kind] if kind else []), "hire",
+            *(["--gpus", host.gpus] if host.gpus else []),
+            f"{LOCALHOST}:{number}",
         ])
 
     def tell(self, answer: Answer) -> None:

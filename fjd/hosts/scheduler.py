@@ -35,7 +35,11 @@ FORMAT = "%i|%t|%r|%j"
 ARRAY_SIZE = 1001  # the default of Slurm
 # Variables that would change what the commands print or do.
 MISLEADING = ("SQUEUE_", "SCANCEL_", "SBATCH_WAIT", "SBATCH_ARRAY",
-              "SBATCH_CLUSTERS", "SBATCH_JOB_NAME", "SBATCH_REQUEUE")
+              "SBATCH_CLUSTERS", "SBATCH_JOB_NAME", "SBATCH_REQUEUE",
+              # of a job in which hire is typed, not of the new one:
+              "SLURM_CPUS_PER_TASK", "SLURM_JOB_END_TIME")
+TASK = re.compile("([0-9]{1,19})_[0-9]{1,19}")
+ID = re.compile("[A-Za-z0-9][!-~]{0,200}")  # as another system prints it
 
 
 class Listed(NamedTuple):
@@ -65,7 +69,10 @@ class Slurm:
         return max(1, int(found[1]) - 1 if found else ARRAY_SIZE - 1)
 
     def check(self, cluster: Cluster, record: Record, script: str) -> None:
-        """Raise NotHired if its workers could never run."""
+        """Raise NotHired if its workers could never run, or Slurm could not
+        be asked about them.
+        """
+        call(SECONDS, "squeue", "-h", "-j", "1", "-o", FORMAT, accepts=UNKNOWN)
         words = self.words(cluster, record)
         call(SECONDS_TO_SUBMIT, "sbatch", "--test-only", *words, script)
 
@@ -99,10 +106,12 @@ class Slurm:
                     "-o", FORMAT, accepts=UNKNOWN)
         for line in text.splitlines():
             number, state, reason, job = (line.split("|", 3) + [""] * 3)[:4]
-            record = by_id.get(number.partition("_")[0])
+            match = TASK.fullmatch(number)
+            record = match and by_id.get(match[1])
             if record and job == record.job:
-                found[record.name].append(
-                    Listed(number, STATES.get(state, ENDING), reason))
+                task = Listed(
+                    number, STATES.get(state, ENDING), printable(reason))
+                found[record.name].append(task)
         return found
 
     def find(self, record: Record) -> str:
@@ -145,9 +154,18 @@ class Slurm:
         held = [words[0] for words in lines
                 if words[0] in ids and numbers[words[1]] == 1
                 and words[2:] == ["PD", record.job]]
-        if held:
-            call(SECONDS, "scancel", "-t", "PENDING", "--name", record.job,
-                 *held, accepts=UNKNOWN)
+        others = [number for number in ids if number not in held]
+        try:
+            if held:
+                call(SECONDS, "scancel", "-t", "PENDING", "--name",
+                     record.job, *held, accepts=UNKNOWN)
+        except NotHired:
+            others = ids
+            raise
+        finally:
+            if others:  # They would wait for ever.
+                call(SECONDS, "scontrol", "release", ",".join(others),
+                     accepts="")
         return len(held)
 
 
@@ -168,7 +186,7 @@ class Templates:
         answer = self.run("submit", cluster.submit, SECONDS_TO_SUBMIT,
                           n=str(record.asked), script=script)
         words = answer.split()
-        if not words or not words[-1].isprintable():
+        if not words or not ID.fullmatch(words[-1]):
             raise NotHired("submit: it printed no id")
         return words[-1]
 

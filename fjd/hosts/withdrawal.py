@@ -37,6 +37,20 @@ def settled(
     return found
 
 
+def settled_whole(
+    project: Project, records: Sequence[Record], here: Here,
+) -> List[Record]:
+    """Return the records that are whole; remove old ones that are not.
+
+    RACE: a record without content is being written.  It is unknown to whoever
+    wants to create the next one, which fails until its content can be read.
+    """
+    for record in records:
+        if not record.asked and is_deserted(project, record, here):
+            allocations.remove(project, record.name)
+    return [record for record in records if record.asked]
+
+
 def is_deserted(project: Project, record: Record, here: Here) -> bool:
     """Return whether nobody is submitting any more."""
     is_alive = here.sees(record.submitter) if record.asked else None

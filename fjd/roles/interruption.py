@@ -2,14 +2,14 @@
 
 A signal makes a worker give back a job that just began.  The sender may be a
 machine that shuts down, or the job itself (`kill $PPID`), which would be run
-again for ever.  So a job fails at its MOST-th interruption.  It is the same
-for a job that needs more time than any worker has (verbs/limits.py).
-The count must survive workers, so it is taken from the ledgers.  If ledgers
+again for ever.  So a job fails at its MOST-th interruption.  (It is similar
+for a job that needs more time than any worker has: verbs/limits.py.)  The
+count must survive workers, so it is taken from the ledgers.  If ledgers
 were removed it is too low, which is harmless.
 """
-from typing import Dict, NamedTuple
+from typing import Iterator, NamedTuple
 
-from fjd.ledger import PART, read_entries
+from fjd.ledger import Entry, PART, read_entries
 from fjd.project import Project
 from fjd.roles.task import Task
 
@@ -50,24 +50,23 @@ def returns(project: Project, task: Task, rule: Rule) -> int:
     """Return how often a job (or task) went back, with this time, since the
     file that runs was written, or the job last given up.
     """
-    written = project.files.status(project.job_file(task.run)).st_mtime
-    starts = last_parts(project, written)
-    entries = read_entries(project, starts, offsets=starts)
-    reasons = [e.reason for e in entries if e.job == task.job_name]
+    reasons = [entry.reason for entry in recent_entries(project, task)
+               if entry.job == task.job_name]
     before = (rule.most - 1) * reasons.count(rule.given_up)
     return reasons.count(rule.reason) - before + 1
 
 
-def last_parts(project: Project, since: float) -> Dict[str, int]:
-    """Return the ledgers written to since then, with the offset of the last
-    part of each.
+def recent_entries(project: Project, task: Task) -> Iterator[Entry]:
+    """Return the lines of ledgers written to since the file that runs was: of
+    each the last part.
 
-    The time is the server's.  An interruption is a worker's last line, so the
-    mtime of the file is the time of that line.
+    The times are the server's.  An interruption is a worker's last line, so
+    the mtime of the file is the time of that line.
     """
+    written = project.files.status(project.job_file(task.run)).st_mtime
     starts = {}
     for path in project.ledger_files():
         status = project.files.status(path)
-        if status.st_mtime >= since:
+        if status.st_mtime >= written:
             starts[path] = max(0, status.st_size - PART)
-    return starts
+    return read_entries(project, starts, offsets=starts)

@@ -13,23 +13,25 @@ import re
 import time
 from argparse import ArgumentTypeError
 from math import inf
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Optional
 
 from fjd.jobfile import KEYS, UNITS
 from fjd.names import Order
 from fjd.options import option
-from fjd.project import DRAIN, NOW
-from fjd.roles.interruption import Rule, SOON
+from fjd.project import DRAIN, NOW, Project
+from fjd.roles.arrayworker import ArrayTask
+from fjd.roles.interruption import recent_entries, Rule, SOON
 from fjd.roles.neighbours import Neighbours
 from fjd.roles.task import Task
 
 # Seconds before the end of an allocation, from which on a signal tells of it.
 NOTICE = 180.0
 MOST = 3  # workers whose whole time is too short for a job
+NEVER, AT_ONCE = 0, 1  # as Rule.most
 OVER = Rule("the time of its worker is over")
 TOO_LATE = Rule("its timeout is longer than its worker still has time")
 TOO_LONG = Rule(
-    "its timeout is longer than all the time that its worker had", MOST,
+    "its timeout is longer than all the time that its worker had", NEVER,
     f"its timeout is longer than all the time that each of {MOST} workers had;"
     " give workers a longer time limit, or the job a shorter timeout")
 
@@ -53,7 +55,7 @@ class Limits:
         self.begun = self.clock.monotonic()
         self.until = self.begun + (until - self.clock.time())
         self.idle_since = inf
-        self.refused: Tuple[str, str] = ("", "")  # attempt, job or task
+        self.hopeless = ""  # an attempt, perhaps of a range
 
     def has_job(self) -> None:
         self.idle_since = inf
@@ -100,14 +102,37 @@ class Limits:
         return TOO_LATE if self.begun + needed <= end else self.too_long(task)
 
     def too_long(self, task: Task) -> Rule:
-        """Return that no time is enough, also for the next tasks of a range
-        of which one has failed of it; retries make no difference.
+        """Return why a job is not begun that would need more than all the
+        time of this worker; retries make no difference.
         """
+        project, attempt = self.neighbours.project, task.run.attempt
+        if attempt != self.hopeless and tries(project, task) < MOST:
+            return TOO_LONG
+        self.hopeless = attempt
         task.job = task.job._replace(retries=0)
-        (attempt, name), self.refused = \
-            self.refused, (task.run.attempt, task.job_name)
-        has_failed = attempt == task.run.attempt and name != task.job_name
-        return TOO_LONG._replace(most=1) if has_failed else TOO_LONG
+        return TOO_LONG._replace(most=AT_ONCE)
+
+
+def tries(project: Project, task: Task) -> int:
+    """Return how many workers had too little time for a job, with this one,
+    since it was put or has failed of it.
+
+    The tasks of an array count together, since they have one timeout, and may
+    be thousands.
+    """
+    array = task.lot.part.array if isinstance(task, ArrayTask) else ""
+    found = 1
+    try:
+        for entry in recent_entries(project, task):
+            same = entry.job.rpartition(":")[0] if array and entry.task \
+                else entry.job
+            if entry.reason == TOO_LONG.reason:
+                found += same == (array or task.job_name)
+            elif entry.reason == TOO_LONG.given_up:
+                found -= (MOST - 1) * (entry.job == task.job_name)
+    except OSError:
+        pass  # RACE: the user may have removed a ledger.
+    return found
 
 
 # The options of fjd-worker

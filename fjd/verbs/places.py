@@ -5,11 +5,9 @@ The modules for that are imported only if a project has such workers.
 from typing import Any, Callable, List
 
 from fjd.members import STANDBY
-from fjd.project import Project
+from fjd.project import ALLOCATIONS, Project
 from fjd.roles import duty
 from fjd.roles.hiring import Hiring
-
-ALLOCATIONS = "allocations"
 
 
 def is_expected(project: Project) -> bool:
@@ -37,6 +35,9 @@ def serve(dispatcher: Any, options: Any) -> int:
     """Do what a dispatcher does; if it fires its workers at the end, cancel
     those that wait, too.
     """
+    if not dispatcher.hiring and is_expected(dispatcher.project):
+        dispatcher.has_told_alone = True
+        dispatcher.say("Workers wait in a batch system: see fjd status.")
     try:
         return duty.serve(dispatcher, options)
     finally:

@@ -406,7 +406,7 @@ def no_room(*_):
     raise OSError(28, "No space left on device")
 
 
-# What people type
+# What people type (the options)
 
 @pytest.mark.parametrize("text, seconds", [
     ("60", 60.0), ("1.5", 1.5), ("10m", 600.0), ("2h", 7200.0)])
