@@ -7,7 +7,7 @@ HERE = $(dir $(lastword $(MAKEFILE_LIST)))
 BEFORE ?= $(if $(wildcard $(HERE).git),HEAD~1)
 
 .PHONY: help install uninstall example example-remote sweep test \
-	test-all simulate chaos bench bench-lab lint dist clean
+	test-all test-slurm simulate chaos bench bench-lab lint dist clean
 
 help:  ## say what there is to make (this)
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' "$(HERE)Makefile" | expand -t 20
@@ -35,7 +35,12 @@ test:  ## run the tests of a minute on PYTHON; what they need goes to .test/
 test-all:  ## run all tests (20 minutes), also those of labs, as root
 	@status=0; \
 	"$(HERE)tests/run" "$(PYTHON)" -n 4 --dist loadgroup -m "not alone" || status=1; \
-	"$(HERE)tests/run" "$(PYTHON)" -m alone || status=1; exit $$status
+	"$(HERE)tests/run" "$(PYTHON)" -m "alone and not long" || status=1; \
+	exit $$status
+
+test-slurm:  ## run the tests on the Slurm of FJD_SLURM, also those of minutes
+	@"$(HERE)tests/run" "$(PYTHON)" --all-needs --durations=0 \
+		tests/lab/test_slurm.py tests/lab/test_slurm_long.py
 
 simulate:  ## simulate SEEDS clusters, and see that no job is ever lost
 	@"$(HERE)tests/run" "$(PYTHON)" tests/simulate --seeds "$(SEEDS)"

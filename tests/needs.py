@@ -63,6 +63,14 @@ def can_refuse():
         return False
 
 
+def has_slurm():
+    """Whether FJD_SLURM is a script that starts one, or "running"."""
+    script = os.environ.get("FJD_SLURM", "")
+    if script == "running":
+        return shutil.which("scontrol") and can_run("scontrol", "ping")
+    return is_root() and os.access(script, os.X_OK)
+
+
 OTHERS = {
     "root": is_root,
     # In a container root may be without CAP_SYS_ADMIN.
@@ -78,6 +86,7 @@ OTHERS = {
     "a terminal": has_terminals,
     "seccomp": can_refuse,
     "FJD_LAB": lambda: os.access(os.environ.get("FJD_LAB", ""), os.X_OK),
+    "FJD_SLURM": has_slurm,
 }
 
 
