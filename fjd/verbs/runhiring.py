@@ -108,5 +108,6 @@ class RunHiring(HiringByFork):
 
     def closing(self) -> List[str]:
         """Return a line for each host that was not hired."""
+        self.listen()
         return [fitting(f"Not hired: {text}", COLUMNS)
                 for text in self.complaints]

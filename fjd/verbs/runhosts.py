@@ -1,8 +1,8 @@
 """The hosts of fjd run -S, checked when the command line is read.
 
-Each is typed as for fjd-recruiter hire, with commas between several; `:` is
-this machine.  `conf` means those of the remote.conf of --project.  Modules
-that only -S needs are imported when it is given.
+Each is typed as for fjd-recruiter hire, with commas between several; `:` or
+`:N` is this machine.  `conf` means those of the remote.conf of --project.
+Modules that only -S needs are imported when it is given.
 """
 import argparse
 import os
@@ -18,7 +18,7 @@ LOCALHOST, SLURM = "localhost", "slurm"  # as in fjd.hosts
 CONF = "conf"
 HERE = ":"
 FORMS = {  # of GNU parallel, and what to write instead
-    r"([0-9]+)/:|:+([0-9]+)": r"write localhost:\1\2",
+    r"([0-9]+)/:": r"write :\1",
     r"([0-9]+)/(.+)": r"write \2:\1",
     r"\.\.?|/.*|~.*": "-S conf takes the hosts of the project's remote.conf",
     r"[@+].*": "there are no groups; name the hosts",
@@ -53,7 +53,9 @@ def typed_host(text: str) -> str:
             raise BadUsage(printable(f"run: -S {text}: {instead}"))
     if text.isdigit():
         return f"{LOCALHOST}:{text}"
-    return LOCALHOST if text == HERE else text
+    if text.startswith(HERE):
+        return LOCALHOST + (text if text != HERE else "")
+    return text
 
 
 def parsed(texts: List[str], known: List[Any]) -> Tuple[List[Any], List[Any]]:

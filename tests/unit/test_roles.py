@@ -494,6 +494,7 @@ def test_unbegun_jobs_of_a_silent_worker_go_to_others_soon(
 ):
     """It is not dead yet, and what it begins later is nobody's job."""
     put("job1", TRUE)
+    os.utime(project.path("jobqueue", "job1"), (1, 1))  # Long ago.
     silent, dispatcher = new_worker(), new_dispatcher(keep_running=True)
     silence(silent)
     dispatcher.step()
@@ -813,6 +814,8 @@ def test_job_is_not_to_blame_for_what_its_host_is_short_of(
     dispatcher.step()
     work(worker, project.waiting)
     monkeypatch.undo()
+    name, = project.waiting()
+    os.utime(project.path("jobqueue", name), (1, 1))  # Long ago.
     clock.now = worker.rested
     work_off(worker, dispatcher, 2)
     assert jobs_in(project, "done") == ["job1"]
