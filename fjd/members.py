@@ -35,6 +35,7 @@ MISSED = 6   # missed heartbeats after which a member is dead
 QUIET = 2    # after which its unbegun jobs are given to others
 # Kinds of sessions of workers that a batch system did not start:
 ORDINARY = ("", "none", "process", "screen", "tmux")
+STAY = "stay"  # the kind of those of hire --stay
 # A quarter of the files that this process may have open (ulimit -n).
 MOST_IN_SIGHT = min(256, os.sysconf("SC_OPEN_MAX") // 4)
 
@@ -155,7 +156,12 @@ class Member(NamedTuple):
 
         It is known by its session, such as slurm 311_2, never by its host.
         """
-        return self.session.partition(" ")[0] not in ORDINARY
+        return self.system not in ORDINARY
+
+    @property
+    def system(self) -> str:
+        """Return the kind of its session: slurm, say, or screen."""
+        return self.session.partition(" ")[0]
 
     @property
     def is_missing(self) -> bool:

@@ -22,6 +22,7 @@ from fjd.proc import start_time, stat_of
 GRACE = 5.0  # seconds between TERM and KILL
 SESSION = "FJD_SESSION_NAME"  # from a recruiter to a worker
 WITNESS = "FJD_WITNESS"       # from a recruiter to one on another host
+OF_RUN = "FJD_OF_RUN"         # from fjd run to its workers: seconds
 ANEW = "FJD_ANEW"             # from a worker that was taken for dead
 OWN_VARIABLES = (
     "FJD_JOB", "FJD_TASK", "FJD_ATTEMPT", "FJD_WORKER", SESSION, WITNESS,

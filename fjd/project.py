@@ -22,6 +22,10 @@ The grammar of the names is in names.py.
     arrays/<array>+<stamp>     the numbers of tasks that a person retries
     cancelled/<array>=<task>   a person cancels that task
     cancelled/<attempt>        a range that a person cancelled
+    allocations/<section>.<k>  workers that were asked for from a batch system
+                               (hosts/allocations.py), and files beside it;
+                               made when it is needed.  Missing: its workers
+                               leave as soon as they start
     workers/<worker>           its record (members.py); its mtime is its last
                                heartbeat.  Missing: the worker is dead
     dispatchers/<dispatcher>   the same for dispatchers; advisory: losing it
@@ -43,6 +47,9 @@ The grammar of the names is in names.py.
                                dot name of the worker while it runs, which
                                stays for the next job if it is empty
     screenlogs/<worker>.log    the output of the worker
+    screenlogs/<section>.<k>.<task>.out
+                               the output of a worker of Slurm, also before it
+                               is one
     screenlogs/<session>.err   the stderr of a worker that starts; the worker
                                removes it when it has announced itself
     ledger/<who>.tsv           a line for each attempt that ended or went
@@ -72,6 +79,7 @@ DIRECTORIES = (
     "arrays", "cancelled",
 )
 ENDED = ("done", "failed")
+ALLOCATIONS = "allocations"
 RUNNING = "running"
 STATES = {  # where jobs lie, in the order in which they move
     "jobqueue": "waiting", "held": "held", "jobpods": "given",

@@ -80,7 +80,7 @@ def home(sockets, tmp_path, monkeypatch):
     link = tmp_path / "link to home"
     link.symlink_to(real)
     for name in list(os.environ):
-        if name.startswith("FJD_"):
+        if name.startswith(("FJD_", "SLURM_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(link))
     path = [BIN, os.path.dirname(sys.executable), os.environ["PATH"]]

@@ -43,6 +43,14 @@ ASKING = "a worker, until it asks for jobs"
 FIRST_JOB, CPU = "fjd run, until its first job begins", " (CPU)"
 VERBS = ("fjd put --name another true", "fjd status", "fjd why job1")
 PAUSE = (2.0, 3.0)  # seconds between two puts: until everybody waits long
+REST = BEAT + 5  # seconds, until idle workers have come to rest
+SPELL = 6  # seconds a round, in which something is counted
+STARTS = 11  # at least, of each command
+
+
+def be_brief():
+    """Wait and repeat little: tests see that all is told, not how much."""
+    globals().update(PAUSE=(0.1, 0.2), REST=0.5, SPELL=1, STARTS=1, LONG="1")
 
 
 def show(what, measured, wanted=""):
@@ -289,7 +297,7 @@ def latency(home, options):
         acts = side_by_side([
             waits(home_of(tree, home), tree, stack) for tree in options.trees])
         times = {name: [] for name in acts}
-        for number in range(6 * options.rounds):
+        for number in range(SPELL * options.rounds):
             for name, (pipe, act) in acts.items():
                 time.sleep(random.uniform(*PAUSE))
                 times[name].append(until_opened(pipe, act, number))
@@ -353,12 +361,12 @@ def idle(home, options, tree):
     number = options.jobs or 50
     with workers(project, home, number, tree) as waiting:
         pids = [worker.pid for worker in waiting]
-        time.sleep(BEAT + 5)
-        trace, seconds = os.path.join(home, "trace"), 6 * options.rounds
+        time.sleep(REST)
+        trace, seconds = os.path.join(home, "trace"), SPELL * options.rounds
         tell_idle(tree.named(f"{number} idle workers"), pids, trace, seconds,
                   ("under 2 %", "under 60"))
         with dispatcher(home, "--keep-running", tree=tree) as one:
-            time.sleep(BEAT)
+            time.sleep(REST)
             tell_idle(tree.named("a dispatcher with nothing to do"),
                       [one.pid], trace, seconds)
 
@@ -395,7 +403,7 @@ def start(home, options):
     acts.update(side_by_side([
         starts(home_of(tree, home), tree) for tree in options.trees]))
     measured = {name: [] for name in acts}
-    for _ in range(max(11, 2 * options.rounds + 1)):
+    for _ in range(max(STARTS, 2 * options.rounds + 1)):
         for name, act in acts.items():
             measured[name].append(act())
     for name, seconds in measured.items():
@@ -561,8 +569,8 @@ def scale(home, options, tree):
     if tree.commit:
         print(f"{tree.commit}:")
     home, number = os.path.join(home, "home"), options.jobs or 1000000
-    few, many = (
-        cpu_a_job(home, n, 6 * options.rounds, tree) for n in (1000, number))
+    few, many = (cpu_a_job(home, n, SPELL * options.rounds, tree)
+                 for n in (1000, number))
     show(f"CPU a job, where 1,000 and {number:,} wait",
          f"{ms(few)}, {ms(many)}", f"{many / few:.2f}, at most 1.20")
     for want in (2, 16, 256):

@@ -89,11 +89,10 @@ def path_without(*programs, directory):
     real = os.path.realpath(sys.executable)
     python.write_text(f'#!/bin/sh\nexec "{real}" -S "$@"\n')
     python.chmod(0o755)
-    for place in ["/usr/bin", "/bin"]:
-        for name in os.listdir(place):
-            link = directory / name
-            if name not in programs and not os.path.lexists(str(link)):
-                link.symlink_to(os.path.join(place, name))
+    links = {name: os.path.join(place, name) for place in ("/bin", "/usr/bin")
+             for name in os.listdir(place)}
+    for name in set(links).difference(programs, ["python3"]):
+        os.symlink(links[name], os.path.join(str(directory), name))
     return str(directory)
 
 

@@ -9,15 +9,19 @@ host:
     directory   optional: where its workers start jobs, instead of the
                 directory in which hire was typed
     session     optional: screen, tmux or process
+    gpus        optional: a number, or auto: those of that host; the jobs of
+                each worker see one of them (gpuslot.py)
 
-Sections that name the same host are added up, and must agree.
+Sections that name the same host are added up, and must agree.  A section with
+a scheduler names a batch system instead of a host (cluster.py).
 A host is named as in the file, except that this one is always localhost.
 """
 import os
 import re
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 from fjd.errors import BadConfig, BadUsage
+from fjd.hosts.cluster import Cluster, cluster_in, SCHEDULER
 from fjd.hosts.session import KINDS
 from fjd.ini import Error, parse
 from fjd.names import is_same_host, printable
@@ -33,6 +37,8 @@ KEYS = {  # the pattern of a value, and what is wrong with others
     "python": ("[^-].*", "is no command"),
     "directory": ("[~/].*", "is no absolute path"),
     "session": ("|".join(KINDS), f"is none of {', '.join(KINDS)}"),
+    "gpus": (f"[1-9][0-9]{{0,2}}|1000|{AUTO}",
+             f"is neither a number from 1 to 1000 nor {AUTO}"),
 }
 PATHS = ("python", "directory")
 
@@ -45,6 +51,7 @@ class Host(NamedTuple):
     python: str = ""
     directory: str = ""
     session: str = ""
+    gpus: str = ""
 
     @property
     def address(self) -> str:
@@ -79,7 +86,39 @@ def parse_hosts(texts: List[str], here: str) -> List[Host]:
 
 def read_hosts(project: Project, here: str) -> Optional[List[Host]]:
     """Return the hosts of remote.conf; None if there is no such file."""
+    found = read_conf(project, here)
+    return None if found is None else found[0]
+
+
+def read_clusters(project: Project, here: str) -> List[Cluster]:
+    """Return the sections of remote.conf that have a scheduler."""
+    return (read_conf(project, here) or ([], []))[1]
+
+
+def read_conf(
+    project: Project, here: str,
+) -> Optional[Tuple[List[Host], List[Cluster]]]:
+    """Return what remote.conf names; None if there is no such file."""
     path = project.path("remote.conf")
+    sections = sections_in(project, path)
+    if sections is None:
+        return None
+    hosts: List[Host] = []
+    clusters: List[Cluster] = []
+    for name in sections.sections():
+        section = sections[name]
+        try:
+            if SCHEDULER in section:
+                clusters.append(cluster_in(name, section))
+            else:
+                add(hosts, host_in(section).seen_from(here))
+        except ValueError as error:
+            raise BadConfig(f"{path}: [{printable(name)}] {error}")
+    return hosts, clusters
+
+
+def sections_in(project: Project, path: str) -> Any:
+    """Return the parsed file; None if there is none."""
     try:
         _, text = project.files.read(path)
         sections = parse(text.decode(), "remote.conf", strict=True)
@@ -90,13 +129,7 @@ def read_hosts(project: Project, here: str) -> Optional[List[Host]]:
         raise BadConfig(f"{path}: it is no INI file: {why}")
     if not sections.sections():
         raise BadConfig(f"{path}: no section in it names a host")
-    hosts: List[Host] = []
-    for section in sections.sections():
-        try:
-            add(hosts, host_in(sections[section]).seen_from(here))
-        except ValueError as error:
-            raise BadConfig(f"{path}: [{printable(section)}] {error}")
-    return hosts
+    return sections
 
 
 def host_in(section: Any) -> Host:
@@ -137,5 +170,22 @@ def add(hosts: List[Host], new: Host) -> None:
                 )
             total = (host.workers or 0) + (new.workers or 0)
             hosts[i] = host._replace(workers=total)
-            return
+            return check_gpus(hosts[i])
+    check_gpus(new)
     hosts.append(new)
+
+
+def check_gpus(host: Host) -> None:
+    """ValueError: there are more workers than GPUs."""
+    if host.gpus not in ("", AUTO):
+        why = why_too_few(host, int(host.gpus))
+        if why:
+            raise ValueError(why)
+
+
+def why_too_few(host: Host, gpus: int) -> str:
+    """Return why so many GPUs are too few for a host; "" if they are not."""
+    if (host.workers or 0) <= gpus:
+        return ""
+    return f"gpus: {host.name} should have {host.workers} workers, and has" \
+        f" only {gpus} GPU{'' if gpus == 1 else 's'}: each worker needs one"

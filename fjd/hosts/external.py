@@ -1,4 +1,4 @@
-"""Calls to other programs through sh: screen, tmux and ssh.
+"""Calls to other programs through sh: screen, tmux, ssh and Slurm's.
 
 Only this module imports sh, and late: that takes a tenth of a second.  If sh
 is not installed, it is imported from wheels/ beside the package of fjd, as
@@ -6,7 +6,7 @@ Python can import from a wheel of one pure module directly.
 """
 import os
 import sys
-from typing import Any, List
+from typing import Any, List, Tuple
 
 from fjd.bytecode import optional
 from fjd.errors import Unavailable
@@ -16,6 +16,7 @@ WHEEL = "wheels/sh-*.whl"
 INSTALLERS = (
     "apt-get install", "dnf install", "zypper install", "apk add", "pacman -S",
 )
+INTO_FILES = 'exec "$@" </dev/null >"$0/out" 2>"$0/err"'
 OF_A_CLONE = "./install.sh --user of a clone with its wheels/"
 
 
@@ -37,6 +38,31 @@ def call(name: str, *arguments: str, **how: Any) -> str:
     except sh.TimeoutException:
         return f"no answer within {how['_timeout']} seconds"
     return ""
+
+
+def ask(seconds: float, *words: str, **how: Any) -> Tuple[str, str]:
+    """Run a program; return what it printed, and the reason if it failed.
+
+    The reason is what it printed on stderr.  It prints into files: with pipes,
+    a process that it started could keep us waiting for its end.
+    """
+    import tempfile  # Late: few need it.
+    program(words[0])
+    with tempfile.TemporaryDirectory(prefix="fjd-") as place:
+        why = call(
+            "sh", "-c", INTO_FILES, place, *words, _timeout=seconds, **how)
+        out, err = [text_of(f"{place}/{name}") for name in ("out", "err")]
+    if why.startswith("no answer"):
+        return out, f"{os.path.basename(words[0])}: {why}"
+    return out, why and (" ".join(err.split()) or why)
+
+
+def text_of(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""  # sh could not start.
 
 
 def program(name: str) -> Any:

@@ -10,18 +10,24 @@ import sys
 from typing import Any, Iterator, List, Tuple
 
 from fjd import command, home, output
-from fjd.errors import NotHired
-from fjd.hosts import compiled, session
-from fjd.hosts.conf import AUTO, Host, LOCALHOST, parse_hosts, read_hosts
+from fjd.errors import BadConfig, BadUsage, NotHired
+from fjd.hosts import compiled, gpus, session
+from fjd.hosts.cluster import Cluster, named_clusters, SLURM
+from fjd.hosts.conf import (
+    AUTO, Host, LOCALHOST, parse_hosts, read_clusters, read_conf, why_too_few,
+)
 from fjd.hosts.ssh import Answer, Errand, run_there
+from fjd.members import read_member
 from fjd.names import host_of, is_on
-from fjd.project import Project
+from fjd.project import DRAIN, NOW, Project
 
 RECRUITER = "fjd-recruiter"
 # The trap is gone when the worker runs.  Its line is indented: an error that
 # setup.sh has printed says more (Project.session_trouble).
 SOURCE = """trap 'echo "    $0 ended with status $?" >&2' EXIT
 here=$PWD; . "$0" && cd "$here" && exec "$@\""""
+# Where ssh could not ask for a password, or whether to trust a host key.
+TO_ASK = "fjd doctor {0}, at a terminal, or a key without a passphrase"
 NO_NAME = re.compile("^[0-9]|[^A-Za-z0-9_]")  # to a shell
 # What hire --help and fire --help say.
 HIRE = """\
@@ -29,7 +35,9 @@ Make sure that exactly N workers run on each host.
 
 Workers that were started by hand count. Missing workers are started, and
 surplus ones leave after their job. The command ends when all workers run.
-The exit code is 3 if a host is unreachable or workers did not start.
+It never waits for a batch system: workers that wait there count, too, and
+surplus ones are cancelled first. The exit code is 3 if a host is unreachable,
+workers did not start, or a batch system refused them.
 
 Without arguments, hire on all hosts of the project's remote.conf or, if
 there is no such file, on this machine.
@@ -37,13 +45,16 @@ there is no such file, on this machine.
 Examples:
     fjd-recruiter hire 4
     fjd-recruiter hire 3 node2:4 node3
+    fjd-recruiter hire slurm:64
 """
 FIRE = """\
 Tell workers to leave at once.
 
-Without HOST, all workers of the project leave. Jobs that run are ended
-with all processes they started, and wait in the queue again. Workers on
-this machine that have not left after 30 seconds are ended.
+Without HOST, all workers of the project leave, and those that wait in a
+batch system are cancelled. Jobs that run are ended with all processes they
+started, and wait in the queue again. Workers on this machine or in a batch
+system that have not left after 30 seconds are ended. With slurm as HOST, only
+the workers of Slurm are meant.
 """
 
 
@@ -61,23 +72,45 @@ class Recruitment:
         self.options = options
         self.directory = os.path.abspath(
             options.curdir or home.current_directory())
-        self.hosts, self.is_all = self.wanted_hosts()
+        self.clusters: List[Cluster] = []
+        hosts, self.is_all = self.wanted_hosts()
+        self.gpus = getattr(options, "gpus", None) or ""
+        self.hosts = gpus.with_gpus(hosts, self.gpus, self.clusters)
         self.names: List[str] = []  # of these hosts, also by their workers
         self.has_failed = False
 
     def wanted_hosts(self) -> Tuple[List[Host], bool]:
         """Return the hosts, and whether no others should have workers."""
         here = self.recruiter.here.host
-        if self.options.hosts:
-            return parse_hosts(self.options.hosts, here), False
-        hosts = None
+        words = self.options.hosts
+        if words:
+            self.clusters, words = named_clusters(
+                words, self.known_clusters(here))
+            return parse_hosts(words, here), False
+        found = None
         if not self.options.local_only:
-            hosts = read_hosts(self.project, here)
-        return ([Host(LOCALHOST)], False) if hosts is None else (hosts, True)
+            found = read_conf(self.project, here)
+        if found is None:
+            return [Host(LOCALHOST)], False
+        self.clusters = found[1]
+        return found[0], True
+
+    def known_clusters(self, here: str) -> List[Cluster]:
+        """Return the clusters of remote.conf that typed words may name."""
+        words = [text.partition(":")[0] for text in self.options.hosts]
+        if all(word.isdigit() or word == LOCALHOST for word in words):
+            return []
+        try:
+            return read_clusters(self.project, here)
+        except BadConfig:
+            if SLURM in words:
+                raise
+            return []  # These hosts do not need it.
 
     def hire(self) -> None:
         try:
             self.hire_here()
+            self.hire_from_clusters()
             self.hire_elsewhere()
         except KeyboardInterrupt:
             self.say_what_was_started()
@@ -87,6 +120,7 @@ class Recruitment:
     def say_what_was_started(self) -> None:
         number = output.number_of_workers(len(self.recruiter.started))
         others = [h.address for h in self.hosts if h.name != LOCALHOST]
+        others += [cluster.scheduler for cluster in self.clusters]
         more = f", and perhaps some on {', '.join(others)}" if others else ""
         self.recruiter.say(
             f"Stopped. Started here: {number}{more}. To end them:"
@@ -95,28 +129,62 @@ class Recruitment:
     def hire_here(self) -> None:
         for host in self.hosts:
             if host.name == LOCALHOST:
-                self.start_workers(host)
+                try:
+                    self.start_workers(host)
+                except NotHired as error:
+                    self.fail(error)
                 self.names += self.recruiter.host_names()
 
     def start_workers(self, host: Host) -> None:
-        """Hire on this host; if that fails, say why."""
+        """Hire on this host; NotHired says why that failed."""
         place = host.directory or self.directory
         home.check_directory(place)
-        number = session.cpus() if host.workers is None else host.workers
+        devices = gpus.devices(host.gpus) if host.gpus else []
+        number = self.number_of(host, len(devices))
         compiled.write_missing()
         kind = self.options.session or host.session
         argv = with_setup(self.project) + [
             host.python or sys.executable, command.beside("fjd-worker"),
             *self.common_arguments(),
+            *(["--gpus", ",".join(devices)] if devices else []),
         ]
         environ = dict(os.environ, PWD=place, FJD_DIR=home.directory())
-        try:
-            self.recruiter.hire(
-                number, self.sessions(kind, self.recruiter.say), argv, environ,
-                place)
-        except NotHired as error:
-            output.complain(str(error), error.hint)
-            self.has_failed = True
+        self.begin(
+            number, self.sessions(kind, self.recruiter.say), argv, environ,
+            place)
+
+    def begin(self, *how: Any) -> None:
+        """Let the recruiter hire; how: as its hire() takes it."""
+        self.recruiter.hire(*how)
+
+    def fail(self, error: NotHired) -> None:
+        output.complain(str(error), error.hint)
+        self.has_failed = True
+
+    def number_of(self, host: Host, devices: int) -> int:
+        """Return how many workers a host has that has so many GPUs, or 0."""
+        if host.workers is None:
+            return devices or session.cpus()
+        why = why_too_few(host, devices) if host.gpus else ""
+        if why and self.gpus:
+            raise BadUsage(f"hire --{why}")
+        if why:
+            raise BadConfig(f"{self.project.path('remote.conf')}: {why}")
+        return host.workers
+
+    def hire_from_clusters(self) -> None:
+        """Hire from batch systems; if that fails, say why."""
+        if self.clusters:
+            from fjd.hosts.enlistment import Enlistment  # Late: few need it.
+        is_again = getattr(self.options, "again", False)
+        for cluster in self.clusters:
+            try:
+                Enlistment(
+                    self.recruiter, cluster, self.directory,
+                    self.common_arguments(), is_again).hire()
+            except NotHired as error:
+                output.complain(f"{cluster.scheduler}: {error}", error.hint)
+                self.has_failed = True
 
     def common_arguments(self) -> List[str]:
         return ["--project", self.options.project,
@@ -147,8 +215,9 @@ class Recruitment:
         number = AUTO if host.workers is None else host.workers
         return Errand(host, host.directory or self.directory, [
             command.beside(RECRUITER), *self.common_arguments(),
-            *(["--session", kind] if kind else []),
-            "hire", f"{LOCALHOST}:{number}",
+            *(["--session", kind] if kind else []), "hire",
+            *(["--gpus", host.gpus] if host.gpus else []),
+            f"{LOCALHOST}:{number}",
         ])
 
     def tell(self, answer: Answer) -> None:
@@ -161,7 +230,9 @@ class Recruitment:
         if answer.why or not has_hired:
             why = answer.why \
                 or "no answer; do login scripts or setup.sh end it?"
-            output.complain(f"host {answer.host.name}: {why}")
+            hint = f"try: {TO_ASK.format(answer.host.name)}"
+            output.complain(f"host {answer.host.name}: {why}",
+                            hint if answer.is_refused else "")
             self.has_failed = True
 
     def drain_strangers(self) -> None:
@@ -175,11 +246,22 @@ class Recruitment:
         strangers = [
             worker for worker in self.project.pods()
             if worker not in leaving and not is_on(worker, self.names)
+            and not read_member(self.project, "workers", worker).is_allocated
         ]
         self.recruiter.drain(strangers)
         for host in sorted(set(map(host_of, strangers))):
             self.recruiter.say(
                 f"Host {host}: its workers leave after their job.")
+
+
+def fire(recruiter: Any, options: Any) -> None:
+    """Do what fjd-recruiter fire does."""
+    from fjd.hosts.farewell import Farewell, systems_in
+    systems, options.hosts = systems_in(recruiter.project, options.hosts)
+    hosts = hosts_to_fire(options, recruiter.here.host)
+    sessions = session.Sessions(options.session, recruiter.say)
+    Farewell(recruiter, DRAIN if options.drain else NOW).fire(
+        hosts, systems, sessions)
 
 
 def hosts_to_fire(options: Any, here: str) -> List[str]:
@@ -194,8 +276,7 @@ def with_setup(project: Project) -> List[str]:
     setup = project.path("setup.sh")
     if not os.path.exists(setup):
         return []
-    import shutil
-    shell = shutil.which("bash") or "/bin/sh"
+    shell = session.shell()
     # Another shell drops what bash exports functions in, and the like.
     names = [] if "bash" in shell else filter(NO_NAME.search, os.environ)
     return [

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List
 from fjd.errors import Unavailable
 from fjd.hosts.external import call, program
 from fjd.names import is_project
-from fjd.process import kill, SESSION, without_job
+from fjd.process import kill, SESSION, unblock, without_job
 
 SCREEN, TMUX, PROCESS = "screen", "tmux", "process"
 KINDS = (SCREEN, TMUX, PROCESS)
@@ -69,6 +69,12 @@ def cpus() -> int:
     return max(1, available() - 1)
 
 
+def shell() -> str:
+    """Return the shell that reads setup.sh on this machine."""
+    import shutil
+    return shutil.which("bash") or "/bin/sh"
+
+
 class Sessions:
     """Starts sessions of the best available kind, or of the wanted one."""
 
@@ -80,15 +86,16 @@ class Sessions:
     def start(
         self, name: str, argv: List[str], log: str, environ: Dict[str, str],
         directory: str,
-    ) -> None:
+    ) -> Any:
         """Start a session; Unavailable if no kind is available.
 
         The stderr of argv goes to log, for instance why it cannot start.
+        Return its process, if it is a child of ours, else None.
         """
         argv = [sys.executable, "-S", "-c", INTO_LOG, log, *argv]
         while True:
             kind = self.kinds[0]
-            known = {**without_job(environ), SESSION: f"{kind} {name}"}
+            known = {**without_job(environ), SESSION: self.title(kind, name)}
             try:
                 return start(kind, name, argv, known, directory)
             except Unavailable as error:
@@ -96,14 +103,15 @@ class Sessions:
                     raise
                 self.fall_back(error)
 
+    def title(self, kind: str, name: str) -> str:
+        """Return what the record of a worker says of its session."""
+        return f"{kind} {name}"
+
     def end(self, session: str, pid: int, number: int) -> None:
         """End a worker and its session, as named in its record."""
         kind, _, name = session.partition(" ")
         if kind in ENDS and is_project(name):
-            try:
-                manage(kind, *(word.format(name) for word in ENDS[kind]))
-            except Unavailable:
-                pass  # The session has ended.
+            quit_session(kind, name)
         kill([pid], number)
         kill([pid], signal.SIGCONT)  # A stopped one would not end.
 
@@ -122,6 +130,13 @@ def manage(name: str, *arguments: str, **how: Any) -> None:
         raise Unavailable(f"{name}: {why}", SOCKETS[name])
 
 
+def quit_session(kind: str, name: str) -> None:
+    try:
+        manage(kind, *(word.format(name) for word in ENDS[kind]))
+    except Unavailable:
+        pass  # The session has ended.
+
+
 def check_terminals() -> None:
     """Raise Unavailable if no terminal is left: screen would not say so."""
     try:
@@ -137,16 +152,19 @@ def check_terminals() -> None:
 def start(
     kind: str, name: str, argv: List[str], environ: Dict[str, str],
     directory: str,
-) -> None:
+) -> Any:
+    """Start a session; return its process, if it is a child of ours."""
     if kind == PROCESS:
         import subprocess  # Late: screen and tmux are started by sh.
         null = subprocess.DEVNULL
-        subprocess.Popen(
+        return subprocess.Popen(
             argv, env=environ, cwd=directory, start_new_session=True,
             stdin=null, stdout=null, stderr=null)
-        return
     program(kind)
     check_terminals()
     words = [word.format(name) for word in STARTS[kind]]
     kept = [f"{key}={environ[key]}" for key in STRIPPED if key in environ]
-    manage(kind, *words, *kept, *argv, _env=environ, _cwd=directory)
+    # A session that blocked what hire --stay waits for would not end.
+    manage(kind, *words, *kept, *argv, _env=environ, _cwd=directory,
+           _preexec_fn=unblock)
+    return None

@@ -24,10 +24,14 @@ def take(root: str) -> None:
     os.environ[SLOT] = str(bind(root))
 
 
-def bind(root: str) -> int:
+def new_socket() -> Any:
+    return socket(AF_UNIX, SOCK_STREAM)
+
+
+def bind(root: str, new_socket: Any = new_socket) -> int:
     """Return the lowest free slot, which is ours until we are dead."""
     try:
-        own = socket(AF_UNIX, SOCK_STREAM)
+        own = new_socket()
         HELD[:] = [own]
         return next(n for n in count(1) if is_bound(own, name_of(root, n)))
     except OSError:

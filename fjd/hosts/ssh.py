@@ -21,7 +21,7 @@ from fjd.home import directory, named_project
 from fjd.hosts.conf import Host
 from fjd.hosts.external import call, program
 from fjd.names import printable
-from fjd.process import WITNESS
+from fjd.process import OF_RUN, WITNESS
 from fjd.project import Project
 
 AT_ONCE = 8     # log-ins; sshd(8) drops some above ten (MaxStartups)
@@ -55,9 +55,10 @@ exit $status
 """
 THERE = """\
 unset FJD_SCRIPT
+if [ ! -d {directory} ]; then echo {no_directory} >&2; exit 1; fi
 cd {directory} || exit
-FJD_DIR={home} {witness_key}={witness}
-export FJD_DIR {witness_key}
+FJD_DIR={home} {witness_key}={witness} {of_run_key}={of_run}
+export FJD_DIR {witness_key} {of_run_key}
 if [ -e {setup} ]; then
 . {setup} || {{ echo "{setup_failed}$?" >&2; exit 1; }}
 cd {directory} || exit
@@ -138,9 +139,12 @@ def script(errand: Errand, project: Project, witness: str) -> str:
     """Return the script for a plain sh on the other host."""
     python = errand.host.python
     pythons = [python] if python else [sys.executable, "python3", "python"]
+    missing = f"no directory {printable(errand.directory)} there"
     there = THERE.format(
         directory=quote(errand.directory), witness=quote(witness),
+        no_directory=quote(missing),
         home=quote(os.path.dirname(project.root)), witness_key=WITNESS,
+        of_run_key=OF_RUN, of_run=quote(os.environ.get(OF_RUN, "")),
         setup=quote(project.path("setup.sh")), setup_failed=SETUP,
         pythons=" ".join(map(quote, pythons)), probe=quote(PROBE),
         command=" ".join(map(quote, errand.command)),

@@ -15,11 +15,11 @@ from fjd.ledger import CLEANED, DONE, Entry, FAILED, RETRIED, SUPERSEDED
 from fjd.names import Attempt, Range, Running
 from fjd.project import Project
 from fjd.rangelog import RangeLog
+from fjd.roles.interruption import TOLD
 from fjd.roles.task import Task
 from fjd.roles.taskledger import TaskLedger
 from fjd.roles.worker import Worker
 
-LEAVING = "its worker was told to leave"
 TAKEN = "taken away"
 
 
@@ -179,7 +179,7 @@ class ArrayWorker(Worker):
             return self.end_range(lot)
         task = ArrayTask(lot, self.range_log, self.clock)
         if self.order or lot.leaving:
-            return self.give_back(task, lot.leaving or LEAVING)
+            return self.give_back(task, lot.leaving or TOLD)
         if lot.number in lot.cancelled:
             return self.cancel(task)
         most = max(self.neighbours.reclaimer.most_losses, lot.job.retries + 1)

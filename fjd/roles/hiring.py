@@ -14,25 +14,31 @@ from typing import Any, Callable, List
 from fjd.command import beside
 from fjd.errors import BadConfig, NotHired
 
+AGAIN = "--again"  # tells the recruiter that it is started by a dispatcher
 PAUSE = 5.0  # seconds between two starts
+PATIENCE = 25.0  # seconds more, while a batch system has workers that wait
 
 
 class Hiring:
     """The recruiter of one dispatcher.
 
     words() returns its arguments.  is_awaited: start() waits for it.
-    is_quiet: its stdout is dropped.
+    is_quiet: its stdout is dropped.  is_expected(): whether a batch system may
+    send workers.
     """
 
     def __init__(
         self, words: Callable[[], List[str]], is_awaited: bool = False,
         is_quiet: bool = False,
+        is_expected: Callable[[], bool] = lambda: False,
     ) -> None:
         self.words = words
+        self.is_expected = is_expected
         self.is_awaited = is_awaited
         self.is_quiet = is_quiet
         self.process: Any = None
         self.next_start = 0.0
+        self.is_patient = False  # A batch system has workers that wait.
         self.given_out = 0  # jobs, at the last start
 
     def is_going_on(self) -> bool:
@@ -46,12 +52,17 @@ class Hiring:
         """
         if self.is_going_on():
             return False
-        if self.process and self.given_out == given_out:
-            self.fail()
+        is_in_vain = self.process and self.given_out == given_out
+        if is_in_vain and not self.is_patient:
+            if not self.is_expected():
+                self.fail()
+            self.is_patient = True
+            self.next_start += PATIENCE
         return time.monotonic() >= self.next_start
 
     def start(self, given_out: int) -> None:
         self.next_start = time.monotonic() + PAUSE
+        self.is_patient = False
         self.given_out = given_out
         self.process = self.begin()
         if self.is_awaited:
@@ -63,7 +74,8 @@ class Hiring:
         """Return the process of a new recruiter."""
         import subprocess  # Late: it takes 4 ms.
         return subprocess.Popen(
-            [sys.executable, beside("fjd-recruiter"), *self.words()],
+            [sys.executable, beside("fjd-recruiter"), AGAIN,
+             *self.words()],
             stdout=subprocess.DEVNULL if self.is_quiet else None, **how)
 
     def fail(self) -> None:

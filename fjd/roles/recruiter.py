@@ -7,7 +7,7 @@ how they were started.
 import signal
 import time
 from math import inf
-from typing import Any, Callable, Dict, Iterable, List
+from typing import Any, Callable, Collection, Dict, Iterable, List
 
 from fjd.errors import NotHired
 from fjd.members import HIRING, Member, read_member
@@ -42,6 +42,8 @@ class Recruiter:
         self.started: List[str] = []  # sessions
         self.wait: Callable[[float], Any] = clock.sleep
         self.watch: Callable[..., None] = lambda *directories: None
+        # For batch systems: what to do when orders are sent, and much later.
+        self.when_ordered = self.when_late = lambda: None
 
     def member(self, worker: str) -> Member:
         return read_member(self.project, "workers", worker)
@@ -75,9 +77,13 @@ class Recruiter:
         return is_named_so and is_known and place != self.here.place
 
     def staying(self) -> List[str]:
-        """Return the workers here without an order to leave, oldest first."""
+        """Return the workers here without an order to leave, oldest first.
+
+        Those of a batch system are not ours to count.
+        """
         leaving = {order.worker for order in self.project.orders()}
-        return [w for w in sorted(self.workers_here()) if w not in leaving]
+        return [name for name, member in sorted(self.workers_here().items())
+                if not (name in leaving or member.is_allocated)]
 
     def hire(
         self, number: int, sessions: Any, argv: List[str],
@@ -142,8 +148,12 @@ class Recruiter:
                 ))
             self.wait(backoff.longer() if names else 0)
 
-    def fire(self, word: str, hosts: Iterable[str], sessions: Any) -> None:
-        """Order all workers (of those hosts) to leave, and wait for that.
+    def fire(
+        self, word: str, hosts: Iterable[str], sessions: Any,
+        systems: Collection[str] = (),
+    ) -> None:
+        """Order all workers (of those hosts and batch systems) to leave, and
+        wait for that.
 
         A worker of this host that has to leave now, and does not, is killed.
         """
@@ -151,12 +161,13 @@ class Recruiter:
         all_names = sum(names.values(), [])
 
         def is_meant(worker: str) -> bool:
-            return not hosts or (
-                is_on(worker, all_names) and not self.is_namesake(worker))
+            return not (hosts or systems) or (
+                is_on(worker, all_names) and not self.is_namesake(worker)
+            ) or bool(systems) and self.member(worker).system in systems
 
         dismissal = Dismissal(self.project, self.stamps, word, is_meant)
         self.make_leave(dismissal, sessions)
-        if not hosts:
+        if not (hosts or systems):
             self.project.forget_sessions()
         for host in names:
             if not any(is_on(w, names[host]) for w in dismissal.ordered):
@@ -171,7 +182,11 @@ class Recruiter:
     def make_leave(self, dismissal: Dismissal, sessions: Any) -> None:
         """Wait until all have left, and end those here that do not."""
         is_now = dismissal.word == NOW
+        dismissal.remaining()
+        self.when_ordered()
         self.wait_until_left(dismissal, SECONDS_TO_LEAVE if is_now else inf)
+        if dismissal.remaining():
+            self.when_late()
         for number in (signal.SIGTERM, signal.SIGKILL):
             self.end(dismissal.remaining(), sessions, number)
             self.wait_until_left(dismissal, SECONDS_TO_END)

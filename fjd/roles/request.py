@@ -52,6 +52,12 @@ class Request:
         if out:
             self.project.withdraw(out)
 
+    def give_back(self) -> None:
+        """Withdraw it, and give back all that came."""
+        self.withdraw()
+        for name in self.project.given(self.worker) or []:
+            self.project.give_back_unbegun(self.worker, name)
+
     def has_run(self, seconds: float) -> None:
         """Note how long a job has taken."""
         self.pace += (min(seconds, 1.0) - self.pace) * SMOOTH

@@ -6,7 +6,7 @@ from typing import Any, Dict, Optional, Tuple
 
 from fjd.errors import BadJob
 from fjd.jobfile import Job, read_job
-from fjd.ledger import Entry, FAILED, RETRIED
+from fjd.ledger import DONE, Entry, FAILED, RETRIED
 from fjd.names import Attempt, host_of, Running
 from fjd.process import directory_of, Ending
 from fjd.project import Project
@@ -22,14 +22,13 @@ class Task:
     """The running job.
 
     ending is set when its process has ended, entry when that counts.  start
-    is by the host's clock; begun, ended, limit and certain (the time from
-    which the ending counts) are by its monotonic clock, as the other may be
-    set meanwhile.
+    is by the host's clock; begun, ended and certain (the time from which the
+    ending counts) are by its monotonic clock, as the other may be set
+    meanwhile.
     """
 
     begun = ended = certain = 0.0
     job = Job([], "")
-    limit = inf
     ending: Optional[Ending] = None
     entry: Optional[Entry] = None
     is_told = is_recorded = is_logged = False
@@ -76,6 +75,11 @@ class Task:
         }
 
     @property
+    def limit(self) -> float:
+        """The time of its timeout, by the monotonic clock."""
+        return self.begun + (self.job.timeout or inf)
+
+    @property
     def failure(self) -> str:
         """The event for a job that has failed."""
         is_left = self.attempt.n <= self.job.retries
@@ -92,6 +96,18 @@ class Task:
         return Entry(
             event, self.job_name, self.run.attempt, host_of(worker), worker,
             self.start, self.start + took, command=self.job.command, **more)
+
+    def conclude(self, shortage: str, is_late: bool = False) -> None:
+        """Let the ending count; shortage: why its log may be short, or "";
+        is_late: it was ended by its timeout.
+        """
+        assert self.ending
+        late = f"timeout after {self.job.timeout:g} s" if is_late else ""
+        is_well = not (self.ending.status or late)
+        self.entry = self.record(
+            DONE if is_well else self.failure, status=self.ending.text,
+            cpu=self.ending.cpu, peak=self.ending.peak,
+            reason="; ".join(filter(None, [late, shortage])))
 
 
 def doubt_of(ending: Ending) -> float:

@@ -6,7 +6,6 @@ thing.  Files, clock and processes are parameters.
 import errno
 import os
 import time
-from math import inf
 from typing import Any, Callable, List, Optional
 
 from fjd.files import FINAL, is_ours
@@ -15,11 +14,9 @@ from fjd.joblog import JobLog
 from fjd.ledger import DONE, GIVEN_BACK, Ledger, RETRIED, SUPERSEDED
 from fjd.members import BEAT
 from fjd.names import new_token, Running, Stamps
-from fjd.process import Ending, environment
-from fjd.project import NOW, Project
-from fjd.roles.interruption import (
-    GIVEN_UP, INTERRUPTED, is_last, SIGNALLED, SOON,
-)
+from fjd.process import environment
+from fjd.project import DRAIN, NOW, Project
+from fjd.roles.interruption import is_last, Rule, rule_of
 from fjd.roles.request import ANSWER, Request
 from fjd.roles.task import doubt_of, KILLED, Task
 from fjd.terminal import Terminal
@@ -37,7 +34,7 @@ class Worker:
     def __init__(
         self, project: Project, worker: str, processes: Any,
         neighbours: Any, terminal: Terminal, say: Callable[..., None],
-        interval: float, clock: Any = time,
+        interval: float, limits: Any, clock: Any = time,
     ) -> None:
         self.project = project
         self.id = worker
@@ -49,6 +46,7 @@ class Worker:
         self.environ = environment(
             os.environ, project.home, project.name, worker)
         self.interval = interval
+        self.limits = limits
         self.backoff = Backoff(interval)
         self.stamps = Stamps(new_token(clock.time()))
         self.ledger: Any = Ledger(project, worker)
@@ -90,9 +88,7 @@ class Worker:
             wait = self.attend(self.task)
             if self.task:
                 return wait
-        if self.order or self.rested or not self.given:
-            return self.act_without_job()
-        return self.begin(self.given.pop())
+        return self.act_without_job()
 
     def act_without_job(self) -> float:
         """Look for jobs, and begin one; or rest, or leave.
@@ -115,7 +111,12 @@ class Worker:
         return self.ask()
 
     def ask(self) -> float:
-        """Wait for jobs, looking less and less often."""
+        """Wait for jobs, looking less and less often, or leave."""
+        left = self.limits.left()
+        if left <= 0:
+            self.order = DRAIN
+            self.limits.leave()
+            return 0.0
         self.announce()
         self.watch(self.project.path("jobpods", self.id), number=JOB)
         wait = self.backoff.longer()
@@ -124,7 +125,7 @@ class Worker:
         if wait > SHORTEST:
             soon = self.clock.monotonic() + LOOKS * wait
             self.next_orders = min(self.next_orders, soon)
-        return max(wait, ANSWER)
+        return min(max(wait, ANSWER), left)
 
     # Heartbeats, and checks at the same time
 
@@ -220,9 +221,7 @@ class Worker:
 
     def give_back_unbegun(self) -> None:
         """Give back the jobs in the pod, and withdraw the request."""
-        self.request.withdraw()
-        for name in self.project.given(self.id) or []:
-            self.project.give_back_unbegun(self.id, name)
+        self.request.give_back()
         self.given = []
 
     def look_in_pod(self) -> None:
@@ -250,6 +249,7 @@ class Worker:
         After an error it is adopted at the next heartbeat.
         """
         beat, self.next_beat = self.next_beat, 0.0  # At once, after an error.
+        self.limits.has_job()
         task = Task(run, self.clock, is_adopted)
         try:
             bad, written = task.read(self.project)
@@ -265,6 +265,9 @@ class Worker:
         return wait
 
     def spawn(self, task: Task) -> float:
+        rule = self.limits.refusal(task)
+        if rule:
+            return self.refuse(task, rule)
         log = self.log  # Of a range that goes back, it is no longer ours.
         environ, logs = task.environment(self.environ), log.open(task.job)
         if self.log.terminal.is_open:
@@ -277,9 +280,16 @@ class Worker:
         finally:
             log.let_go(*logs)
         self.rest.reset()
-        task.limit = task.begun + (task.job.timeout or inf)
         self.task = task
         return self.while_running(task)
+
+    def refuse(self, task: Task, rule: Rule) -> float:
+        """Put off a job that does not fit into our time, and leave."""
+        self.put_off(task, rule)
+        if not self.task:
+            self.order = NOW
+            self.limits.give_all_back()
+        return 0.0
 
     def not_started(self, task: Task, error: OSError) -> float:
         """Fail the job if the error is its fault, else give it back and rest.
@@ -326,7 +336,7 @@ class Worker:
         if self.is_signalled:
             return self.interrupt(task)
         if left <= 0:
-            self.ended(task, task.ending)
+            task.conclude(self.log.shortage())
         return max(left, 0.0)
 
     def while_running(self, task: Task) -> float:
@@ -334,40 +344,31 @@ class Worker:
         if self.order == NOW:
             return self.interrupt(task)
         if left <= 0:
-            ending = self.end_processes(task)
-            self.ended(task, ending, f"timeout after {task.job.timeout:g} s")
+            self.end_processes(task)
+            task.conclude(self.log.shortage(), is_late=True)
             return 0.0
         is_near = self.log.terminal.is_open or not task.is_told
         return min(ECHO if is_near else LONGEST, self.interval, left)
 
     def interrupt(self, task: Task) -> float:
-        """Give back the job, because we leave; fail it if signals have
-        interrupted it too often.
-        """
-        is_soon = self.clock.monotonic() < task.begun + SOON
+        """End the job, and put it off, because we leave."""
+        rule = rule_of(self.is_signalled, self.limits.is_soon(task))
         self.end_processes(task)
-        reason = "its worker was told to leave"
-        if self.is_signalled:
-            if is_soon and is_last(self.project, task.job_name, task.run):
-                return self.fail(task, GIVEN_UP)
-            reason = INTERRUPTED if is_soon else SIGNALLED
+        return self.put_off(task, rule)
+
+    def put_off(self, task: Task, rule: Rule) -> float:
+        """Give the job back, or fail it if that has been done too often."""
+        if is_last(self.project, task, rule):
+            return self.fail(task, rule.given_up)
         self.task = None
-        return self.give_back(task, reason)
+        return self.give_back(task, rule.reason)
 
     # How a job ends
 
-    def end_processes(self, task: Task) -> Ending:
+    def end_processes(self, task: Task) -> None:
         """End all processes of the job, except those that cannot be killed."""
         self.processes.end_trees({task.name}, self.log.own_drafts())
         task.ending = task.ending or self.processes.poll() or KILLED
-        return task.ending
-
-    def ended(self, task: Task, ending: Ending, reason: str = "") -> None:
-        is_well = not (ending.status or reason)
-        reason = "; ".join(filter(None, [reason, self.log.shortage()]))
-        task.entry = task.record(
-            DONE if is_well else task.failure, status=ending.text,
-            cpu=ending.cpu, peak=ending.peak, reason=reason)
 
     def fail(self, task: Task, reason: str) -> float:
         """Fail a job that could not be run."""

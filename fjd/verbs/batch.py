@@ -6,14 +6,12 @@ outcome.  If it is killed, the files hold what is left, and fjd run --resume
 continues.  Signals are handled between two steps, so none can come between
 hiring a worker and knowing of it.
 """
-import os
 import signal
 import time
 from math import inf
 from typing import Any, Callable, Dict, List, Optional, Set
 
 from fjd.errors import Busy, Hopeless, SOME_FAILED
-from fjd.hosts.session import cpus, PROCESS
 from fjd.members import HIRING
 from fjd.options import MOST_LOSSES
 from fjd.project import Project
@@ -23,14 +21,15 @@ from fjd.verbs.again import Again
 from fjd.verbs.bar import Bar
 from fjd.verbs.census import left
 from fjd.verbs.claim import Claim
-from fjd.verbs.forks import HiringByFork
 from fjd.verbs.growth import Growth
 from fjd.verbs.halt import Halt, Halted
 from fjd.verbs.joblist import Comparison
 from fjd.verbs.lists import last_number, Lists
 from fjd.verbs.outlet import Unwritable
+from fjd.verbs.places import cancel_waiting
 from fjd.verbs.printer import Printer
-from fjd.verbs.runlimits import keys_of, MOST, typed
+from fjd.verbs.runhiring import RunHiring
+from fjd.verbs.runlimits import keys_of, typed
 from fjd.verbs.runoutcome import AskedList, RunOutcome
 from fjd.verbs.source import Source
 from fjd.verbs.supply import Supply
@@ -62,7 +61,7 @@ class ListRun:
         reclaimer = new_reclaimer(project, self.say, MOST_LOSSES)
         self.is_stopping = False
         self.deadline = inf  # for workers to leave
-        self.hiring = HiringByFork(project, self.words_to_hire, self.is_here)
+        self.hiring = RunHiring(self)
         self.dispatcher = new_dispatcher(
             project, reclaimer, self.say, HIRING, heed=self.heed,
             alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.bring,
@@ -164,32 +163,10 @@ class ListRun:
         self.end()
         self.print_all()
         self.halt.tell()
+        for line in self.hiring.closing():
+            self.report(line)
         is_well = self.outcome.is_well or self.halt.is_well
-        return 0 if is_well else SOME_FAILED
-
-    def words_to_hire(self) -> List[str]:
-        """Return the arguments for fjd-recruiter."""
-        options, number = self.options, self.options.workers
-        if options.project is None:
-            number = number or cpus()
-        if number == MOST:
-            number = self.growth.number()
-        elif options.project is None and not self.supply.source.is_open:
-            number = min(number, max(1, self.left()))
-        words = [str(number) if number else "--local-only"]
-        session = options.session or PROCESS
-        if not (number or options.is_local) and self.has_hosts():
-            words, session = [], options.session
-        return ["--project", self.project.name,
-                *(["--session", session] if session else []), "hire", *words]
-
-    def is_here(self) -> bool:
-        """Return whether to hire only on this host, in processes."""
-        is_process = self.options.session in ("", PROCESS)
-        return self.words_to_hire()[-1] != "hire" and is_process
-
-    def has_hosts(self) -> bool:
-        return os.path.exists(self.project.path("remote.conf"))
+        return 0 if is_well and not self.hiring.complaints else SOME_FAILED
 
     def left(self) -> int:
         """Return how many jobs have not ended, or are to be retried."""
@@ -205,7 +182,7 @@ class ListRun:
         pods = self.project.pods()
         if not self.supply.is_more and self.dispatcher.is_all_quiet():
             self.say("Nothing to do.")
-        elif self.options.workers or not pods:
+        elif self.options.workers or self.options.hosts or not pods:
             self.dispatcher.hire()
             pods.append("to come")
         try:
@@ -240,6 +217,7 @@ class ListRun:
         The dispatcher calls this after each wait.
         """
         self.mind(signals)
+        self.hiring.listen()
         try:
             if not self.is_stopping:
                 self.printer.work_if_due()
@@ -255,15 +233,27 @@ class ListRun:
 
     def stop(self) -> None:
         """Fire the workers and wait for them, unless a second signal comes."""
-        self.hiring.wait()  # Workers still starting would miss the order.
         self.is_stopping = True
         self.deadline = time.monotonic() + SECONDS_TO_LEAVE
-        self.dispatcher.fire()
         try:
-            self.dispatcher.run()
+            self.fire()
+            self.wait_for_hiring()
+            self.fire()
         except (KeyboardInterrupt, Hopeless):
             self.report("Some workers have not left; to end them:"
                         f" fjd-recruiter --project {self.project.name} fire")
+
+    def fire(self) -> None:
+        """Order all workers to leave at once, and wait until they have."""
+        self.dispatcher.begin_again()
+        self.dispatcher.fire()
+        self.dispatcher.run()
+
+    def wait_for_hiring(self) -> None:
+        """Wait until no worker is starting: it would miss the order."""
+        while self.hiring.is_starting():
+            self.mind(self.dispatcher.alarm.wait(LONG))
+            self.dispatcher.beat_if_due()
 
     def way_on(self) -> str:
         """Return what to type to continue.
@@ -273,9 +263,12 @@ class ListRun:
         how, number = self.options, self.options.workers
         if self.supply.is_more or how.in_order or how.halt or how.delay:
             return "type the same with --resume"
-        return f"fjd run --resume {f'-j{typed(number)} ' * bool(number)}" \
-            f"--project {self.project.name}"
+        words = [f"-j{typed(number)}"] * bool(number)
+        words += ["-S", ",".join(how.hosts)] * bool(how.hosts)
+        return " ".join(["fjd run --resume", *words, "--project",
+                         self.project.name])
 
     def end(self) -> None:
         """Report the outcome, and where to see more."""
+        cancel_waiting(self.project, self.say)
         self.dispatcher.close(self.report, self.options.quiet, False)

@@ -1,27 +1,28 @@
 """Workers of a fjd run that was killed: they leave by themselves.
 
-fjd run tells those that it hires in processes on this host, by a variable, how
-long they may be without a living dispatcher.  Then such a worker orders itself
-to leave: it ends its task, gives the rest of its range back, and leaves.  A
-worker that a person hired has no such variable, and waits.
+fjd run tells those that it hires in processes, here or on other hosts, by a
+variable, how long they may be without a living dispatcher.  Then such a worker
+orders itself to leave: it ends its task, gives the rest of its range back, and
+leaves.  A worker that a person hired has no such variable, and waits.
 """
 import os
+import signal
 import time
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, List, Mapping
 
 from fjd.members import read_member
 from fjd.names import Order
+from fjd.process import OF_RUN
 from fjd.project import DRAIN, Project
 from fjd.reclaim import Reclaimer
 from fjd.roles.neighbours import Neighbours
 
-OF_RUN = "FJD_OF_RUN"  # from fjd run to its workers: PATIENCE
 PATIENCE = 60.0  # seconds without a dispatcher
 LOOKS = 6  # in that time
 
 
 def of_run(environ: Mapping[str, str]) -> Dict[str, str]:
-    """Return the environment with which a fjd run hires here."""
+    """Return the environment with which a fjd run hires."""
     return {**environ, OF_RUN: f"{PATIENCE:g}"}
 
 
@@ -38,7 +39,7 @@ def neighbours_of(
 
 
 class Deserted(Neighbours):
-    """Neighbours of a worker that looks for dispatchers, too.
+    """Neighbours of a worker that looks for dispatchers and orders, too.
 
     patience: seconds.  beats: the last heartbeats of those on other hosts.
     """
@@ -52,9 +53,11 @@ class Deserted(Neighbours):
         self.seen = self.next_search = clock.monotonic()
         self.beats: Dict[str, float] = {}
         self.has_left = False
+        self.orders: List[Order] = []
 
     def look(self) -> None:
         super().look()
+        self.look_for_orders()
         now = self.clock.monotonic()
         if now < self.next_search or self.has_left:
             return
@@ -63,6 +66,14 @@ class Deserted(Neighbours):
             self.seen = now
         elif now >= self.seen + self.patience:
             self.leave()
+
+    def look_for_orders(self) -> None:
+        """Look each second, as a person waits for the end of fjd run, and send
+        the signal that the kernel sends for a new file of this host only.
+        """
+        before, self.orders = self.orders, self.project.orders_for(self.worker)
+        if self.orders != before:
+            os.kill(os.getpid(), signal.SIGIO)
 
     def has_dispatcher(self) -> bool:
         """Return whether one is alive: by pid or, of another host, because

@@ -2,14 +2,17 @@
 
 Check what fjd depends on, here and on the given hosts: ssh, the shared home
 and how long a file takes there and back, free space, the clock, Python, the
-load, screen or tmux, limits, byte code. Each line begins with ok, warn or
-FAIL. A line with warn or FAIL ends with the remedy. The exit code is 1 if a
-check fails, 3 if a host is unreachable, and 78 if remote.conf has an error.
+load, screen or tmux, limits, byte code. Of a batch system (slurm, or a section
+of remote.conf with a scheduler) check its commands, whether it answers and
+whether a worker could start. Each line begins with ok, warn or FAIL. A line
+with warn or FAIL ends with the remedy. The exit code is 1 if a check fails, 3
+if a host is unreachable, and 78 if remote.conf has an error.
 
 Keys of the objects that --json prints: host, check, state, found, todo.
 
-Example:
+Examples:
     fjd doctor node2 node3
+    fjd doctor slurm
 """
 # Other hosts run `fjd doctor --json`, called through ssh as hire does it.
 import argparse
@@ -22,7 +25,10 @@ from fjd import home, output
 from fjd.command import beside
 from fjd.errors import BadConfig, FjdError, SOME_FAILED
 from fjd.hosts import latency
-from fjd.hosts.conf import checked, Host, LOCALHOST, read_hosts
+from fjd.hosts.cluster import is_system
+from fjd.hosts.conf import (
+    checked, Host, LOCALHOST, read_clusters, read_hosts,
+)
 from fjd.hosts.ssh import Answer, Errand, run_there
 from fjd.members import myself
 from fjd.options import flag, option, PROJECT
@@ -32,6 +38,7 @@ from fjd.verbs import checks
 from fjd.verbs.checks import FAIL, Finding, Findings, OK
 
 HOME, HOSTS, SSH, CONF = "home", "hosts", "ssh", "remote.conf"
+SYSTEM = "batch system"
 LIST = re.compile(r'\[\{"state": .*\}\]')  # among what login scripts print
 CURES = {  # remedies, by messages of ssh
     "Permission denied (": ", or put a key into ~/.ssh/authorized_keys",
@@ -50,8 +57,8 @@ def host_called(text: str) -> Host:
 OPTIONS = (
     PROJECT,
     option("hosts", metavar="HOST", nargs="*", type=host_called,
-           help="another machine, as ssh takes it (default: the hosts of the"
-           " project's remote.conf, if it has one)"),
+           help="another machine, as ssh takes it, or slurm (default: those of"
+           " the project's remote.conf, if it has one)"),
     flag("--json", help="print a list of objects"),
 )
 
@@ -60,8 +67,9 @@ def act(options: Any) -> int:
     caller = os.environ.pop(WITNESS, "")
     project = home.named_project(options.project)
     hosts = [] if caller else wanted_hosts(project, options.hosts)
+    looks = [] if caller else systems(project, options.hosts)
     found = []
-    for finding in examine(project, caller, hosts):
+    for finding in examine(project, caller, hosts, looks):
         found.append(finding)
         if not options.json:
             output.show(finding.line)
@@ -77,10 +85,27 @@ def wanted_hosts(project: Project, named: List[Host]) -> Iterator[Host]:
     """Yield the other hosts: those named, else those of remote.conf."""
     here = myself().host
     known = read_hosts(project, here) or []
+    clusters = read_clusters(project, here)
     hosts = [as_known(host, known) for host in named] or known
     for host in hosts:
-        if host.seen_from(here).name != LOCALHOST:
+        is_away = host.seen_from(here).name != LOCALHOST
+        if is_away and not is_system(host.name, clusters):
             yield host
+
+
+def systems(project: Project, named: List[Host]) -> Findings:
+    """Yield what is found about batch systems: those named, else those of
+    remote.conf.
+    """
+    try:
+        known = read_clusters(project, myself().host)
+    except BadConfig:
+        return  # The look at other hosts says so.
+    if not (known or any(is_system(host.name, known) for host in named)):
+        return
+    from fjd.verbs import batchchecks  # Late: few have any.
+    for cluster in batchchecks.wanted(named, known):
+        yield from with_errors(batchchecks.look_at(project, cluster))
 
 
 def as_known(host: Host, known: List[Host]) -> Host:
@@ -89,7 +114,9 @@ def as_known(host: Host, known: List[Host]) -> Host:
     return (same + [host])[0]._replace(name=host.name)
 
 
-def examine(project: Project, caller: str, hosts: Iterable[Host]) -> Findings:
+def examine(
+    project: Project, caller: str, hosts: Iterable[Host], systems: Findings,
+) -> Findings:
     """Yield the findings about this host, then about others.
 
     caller is the witness of a host that asks us, or "".  If the home fails,
@@ -107,7 +134,7 @@ def examine(project: Project, caller: str, hosts: Iterable[Host]) -> Findings:
         ("limits", checks.look_at_limits()),
         ("notification", checks.look_at_notification(top)),
         ("byte code", checks.look_at_byte_code()),
-        (HOSTS, ask(project, hosts)),
+        (SYSTEM, systems), (HOSTS, ask(project, hosts)),
     ]:
         for finding in with_errors(findings):
             yield finding._replace(check=finding.check or check)

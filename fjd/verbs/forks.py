@@ -23,6 +23,7 @@ from fjd.project import Project
 from fjd.reclaim import new_reclaimer
 from fjd.roles.hiring import Hiring
 from fjd.verbs.deserted import of_run
+from fjd.verbs.places import is_expected
 from fjd.wakeup import Alarm
 
 DESCRIPTORS = "/proc/self/fd"
@@ -42,7 +43,8 @@ class HiringByFork(Hiring):
         self, project: Project, words: Callable[[], List[str]],
         is_here: Callable[[], bool],
     ) -> None:
-        super().__init__(words, is_quiet=True)
+        super().__init__(
+            words, is_quiet=True, is_expected=lambda: is_expected(project))
         self.project = project
         self.is_here = is_here
 

@@ -118,7 +118,7 @@ class Halt:
         assert self.condition
         if self.condition.when == NOW:
             return self.run.stop()
-        self.run.hiring.wait()  # Workers still starting would miss the order.
+        self.run.wait_for_hiring()
         self.run.say("No more jobs begin; waiting for those that run.")
         drain(self.run.dispatcher)
         self.run.dispatcher.run()

@@ -4,11 +4,12 @@ fjd status and fjd why print parts of it.  All times are the file server's.
 """
 import os
 import time
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 
-from fjd.members import active_among, Here, read_member
+from fjd.members import active_among, Here, Member, read_member
 from fjd.names import host_of, natural, new_id
 from fjd.project import Project
+from fjd.verbs import systems
 
 COUNTS = "{waiting} waiting, {held} held, {given} given out, {running}" \
     " running, {done} done, {failed} failed"
@@ -25,7 +26,9 @@ def in_words(found: Dict[str, Any]) -> str:
 class Overview:
     """The active dispatchers, the workers and the running jobs at one moment.
 
+    members: the record of each worker.
     silent: seconds without a heartbeat, of workers that seem dead.
+    waiting: the pending workers of each batch system.
     """
 
     def __init__(self, project: Project, here: Here) -> None:
@@ -35,28 +38,57 @@ class Overview:
         self.dispatchers = list(active_among(
             project, project.members("dispatchers"), self.now, here))
         self.workers = project.pods()
-        self.silent = dict(filter(None, map(self.silence, self.workers)))
+        self.members = {
+            worker: read_member(project, "workers", worker)
+            for worker in self.workers}
+        self.silent = {
+            worker: self.silence(member)
+            for worker, member in self.members.items()
+            if member.seems_dead(self.now, here)}
         self.runs = sorted(
             project.running(), key=lambda run: natural(run.attempt))
+        self.busy = {run.worker for run in self.runs}
+        self.asked: Optional[List[Any]] = None
 
-    def silence(self, worker: str) -> Any:
-        """Return a worker that seems dead and how many seconds it has been
-        silent; None if it is alive.
-        """
-        member = read_member(self.project, "workers", worker)
-        silence = 0.0 if member.is_missing else self.now - member.heartbeat
-        is_silent = member.seems_dead(self.now, self.here)
-        return (worker, round(silence)) if is_silent else None
+    @property
+    def waiting(self) -> List[Any]:
+        if self.asked is None:
+            self.asked = systems.waiting_at(self.project)
+        return self.asked
+
+    def silence(self, member: Member) -> int:
+        """Return for how many seconds it has been silent."""
+        return round(0 if member.is_missing else self.now - member.heartbeat)
+
+    def by_state(self, workers: Iterable[str]) -> Dict[str, List[str]]:
+        """Return these workers by state: busy, idle or silent."""
+        found: Dict[str, List[str]] = {state: [] for state in STATES}
+        for worker in workers:
+            state = "busy" if worker in self.busy else "idle"
+            found["silent" if worker in self.silent else state].append(worker)
+        return found
 
     def hosts(self) -> Dict[str, Dict[str, List[str]]]:
-        """Return the workers of each host by state: busy, idle or silent."""
-        found: Dict[str, Dict[str, List[str]]] = {}
-        busy = {run.worker for run in self.runs}
+        """Return the workers of each host by state."""
+        found: Dict[str, List[str]] = {}
         for worker in self.workers:
-            state = "busy" if worker in busy else "idle"
-            host = found.setdefault(host_of(worker), {s: [] for s in STATES})
-            host["silent" if worker in self.silent else state].append(worker)
-        return found
+            found.setdefault(host_of(worker), []).append(worker)
+        return {host: self.by_state(found[host]) for host in found}
+
+    def places(self) -> Dict[str, Dict[str, Any]]:
+        """Return the workers of each batch system, and what waits there."""
+        found: Dict[str, List[str]] = {
+            waiting.place: [] for waiting in self.waiting
+            if waiting.number or waiting.running or waiting.trouble}
+        for worker, member in self.members.items():
+            place = systems.place_of(member)
+            if place:
+                found.setdefault(place, []).append(worker)
+        return {
+            place: systems.numbers_of(
+                self.by_state(workers),
+                [w for w in self.waiting if w.place == place])
+            for place, workers in sorted(found.items())}
 
     def troubles(self, waiting: int) -> Iterator[str]:
         """Yield the reasons why no job can run, and the remedies.
@@ -71,10 +103,26 @@ class Overview:
             yield "no dispatcher is active; to start one:" \
                 f" fjd-dispatcher{name}"
         if waiting and not self.workers:
-            yield "there is no worker; to start some:" \
-                f" fjd-recruiter{name} hire"
+            yield from list(systems.waits(self.places())) or [
+                "there is no worker; to start some:"
+                f" fjd-recruiter{name} hire"]
         elif waiting and len(self.silent) == len(self.workers):
             yield "no worker sends heartbeats; fjd doctor may tell why"
+
+
+class Look:
+    """One look at a project: its overview is made when it is needed."""
+
+    def __init__(self, project: Project, here: Here) -> None:
+        self.project = project
+        self.here = here
+        self.made: Optional[Overview] = None
+
+    @property
+    def overview(self) -> Overview:
+        if self.made is None:
+            self.made = Overview(self.project, self.here)
+        return self.made
 
 
 def is_full(directory: str) -> bool:

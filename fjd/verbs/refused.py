@@ -11,13 +11,14 @@ from fjd.errors import BadUsage
 from fjd.options import option, Option
 
 ONE_BY_ONE = "a line is one argument; -n N gives N of them to each job"
-HOSTS = "fjd-recruiter --project P hire HOST:N, then fjd run --project P"
+HOSTS = "-S node2:4,node3 names the hosts, -S conf those of remote.conf"
 LOAD = "there is no such limit; -j N says how many jobs run at a time"
 SHARED = "all hosts share a home, so there is nothing to transfer"
 BRACES = "there are {}, {.}, {/}, {//}, {/.}, also {1/.}, and {#} and {%}"
 BACKGROUND = "fjd put COMMAND puts a job that workers run in the background"
 REFUSED = {  # names of an option, and what to do instead
-    "-S --sshlogin --sshloginfile --slf --onall --nonall": HOSTS,
+    "--sshloginfile --slf": HOSTS,
+    "--onall --nonall": "each job runs once; ssh HOST COMMAND in a shell loop",
     "--pipe --pipepart --pipe-part --spreadstdin --block":
         "jobs read no part of standard input; cut it into files with split(1)",
     "-u --ungroup --line-buffer --linebuffer --line-buffered --lb":
@@ -76,5 +77,5 @@ def others() -> Tuple[Option, ...]:
         *(option(*names.split(), dest=names, nargs="?", action=Refusal, **how)
           for names in REFUSED),
         option(*IGNORED, dest="ignored", action="store_true", **how),
-        option("--env", dest="ignored", **how),
+        option("--env", **how),
     )

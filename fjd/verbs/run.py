@@ -39,6 +39,7 @@ from fjd.verbs.batch import ListRun
 from fjd.verbs.earlier import compared, Runs
 from fjd.verbs.halt import first_of
 from fjd.verbs.joblist import Comparison, Request
+from fjd.verbs.runhosts import settle
 from fjd.verbs.runoptions import OPTIONS
 from fjd.verbs.source import Source
 
@@ -56,6 +57,7 @@ def act(options: Any) -> int:
         raise BadUsage(f"run: there is no option {words[0]}"
                        f"{nearest(words[0], known)}; a command that begins"
                        " like this goes behind --")
+    settle(options)
     directory = home.current_directory()
     shell = shells.chosen(options.shell)
     template, source = typed_commands(options, words)

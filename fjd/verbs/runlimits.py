@@ -31,6 +31,7 @@ class Workers(argparse.Action):
     ) -> None:
         try:
             namespace.workers = number_of_workers(value or "")
+            namespace.jobs = value
         except ValueError as error:
             parser.error(f"{option} {value or ''}".rstrip() + f": {error}")
 

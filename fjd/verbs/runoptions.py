@@ -4,7 +4,7 @@ from typing import Any, Dict
 
 from fjd.hosts.session import KINDS
 from fjd.options import flag, option, positive, shared
-from fjd.verbs import halt, refused, runlimits, shells
+from fjd.verbs import halt, refused, runhosts, runlimits, shells
 
 OWN = shared("--project", metavar="P", help="run in project P, with what"
              " waits there (default: new)")
@@ -28,10 +28,14 @@ SYNONYMS = (
            type=positive, **HIDDEN),
     option("-C", "--col-sep", dest="colsep", **HIDDEN),
     option("--halt-on-error", dest="halt", type=halt.parse, **HIDDEN),
+    option("--sshlogin", dest="hosts", action=runhosts.Hosts, **HIDDEN),
 )
 OPTIONS = (
     option("-j", metavar="N", **JOBS, help="N workers, N%% of the CPUs, or 0:"
            " one a job (default: CPUs-1)"),
+    option("-S", dest="hosts", metavar="HOSTS", action=runhosts.Hosts,
+           default=[],
+           help="work on these hosts: -S node2:4,node3 (as hire does)"),
     flag("-k", dest="in_order",
          help="print the output of the jobs in the order of the list"),
     flag("--tag", help="put the argument before each line of output"),
@@ -55,8 +59,8 @@ OPTIONS = (
     option("--joblog", metavar="FILE",
            help="write a table of ended jobs, as GNU parallel does"),
     option("--halt", metavar="WHEN", type=halt.parse,
-           help="end when jobs have failed: now,fail=1 ends the running ones,"
-           " soon,fail=10%% waits for them"),
+           help="end early: now,fail=1 ends running jobs, soon,fail=10%%"
+           " waits"),
     option("--retries", metavar="N", type=runlimits.of_key("retries"),
            help="run a failed job again, up to N times"),
     option("--timeout", metavar="T", type=runlimits.of_key("timeout"),
@@ -74,5 +78,5 @@ DEFAULTS: Dict[str, Any] = {
     "files": [], "per_job": None, "is_null": False, "colsep": None,
     "header": None, "shell": None, "results": None, "joblog": None,
     "halt": None, "retries": None, "timeout": None, "delay": None,
-    "nice": None,
+    "nice": None, "hosts": [], "jobs": "",
 }

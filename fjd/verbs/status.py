@@ -1,7 +1,7 @@
 """Show how many jobs wait, run and have ended.
 
-Show also what runs where, the workers of each host, the rate, the time left,
-and what is wrong.
+Show also what runs where, the workers of each host and each batch system, the
+rate, the time left, and what is wrong.
 
 With 10,000 jobs or more, the numbers of those that wait and have ended come
 from the active dispatcher, which counts them every 10 seconds. Fewer jobs are
@@ -25,6 +25,10 @@ Keys of the object that --json prints:
                  first and last are their numbers, else these are null
     runs         the number of these
     hosts        the workers of each host
+    places       the workers of each batch system: by state, as above; nodes,
+                 the number of their hosts; starting and pending, how many
+                 are to come (null: it does not answer, and trouble has the
+                 reason); reasons that it gives for the pending ones
     silent       seconds without a heartbeat, by worker
     dispatchers  those that are active
     troubles     what is wrong
@@ -42,6 +46,7 @@ from fjd.project import Project, STATES as PLACES
 from fjd.verbs import lastrun
 from fjd.verbs.counted import CANCELLED, newest_counts, Numbers, title
 from fjd.verbs.overview import in_words, Overview, since, span, STATES
+from fjd.verbs.systems import line_of
 
 MOST_SHOWN = 10  # running jobs on a screen
 MOST_LISTED = 10000  # jobs, waiting or ended, that are counted by listing
@@ -81,7 +86,8 @@ def status_of(
         "left": ahead / rate if rate else None,
         "jobs": [job_of(numbers, run) for run in overview.runs[:most]],
         "runs": len(overview.runs),
-        "hosts": overview.hosts(), "silent": overview.silent,
+        "hosts": overview.hosts(), "places": overview.places(),
+        "silent": overview.silent,
         "dispatchers": overview.dispatchers,
         "troubles": list(overview.troubles(given_out)),
     }
@@ -133,9 +139,7 @@ def screen(found: Dict[str, Any]) -> Iterator[str]:
             + since(job["since"], found["time"])
     if found["runs"] > len(found["jobs"]):
         yield f"running: and {found['runs'] - len(found['jobs'])} more"
-    for host, workers in found["hosts"].items():
-        counts = (f"{len(workers[state])} {state}" for state in STATES)
-        yield f"workers on {host}: {', '.join(counts)}"
+    yield from workers_in(found)
     for worker, seconds in found["silent"].items():
         yield f"silent for {span(seconds)}: worker {worker}"
     if found["left"]:
@@ -145,3 +149,16 @@ def screen(found: Dict[str, Any]) -> Iterator[str]:
     if found["hosts"] and not any(map(found.get, ENGAGED)):
         yield "the workers wait for jobs and a dispatcher; to end them:" \
             f" fjd-recruiter --project {found['project']} fire"
+
+
+def workers_in(found: Dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each host, then for each batch system."""
+    away = {worker for place in found["places"].values()
+            for state in STATES for worker in place[state]}
+    for host, workers in found["hosts"].items():
+        numbers = [len(set(workers[state]) - away) for state in STATES]
+        counts = map("{} {}".format, numbers, STATES)
+        if any(numbers):
+            yield f"workers on {host}: {', '.join(counts)}"
+    for place, workers in found["places"].items():
+        yield line_of(place, workers)

@@ -12,6 +12,7 @@ from fjd.verbs.arrayfind import (
 )
 from fjd.verbs.arraylog import log_of, pieces_of
 from fjd.verbs.listnames import LIST
+from fjd.verbs.overview import Look
 from fjd.verbs.taskhistory import History
 from fjd.verbs.titles import FEW
 from fjd.verbs.why import LAST_BYTES, lines_at_end, line_of, whereabouts
@@ -30,7 +31,7 @@ def why_task(project: Project, here: Here, history: History) -> Iterator[str]:
     yield place_of(history)
     found = history.part.found
     if history.end() is None and not history.part.is_over:
-        yield from whereabouts(project, here, found)
+        yield from whereabouts(Look(project, here), found)
     told = history.told()
     for entry, note in told:
         yield line_of(entry) + f" ({note})" * bool(note)
@@ -131,6 +132,7 @@ def whereabouts_of(
     shown = [part for part in parts if part.found.place == RUNNING]
     shown = shown[:FEW] + [
         part for part in parts if not part.is_over and part not in shown][:1]
+    look = Look(project, here)
     lines = [line for part in (parts if len(parts) == 1 else shown)
-             for line in whereabouts(project, here, part.found)]
+             for line in whereabouts(look, part.found)]
     yield from dict.fromkeys(lines)

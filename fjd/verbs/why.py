@@ -24,7 +24,8 @@ from fjd.verbs import lastrun
 from fjd.verbs.arrayfind import split
 from fjd.verbs.find import find, JOB, unknown, where
 from fjd.verbs.log import ERRORS, OUT
-from fjd.verbs.overview import moment, Overview, since, span
+from fjd.verbs.overview import Look, moment, since, span
+from fjd.verbs.systems import waits
 
 LAST_LINES = 10
 LAST_BYTES = 8192
@@ -51,8 +52,9 @@ def why(project: Project, here: Here, wanted: str) -> Iterator[str]:
         raise unknown(wanted)
     if not matches:
         yield f"{printable(wanted)} does not exist any more"
+    look = Look(project, here)
     yield from dict.fromkeys(  # Troubles are the same for several.
-        line for found in matches for line in whereabouts(project, here, found)
+        line for found in matches for line in whereabouts(look, found)
     )
     if entries and entries[-1].event == RETRIED:
         yield "it failed and is tried again, after the jobs that have not run"
@@ -69,22 +71,23 @@ def history(project: Project, job: str) -> List[Entry]:
     return sorted(found, key=lambda entry: entry.end)
 
 
-def whereabouts(project: Project, here: Here, found: Found) -> Iterator[str]:
+def whereabouts(look: Look, found: Found) -> Iterator[str]:
     """Yield where a job file is, and then what keeps it from running."""
     attempt = found.attempt
     troubles: Iterable[str] = ()
     line = where(found) + f" [{printable(attempt.name)}]" * bool(attempt.stamp)
     if found.place not in ENDED:
-        overview = Overview(project, here)
+        overview = look.overview
         if found.place == RUNNING:
-            begun = project.begun(Running.parse(found.name))
+            begun = look.project.begun(Running.parse(found.name))
             line += since(begun, overview.now)
         if found.worker in overview.silent:
             line += f"; silent for {span(overview.silent[found.worker])}"
         if found.place == "jobqueue":
             line += f"; there are {len(overview.workers)} worker(s), and" \
                 f" {len(overview.runs)} job(s) run"
-            troubles = overview.troubles(1)
+            troubles = dict.fromkeys(
+                [*waits(overview.places()), *overview.troubles(1)])
     yield line
     yield from troubles
 

@@ -22,6 +22,10 @@ FLAKY = """[control]
 retries: 1
 executable: echo "$FJD_ATTEMPT" >> runs; test -e x || { touch x; exit 1; } #
 """
+LONG = """[control]
+executable: echo "$FJD_ATTEMPT" >> runs #
+timeout: 1h
+"""
 
 
 # What others have left
@@ -223,6 +227,28 @@ def leaves_as_the_run_that_hired_it_has_died(stage):
     stage.wait_for_end()
 
 
+def leaves_as_there_is_no_job(stage):
+    """It came of an allocation of a batch system."""
+    stage.put("job1")
+    stage.project.files.make_directory(stage.project.path("allocations"))
+    stage.project.files.create(
+        stage.project.path("allocations", "slurm.1"), "id: 1\n")
+    stage.environ.update(
+        FJD_SESSION_NAME="slurm 1", FJD_ALLOCATION="slurm.1")
+    stage.test("fjd-worker", *OFTEN, "--idle", "0.3")
+    del stage.environ["FJD_SESSION_NAME"], stage.environ["FJD_ALLOCATION"]
+    stage.wait_for_end()
+
+
+def gives_back_what_does_not_fit_into_its_time(stage):
+    """And what is behind that."""
+    stage.put("job1", text=LONG)
+    stage.put("job2")
+    stage.test("fjd-worker", *OFTEN, "--until", "30m")
+    stage.give(stage.worker())
+    stage.wait_for_end()
+
+
 def gives_up_a_neighbours_job_that_is_removed(stage):
     plan = removed_while_given_up(stage)
     stage.test("fjd-worker", *OFTEN, **plan)
@@ -283,6 +309,14 @@ def drains_in_the_middle_of_a_range(stage):
     worker = holds_a_range(stage)
     stage.order(worker, "drain")
     stage.release()
+    stage.wait_for_end()
+
+
+def gives_back_a_range_that_does_not_fit_into_its_time(stage):
+    stage.put("job1")
+    stage.put_array("a", "true", "true", timeout="1h")
+    stage.test("fjd-worker", *OFTEN, "--until", "30m")
+    stage.give(stage.worker())
     stage.wait_for_end()
 
 
@@ -787,8 +821,11 @@ SCENARIOS = {
         buries_its_neighbours,
         gives_up_a_neighbours_job_that_is_removed,
         leaves_as_the_run_that_hired_it_has_died,
+        leaves_as_there_is_no_job, gives_back_what_does_not_fit_into_its_time,
         runs_an_array, runs_an_array_from_a_file_server, gives_back_a_range,
-        drains_in_the_middle_of_a_range, is_signalled_in_a_range,
+        drains_in_the_middle_of_a_range,
+        gives_back_a_range_that_does_not_fit_into_its_time,
+        is_signalled_in_a_range,
         has_a_task_cancelled, is_robbed_of_its_range,
         buries_a_neighbour_with_a_range,
     ],

@@ -59,7 +59,8 @@ def test_table_has_a_row_for_each_tool_that_is_there(tmp_path, monkeypatch):
     "scale --jobs 2000", "start",
 ])
 def test_figures_are_told_beside_what_they_should_be(words, tmp_path):
-    result = bench(*words.split(), "--rounds", "1", "--home", str(tmp_path))
+    result = bench(*words.split(), "--rounds", "1", "--brief",
+                   "--home", str(tmp_path))
     assert (result.returncode, result.stderr) == (0, "")
     lines = result.stdout.split("\n\n")[1].splitlines()
     measured = [re.findall("[0-9.]+", line[50:]) for line in lines]

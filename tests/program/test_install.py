@@ -136,6 +136,7 @@ def root(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.once
 @needs("mount", "debootstrap")
 def test_tarball_is_enough_on_a_bare_machine_without_network(tmp_path, root):
     """A Debian of the smallest kind, as a plain user; there is no pip."""

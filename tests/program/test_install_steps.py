@@ -14,7 +14,7 @@ from installing import (
 )
 
 pytestmark = pytest.mark.slow
-needs = pytest.mark.needs
+needs, once = pytest.mark.needs, pytest.mark.once
 with open(os.path.join(ROOT, "fjd", "requirements.txt")) as pins:
     PINS = dict(re.findall(r"(?m)^(\w\S+) --hash=sha256:(\w+)$", pins.read()))
 
@@ -114,6 +114,7 @@ def test_update_while_workers_run(old, install, local, home):
     assert command("fjd", "audit")[-1].endswith(" 0 not accounted for")
 
 
+@once
 def test_commands_run_all_the_time_while_it_is_updated(install, local):
     done(install())
     script = f"while :; do '{local}/bin/fjd-worker' --version || exit; done"
@@ -126,6 +127,7 @@ def test_commands_run_all_the_time_while_it_is_updated(install, local):
     assert process.communicate()[1] == b""
 
 
+@once
 def test_what_stopped_halfway_is_finished_by_the_next_one(
     install, local, tmp_path,
 ):
@@ -168,6 +170,7 @@ def killed(install, clone, local, tmp_path):
     return place
 
 
+@once
 def test_trace_of_what_was_killed_goes_with_fjd(killed, install, local):
     done(install())
     assert killed.exists()  # That could be one that runs now.
@@ -175,12 +178,14 @@ def test_trace_of_what_was_killed_goes_with_fjd(killed, install, local):
     assert not local.exists() or os.listdir(str(local)) == []
 
 
+@once
 def test_old_trace_of_what_was_killed_is_removed(killed, install):
     os.utime(str(killed), (0, 0))
     done(install())
     assert not killed.exists()
 
 
+@once
 def test_directory_that_was_made_in_vain_is_removed(install, local):
     (local / "lib" / "fjd").mkdir(parents=True)
     done(install())
@@ -188,6 +193,7 @@ def test_directory_that_was_made_in_vain_is_removed(install, local):
     assert not (local / "lib" / "fjd").exists()
 
 
+@once
 def test_nothing_is_left_when_nobody_reads_what_it_prints(clone, home, local):
     reader, writer = os.pipe()
     os.close(reader)
@@ -198,6 +204,7 @@ def test_nothing_is_left_when_nobody_reads_what_it_prints(clone, home, local):
     assert list(local.glob(".fjd.new*")) == []
 
 
+@once
 def test_options_for_tar_in_the_environment_do_not_matter(install):
     assert done(install()) == done(install(TAR_OPTIONS="-v --exclude=*.py"))
 
@@ -221,10 +228,12 @@ def test_prefix_may_have_any_name(install, home, name):
     assert not place.exists()
 
 
+@once
 def test_prefix_may_end_in_a_slash(install, home, local):
     assert done(install("--prefix", f"{local}/")) == done(install())
 
 
+@once
 @pytest.mark.parametrize("name", ["bin", "lib", "lib/fjd/wheels", "share/man"])
 def test_nothing_is_done_if_a_directory_cannot_be_written(
     install, clone, local, name,
@@ -241,6 +250,7 @@ def test_nothing_is_done_if_a_directory_cannot_be_written(
     assert tree(local) == before
 
 
+@once
 def test_bin_that_is_a_link_is_not_followed(install, local, home):
     """A command looks for lib beside the place where it really is."""
     (home / "bin").mkdir()
@@ -255,6 +265,7 @@ def test_bin_that_is_a_link_is_not_followed(install, local, home):
     assert version(local)
 
 
+@once
 @pytest.mark.parametrize("name", ["../mine", "lib/fjd/../../../mine"])
 def test_what_lies_outside_is_never_removed(install, local, home, name):
     done(install())
@@ -266,6 +277,7 @@ def test_what_lies_outside_is_never_removed(install, local, home, name):
     assert not local.exists()
 
 
+@once
 def test_dry_run_changes_nothing(install, home, local):
     before = tree(home)
     lines = done(install("--dry-run"))
@@ -280,6 +292,7 @@ def test_dry_run_changes_nothing(install, home, local):
     assert sorted(lines[1:]) == installed
 
 
+@once
 def test_destdir_is_put_before_the_prefix(install, tmp_path, home):
     lines = done(install("--prefix", "/opt/x y", DESTDIR=str(tmp_path / "d")))
     place = tmp_path / "d" / "opt" / "x y"
@@ -290,6 +303,7 @@ def test_destdir_is_put_before_the_prefix(install, tmp_path, home):
     assert not place.exists()
 
 
+@once
 @pytest.mark.parametrize("uid, place", [(0, "/usr/local"), (1, "~/.local")])
 def test_root_installs_for_all(clone, home, tmp_path, uid, place):
     programs = tmp_path / "programs"
@@ -310,6 +324,7 @@ def test_prefix_may_be_relative(install, home):
     assert not (home / "a place").exists()
 
 
+@once
 def test_what_was_there_before_stays(install, local):
     (local / "bin").mkdir(parents=True)
     other = local / "bin" / "other"
@@ -326,6 +341,7 @@ def test_what_was_there_before_stays(install, local):
     ]))
 
 
+@once
 def test_command_of_another_program_is_not_replaced(install, local):
     (local / "bin").mkdir(parents=True)
     (local / "bin" / "fjd").write_text("not ours")
@@ -339,6 +355,7 @@ def test_command_of_another_program_is_not_replaced(install, local):
     assert tree(local) == before
 
 
+@once
 def test_path_is_only_mentioned_if_it_is_needed(install, local):
     line = f'    export PATH="{local}/bin:$PATH"'
     assert done(install())[1:] == [
@@ -348,6 +365,7 @@ def test_path_is_only_mentioned_if_it_is_needed(install, local):
     assert len(done(install(PATH=path))) == 1
 
 
+@once
 @pytest.mark.parametrize("shell, there, file", [
     ("bash", [], ".profile"),
     ("bash", [".profile", ".bash_profile"], ".bash_profile"),
@@ -401,6 +419,7 @@ def test_python_under_another_name_is_found(install, local, tmp_path):
 # INSTALL
 
 
+@once
 @pytest.mark.parametrize("shell", [
     "bash", "dash", pytest.param("zsh", marks=needs("zsh")),
 ])

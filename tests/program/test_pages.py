@@ -6,14 +6,20 @@ import stat
 
 import pytest
 
-from helpers import finish, ok, ROOT, start
+from helpers import finish, ok, ROOT, run, start
 from sessions import blocks, commands_of, is_as_shown, play
 from test_readme import COMMANDS, section
 
 PLACE = os.path.join(ROOT, "fjd", "pages")
 PAGES = sorted(os.listdir(PLACE))
 TOPICS = [page[:-len(".rst")] for page in PAGES]
-OTHERS = {"--seed", "--user"}  # options of other programs
+OTHERS = {  # options of other programs
+    "--array", "--clusters", "--cpus-per-task", "--export", "--gpus-per-task",
+    "--mem-per-cpu", "--nodes", "--ntasks-per-node", "--parsable",
+    "--partition", "--seed", "--signal", "--time", "--user",
+}
+# A session for which a Slurm is needed (tests/lab/test_slurmpage.py).
+ON_SLURM = ("cluster.rst", "Hire from Slurm")
 
 
 def read(page):
@@ -51,12 +57,18 @@ def test_no_line_is_too_long_unless_a_command_prints_it(page):
 
 
 @pytest.mark.parametrize("page", [
-    page for page in PAGES if page != "python.rst"])
+    page for page in PAGES if page not in ("python.rst", ON_SLURM[0])])
 def test_sessions_are_real(page, home):
     commands = commands_of(read(page))
     assert commands or page == "speed.rst"
     for command, printed, shown in play(commands, home):
         assert is_as_shown(printed, shown), f"$ {command}\n{printed}"
+
+
+def test_only_one_session_needs_slurm():
+    page, title = ON_SLURM
+    text = section(read(page), title)
+    assert commands_of(read(page)) == commands_of(f"{title}\n\n{text}") != []
 
 
 def test_examples_for_python_are_true(home):
@@ -92,12 +104,32 @@ def test_job_files_can_be_run():
 
 def test_remote_conf_can_be_read(project):
     from fjd.hosts.conf import read_hosts
-    conf, = [block for block in blocks(read("cluster.rst"))
+    conf, = [block for block in blocks(read("machines.rst"))
              if block.startswith("[host1]")]
     with open(project.path("remote.conf"), "w") as file:
         file.write(conf)
     assert [(host.name, host.workers) for host in read_hosts(project, "x")] \
         == [("localhost", 3), ("node2", 5)]
+
+
+def test_sections_for_batch_systems_can_be_read(project):
+    from fjd.hosts.conf import read_clusters
+    found = [block for block in blocks(read("cluster.rst"))
+             if block.startswith("[")]
+    with open(project.path("remote.conf"), "w") as file:
+        file.write("\n\n".join(found))
+    slurm, other = read_clusters(project, "x")
+    assert (slurm.scheduler, slurm.workers, slurm.cpus) == ("slurm", 64, 1)
+    assert other.submit and other.pending and other.cancel
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_batch_scripts_are_scripts(number):
+    found = [block for block in blocks(read("cluster.rst"))
+             if block.startswith("#!/bin/sh")]
+    assert len(found) == 2
+    result = run(["sh", "-n", "-c", found[number]])
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def terms(text):
@@ -106,7 +138,7 @@ def terms(text):
 
 def test_every_key_is_there(readme):
     from fjd import jobfile
-    from fjd.hosts import conf
+    from fjd.hosts import cluster, conf
     of_ranges = {"offset", "escaped"}  # fjd writes them
     keys = {*jobfile.KEYS, "executable", "shell", "directory", "array",
             "list"}
@@ -114,16 +146,20 @@ def test_every_key_is_there(readme):
     assert set(terms(section(read("job.rst"), "Keys"))) == keys
     rows = section(readme, "Job files").split("\n===")[1]
     assert set(re.findall("^``([a-z]+)`` ", rows, re.M)) == keys
-    assert set(terms(section(read("cluster.rst"), "Name the machines"))) \
+    assert set(terms(section(read("machines.rst"), "Name the machines"))) \
         == set(conf.KEYS)
+    told = section(read("cluster.rst"), "A section for Slurm")
+    words = re.findall("^``[a-z`, ]*(?:and ``[a-z]+``)?$", told, re.M)
+    assert set(re.findall("``([a-z]+)``", "\n".join(words))) \
+        == set(cluster.PATTERNS)
 
 
 def test_every_directory_is_there():
-    from fjd.project import DIRECTORIES, LIST, ORDER
+    from fjd.project import ALLOCATIONS, DIRECTORIES, LIST, ORDER
     told = re.findall(
         "^``([a-z]+)[/`]", section(read("protocol.rst"), "Directories"), re.M)
     told += re.findall("and ``([a-z]+)/<attempt>``\n", read("protocol.rst"))
-    assert sorted(told) == sorted([*DIRECTORIES, LIST, ORDER])
+    assert sorted(told) == sorted([*DIRECTORIES, ALLOCATIONS, LIST, ORDER])
 
 
 def test_every_attribute_for_python_is_there():

@@ -22,7 +22,8 @@ FILES = {
     "sub/x.dat": "x\n", "sub/y.z.dat": "y\n",
 }
 # Rows with these have tests of their own: what they write is not the same.
-APART = ("--results", "--joblog", "--resume-failed", "--halt soon,fail=1")
+APART = ("--results", "--joblog", "--resume-failed", "--halt soon,fail=1",
+         "-S 2/node2,node3", "-S ..", "-S node2")
 IN_ORDER = ("-k", "-j 1")
 Typed = namedtuple("Typed", "lines is_success files")
 

@@ -303,12 +303,18 @@ def test_setup_sh_that_fails_is_told(project, bare):
 
 
 @pytest.mark.parametrize("kind", SESSIONS)
+def test_setup_sh_that_ends_without_a_word_is_told_at_once(project, kind):
+    check_setup(project, kind, "exit 5", 5)
+
+
 @pytest.mark.parametrize("text, status", [
-    ("exit 5", 5), ("false", 1), ("cd /nowhere 2>/dev/null", 1), ("fi", 2),
+    ("false", 1), ("cd /nowhere 2>/dev/null", 1), ("fi", 2),
 ])
-def test_setup_sh_that_ends_without_a_word_is_told_at_once(
-    project, kind, text, status,
-):
+def test_however_setup_sh_ends_it_is_told_at_once(project, text, status):
+    check_setup(project, "process", text, status)
+
+
+def check_setup(project, kind, text, status):
     """Not after half a minute that there was no answer."""
     with open(project.path("setup.sh"), "w") as file:
         file.write(text + "\n")

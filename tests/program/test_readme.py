@@ -8,7 +8,7 @@ from helpers import ROOT, command, fjd, ok, run
 
 # What a recruiter tells those whom it starts.
 INTERNAL = ["FJD_ANEW", "FJD_OF_RUN", "FJD_SESSION_NAME", "FJD_SCRIPT",
-            "FJD_WITNESS"]
+            "FJD_ALLOCATION", "FJD_WITNESS"]
 COMMANDS = ["fjd", "fjd-dispatcher", "fjd-recruiter", "fjd-worker"]
 
 
@@ -37,10 +37,10 @@ def test_every_verb_is_there_and_every_option_there_is_one(readme):
 
 
 def test_every_directory_is_there(readme):
-    from fjd.project import DIRECTORIES, LIST, ORDER
+    from fjd.project import ALLOCATIONS, DIRECTORIES, LIST, ORDER
     table = section(readme, "Files on disk").split("\n===")[1]
     told = re.findall(r"^``([a-z]+)`` ", table, re.M)
-    assert sorted(told) == sorted(DIRECTORIES + (LIST, ORDER))
+    assert sorted(told) == sorted(DIRECTORIES + (ALLOCATIONS, LIST, ORDER))
 
 
 def test_every_directory_is_in_the_protocol_too():

@@ -390,8 +390,9 @@ def test_of_two_that_go_on_at_once_one_does(home):
 
 
 @pytest.mark.slow
-def test_of_200_pairs_that_go_on_at_once_one_does(home):
-    see_pairs(home, 200)
+@pytest.mark.once
+def test_of_100_pairs_that_go_on_at_once_one_does(home):
+    see_pairs(home, 100)
 
 
 @pytest.mark.slow

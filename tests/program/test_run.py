@@ -543,6 +543,40 @@ def test_other_lists_are_run_here(home, project, node2):
     assert node2() == ""
 
 
+@pytest.mark.parametrize("words", [
+    ["-S", "localhost:2"], ["-j2", "-S", ":"],
+    ["--project", "default", "-S", "conf"]])
+def test_hosts_that_are_all_here_need_no_ssh(
+    home, project, tmp_path, monkeypatch, words,
+):
+    with open(project.path("remote.conf"), "w") as file:
+        file.write("[a]\nname: localhost\nworkers: 2\nsession: process\n")
+    monkeypatch.setenv("PATH", path_without("ssh", directory=tmp_path / "bin"))
+    status, out, said = run_fjd(
+        "run", *words, "-k", "echo {}", ":::", "a", "b")
+    assert (status, out) == (0, "a\nb\n")
+    assert said.endswith("[fjd] 2 done, 0 failed\n")
+
+
+def test_hosts_that_were_not_hired_are_named_at_the_end(home, project, node2):
+    """What is left can be run on them later."""
+    status, out, said = run_fjd(
+        "run", "--quiet", "-S", "node2:1,localhost:1", "echo", ":::", "a")
+    assert (status, out) == (3, "")
+    assert said == ("[fjd] host node2: no route\n"
+                    "[fjd] Not hired: host node2: no route\n")
+    assert node2()
+    status, out, said = run_fjd("run", "-S", "node2:1", "echo", ":::", "b")
+    name = projects(home)[-1].name
+    assert (status, out) == (3, "")
+    assert said.splitlines()[-2:] == [
+        f"[fjd] To go on: fjd run --resume -S node2:1 --project {name}",
+        "fjd: error: there are jobs, and nobody could be hired"]
+    status, out, said = run_fjd(
+        "run", "--resume", "-S", ":", "--project", name)
+    assert (status, out) == (0, "b\n")
+
+
 def test_callback_knows_the_counts(home):
     status = run_fjd(
         "--exe", "test $1 = 1", "--parameters", "1,2,1", "--callback",

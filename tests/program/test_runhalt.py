@@ -212,7 +212,7 @@ def test_parallel_has_the_same_status(home, condition, script, is_bad):
 
 
 @pytest.mark.parametrize("words", [
-    ["--halt", "now"], ["--halt", "now,fail=0"], ["--pipe"], ["-S", "host"],
+    ["--halt", "now"], ["--halt", "now,fail=0"], ["--pipe"], ["-S", "8/host"],
     ["-j", "-2"], ["--timeout", "200%"], ["--retries", "x"], ["--nice", "20"],
     ["--delay", "x"], ["-I", "X"], ["-u"],
 ])

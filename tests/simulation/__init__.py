@@ -14,5 +14,6 @@ a seed is a whole story of a cluster, the same one each time.
     checks    what must hold after every change of a file, and at the end
     claims    what a dispatcher says, compared with the files at that moment
     story     draws who takes part, and tells one seed from beginning to end
+    limits    workers that leave by themselves, and slots
     bugs      mistakes in the protocol that the simulation has to find
 """

@@ -26,12 +26,12 @@ class Plan:
     or `kill`.
     """
 
-    def __init__(self, draw, name, fails):
+    def __init__(self, draw, name, fails, timeout):
         self.name = name
         self.number = draw.randint(2, 40)
         self.retries = draw.choice([0, 0, 0, 1, 2, 4])
         self.most = max(MOST_LOSSES, self.retries + 1)
-        self.has_timeout = draw.random() < 0.15
+        has_timeout = draw.random() < 0.15
         self.longest = draw.choice([0.02, 0.2, 2.0])  # seconds
         self.bad = set()      # tasks that cannot be run
         self.killers = set()  # tasks that kill their worker
@@ -44,8 +44,10 @@ class Plan:
         self.ranges = set(ranges(self.number, draw.randint(1, 8)))
         self.left = set(self.ranges)  # to be put
         keys = [("retries", str(self.retries))] * bool(self.retries)
+        self.timeout = draw.uniform(0.05, 1.0) if has_timeout else timeout
+        self.has_timeout = bool(self.timeout)
         if self.has_timeout:
-            keys.append(("timeout", f"{draw.uniform(0.05, 1.0):.3f}"))
+            keys.append(("timeout", f"{self.timeout:.3f}"))
         self.common = Common("", "", tuple(keys))
 
     def line(self, draw, task):
@@ -77,7 +79,8 @@ class Arrays:
         self.plans = []
         if is_on or "arrays" in story.wanted:
             fails = [0.9] if "local" in story.wanted else [0.0, 0.1, 0.5]
-            self.plans = [Plan(draw, f"sim{number}", fails)
+            self.plans = [Plan(draw, f"sim{number}", fails,
+                               self.world.limits.timeout())
                           for number in range(draw.randint(1, 3))]
         for plan in self.plans:
             story.checks.ranges.plans[plan.name] = plan

@@ -6,7 +6,8 @@ from contextlib import contextmanager, ExitStack
 from unittest.mock import patch
 
 from fjd import arrays, handover, reclaim
-from fjd.verbs import account, summary
+from fjd.hosts import slot
+from fjd.verbs import account, limits, summary
 from simulation.acceptance import Accepted, KINDS
 from fjd.members import Identity
 from fjd.names import Attempt, Range
@@ -17,6 +18,7 @@ from fjd.roles.arrayworker import ArrayWorker
 from fjd.roles.dispatcher import Dispatcher
 from fjd.roles.firing import Dismissal
 from fjd.roles.worker import Worker
+from fjd.verbs.limits import Limits
 from fjd.verbs.summary import Outcome
 
 from simulation import persons
@@ -293,6 +295,34 @@ def next_by_the_count_of_lines():
     return all_of(another_cut(change))
 
 
+# Of workers that leave by themselves, and of slots
+
+def who_leaves_takes_its_pod_along():
+    """Nothing had come for so long, so what could come now?"""
+    def leave(limits):
+        project, worker = limits.neighbours.project, limits.neighbours.worker
+        for name in project.given(worker) or []:
+            project.files.remove(project.given_job(worker, name))
+        real(limits)
+    real = Limits.leave
+    return patch.object(Limits, "leave", leave)
+
+
+def a_job_begins_whatever_its_timeout():
+    """It may be faster."""
+    return patch.object(Limits, "refusal", lambda limits, task: None)
+
+
+def the_first_worker_decides():
+    """All others have as little time."""
+    return patch.object(limits, "MOST", 1)
+
+
+def everybody_is_the_first():
+    """Who else would bind that name?"""
+    return patch.object(slot, "is_bound", lambda own, name: True)
+
+
 # Each bug, what brings it out, and what the simulation says of it.
 BUGS = [
     (onto_a_name_that_may_be_taken, ["kill", "death"], "overwritten"),
@@ -332,4 +362,9 @@ BUGS = [
     (grouping_at_any_n, ["arrays", "kill"], "it went on without a line"),
     (next_by_the_count_of_lines, ["arrays", "kill"],
      "it forgets what has ended"),
+    (who_leaves_takes_its_pod_along, ["limits"], "a job was removed"),
+    (a_job_begins_whatever_its_timeout, ["limits"],
+     "it begins, and does not fit"),
+    (the_first_worker_decides, ["limits"], "too few have tried it"),
+    (everybody_is_the_first, ["limits"], "two have one slot"),
 ]

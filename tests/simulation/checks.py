@@ -312,7 +312,10 @@ class Checks:
         owner, run = self.owner(source.worker), self.runs.get(source.attempt)
         self.demand(by is owner, "ended by another", source, by.name)
         if run is None:
-            is_right = here == FAILED and job.is_bad
+            limits = self.world.limits
+            is_right = here == FAILED and (
+                job.is_bad or limits.has_failed_of_it(source.attempt)
+                and limits.may_fail(by, job.name, job.timeout))
             return self.demand(is_right, "accepted without a run", source)
         is_late = here == FAILED and job.has_timeout and run.how == "ended"
         is_own = run.worker is owner and (run.how == "exit" or is_late)

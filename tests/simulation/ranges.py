@@ -15,6 +15,7 @@ from fjd.ledger import CLEANED, DONE, FAILED, RETRIED
 from fjd.names import Attempt, Range, Running
 from fjd.project import ENDED, Project
 from fjd.roles.interruption import GIVEN_UP
+from fjd.verbs.limits import TOO_LONG
 
 from simulation.server import LEDGERS
 from simulation.world import ROOT
@@ -149,7 +150,9 @@ class Ranges:
             return self.demand(
                 entry.event == FAILED and first > plan.most,
                 "given up too early", entry.job, entry.attempt)
-        is_right = number in plan.bad or entry.reason == GIVEN_UP
+        is_right = number in plan.bad or entry.reason == GIVEN_UP or (
+            entry.reason == TOO_LONG.given_up
+            and self.world.limits.may_fail(by, part.array, plan.timeout))
         self.demand(is_right and entry.event != DONE, "a line made up",
                     entry.job, entry.event, entry.attempt, entry.reason)
 

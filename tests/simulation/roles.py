@@ -14,6 +14,7 @@ from fjd.terminal import Terminal
 from fjd.verbs.arraychange import ArrayChanges
 from fjd.verbs.arrayfind import Target
 from fjd.verbs.change import Changes
+from fjd.verbs.limits import Limits
 from fjd.verbs.taskcount import new_outcome
 
 from simulation.claims import Claims
@@ -27,7 +28,7 @@ def teller(process):
     return say
 
 
-def new_worker(process, session, interval):
+def new_worker(process, session, interval, limits):
     process.project.make_directories()
     name = enrol(
         process.project, "workers", process.here, session, process.clock)
@@ -35,7 +36,8 @@ def new_worker(process, session, interval):
         process.project, name, new_reclaimer(process), process.clock)
     worker = ArrayWorker(
         process.project, name, SimProcesses(process), neighbours, Terminal(),
-        teller(process), interval, process.clock,
+        teller(process), interval,
+        Limits(neighbours, **limits), process.clock,
     )
     worker.start()
     return worker
@@ -43,14 +45,19 @@ def new_worker(process, session, interval):
 
 def worker(process, session, interval):
     """bin/fjd-worker"""
-    new = new_worker(process, session, interval)
+    limits = process.world.limits.of(process)
+    if not process.world.limits.take(process):
+        return  # Its recruiter is told why.
+    new = new_worker(process, session, interval, limits)
     process.project.forget_session(session)
     work(process, new)
     while new.was_buried and new.order != NOW:
         if not process.project.is_in_use():
             break
         new.say("I was taken for dead; starting anew.")
-        new = new_worker(process, session, interval)
+        if not process.world.limits.take(process):
+            break
+        new = new_worker(process, session, interval, limits)
         work(process, new)
 
 

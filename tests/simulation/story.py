@@ -17,6 +17,7 @@ from simulation.arrays import Arrays
 from simulation.checks import Checks, may_stay
 from simulation.client import LAGGING, LOCAL, NFS, SSHFS
 from simulation.faults import Faults
+from simulation.limits import Limits
 from simulation.server import DIRECTORY, FILE, LINK, USER
 from simulation.world import Host, Process, ROOT, Violation, World
 
@@ -35,14 +36,18 @@ class Job:
         self.is_bad = is_bad
         self.is_wanted = True
         self.is_accepted = False
-        self.has_timeout = False
+        self.timeout = 0.0
+
+    @property
+    def has_timeout(self):
+        return bool(self.timeout)
 
 
 class Story:
     """Everything in one world that is not a fault."""
 
     def __init__(self, seed, wanted):
-        # Faults that are on; also "cron", "fire", "arrays" and "local".
+        # Faults that are on; also "cron", "fire", "arrays", "limits", "local".
         self.wanted = wanted
         world = self.world = World(seed, None)
         world.home = world.one_of([NFS] * 7 + [SSHFS, LAGGING, LOCAL])
@@ -69,6 +74,7 @@ class Story:
         self.is_left_to_cron = self.is_cron_on and world.chance(0.4)
         passes = PASSES if self.is_left_to_cron else 0
         self.rests = heals + LONGEST + passes * self.period
+        world.limits = Limits(self)
         self.arrays = Arrays(self)
         if self.arrays.plans:
             self.rests += LONGEST + 2 * passes * self.period
@@ -113,6 +119,7 @@ class Story:
         for number in range(100, 105):
             world.faults.plan(lambda victim, n=number: self.want(n))
         self.arrays.begin()
+        world.limits.begin()
         if self.is_cron_on:
             for host in world.hosts[:1 + int(6 * world.draw())]:
                 offset = world.one_of([0.0, self.period]) * world.draw()
@@ -208,8 +215,10 @@ class Story:
         if world.chance(0.1):
             text += f"retries: {self.few(1, 4)}\n"
         if world.chance(0.1):
-            job.has_timeout = True
-            text += f"timeout: {world.between(0.1, 10):.3f}\n"
+            job.timeout = world.between(0.1, 10)
+        job.timeout = job.timeout or world.limits.timeout()
+        if job.timeout:
+            text += f"timeout: {job.timeout:.3f}\n"
         return text.encode()
 
     def put_bad(self, job):

@@ -124,6 +124,7 @@ class Host:
         self.booted = self.world.now - self.world.between(10, 1e5)
         self.client = Client(self.world.home)
         self.processes = {}  # pid: process
+        self.names = {}      # of sockets: who has bound it
         self.jobs = []
 
     def power_off(self):
@@ -182,6 +183,7 @@ class Process:
         self.role = role
         self.is_dead = False
         self.stopped_until = 0.0
+        self.slot = self.gpu = ""  # what it has bound
         self.expected = 0       # the number of the event that resumes it
         self.signals = set()
         self.is_waiting = False
@@ -225,6 +227,13 @@ class Process:
         self.is_dead, self.died = True, self.world.now
         self.world.note("ended", self)
         self.project.files.os.close_all()
+
+    def release(self):
+        """Close its sockets, as execve(2) does."""
+        names = self.host.names
+        for name in [name for name in names if names[name] is self]:
+            del names[name]
+        self.slot = self.gpu = ""
 
     # Giving way
 
@@ -366,6 +375,7 @@ class SimProcesses:
         if job.argv[0] != "run":
             raise FileNotFoundError(2, "No such file", job.argv[0])
         self.world.faults.fork()
+        self.world.limits.begins(self.process, job)
         handle = self.process.project.files.os.handle(logs[0])
         kills = job.argv[2] == "kill"
         is_either = kills or job.argv[2] == "either"

@@ -20,6 +20,7 @@ from fjd.verbs.arrayclean import ArrayCleaning
 from fjd.verbs.arrayfind import parts_of, Target, target_in
 from fjd.verbs.arraylog import LATE, TaskLog
 from fjd.verbs.change import Changes
+from fjd.verbs.limits import Limits
 from fjd.verbs.newarray import Common
 from fjd.verbs.why import why
 
@@ -46,10 +47,10 @@ def new_worker(project, clock):
         clock.now += 0.001
         reclaimer = Reclaimer(
             project, myself(), Processes(), lambda line: None, 3, clock)
+        neighbours = Neighbours(project, name, reclaimer, clock)
         worker = ArrayWorker(
-            project, name, Processes(), Neighbours(
-                project, name, reclaimer, clock), Terminal(),
-            lambda *texts: None, 1.0, clock)
+            project, name, Processes(), neighbours, Terminal(),
+            lambda *texts: None, 1.0, Limits(neighbours), clock)
         worker.start()
         return worker
     return new_worker

@@ -10,11 +10,13 @@ from fjd import files
 from fjd.ledger import DONE, Entry, FAILED, RETRIED
 from fjd.members import enrol, myself
 from fjd.names import Attempt, Range, Running
+from fjd.verbs.limits import Limits
 from fjd.verbs.newarray import Common, put_list, put_range
 from fjd.process import Processes
 from fjd.project import NOW
 from fjd.reclaim import Reclaimer
-from fjd.roles.arrayworker import ArrayWorker, LEAVING
+from fjd.roles.arrayworker import ArrayWorker
+from fjd.roles.interruption import TOLD
 from fjd.roles.neighbours import Neighbours
 from fjd.terminal import Terminal
 
@@ -34,15 +36,15 @@ def clock():
 
 @pytest.fixture
 def new_worker(project, clock):
-    def new_worker():
+    def new_worker(**limits):
         name = enrol(project, "workers", myself(), clock=clock)
         clock.now += 0.001
         reclaimer = Reclaimer(
             project, myself(), Processes(), lambda text: None, 3, clock)
+        neighbours = Neighbours(project, name, reclaimer, clock)
         worker = ArrayWorker(
-            project, name, Processes(),
-            Neighbours(project, name, reclaimer, clock), Terminal(),
-            lambda *texts: None, 1.0, clock)
+            project, name, Processes(), neighbours, Terminal(),
+            lambda *texts: None, 1.0, Limits(neighbours, **limits), clock)
         worker.start()
         return worker
     return new_worker
@@ -146,7 +148,7 @@ def test_what_is_left_goes_back_when_the_worker_leaves(project, given):
     work(worker, lambda: not worker.range)
     assert names_in(project, "jobqueue") == [("sim=1.3-4x1", 1)]
     assert rows(project)[-1] == ("given-back", "3")
-    assert ledger(project)[-1]["reason"] == LEAVING
+    assert ledger(project)[-1]["reason"] == TOLD
 
 
 def test_a_try_that_goes_back_keeps_its_number(project, given):

@@ -22,6 +22,7 @@ from fjd.verbs.summary import Outcome
 from fjd.terminal import Terminal
 from fjd.verbs.audit import audit
 from fjd.verbs.change import Changes
+from fjd.verbs.limits import Limits
 
 STAMPS = Stamps(new_token(1.0))
 DAY = 86400
@@ -209,9 +210,10 @@ def test_a_worker_ends_what_is_cancelled(project, put):
     put("job1", "#!/bin/sh\nsleep 1234 & wait\n", 0o700)
     clock, name = Clock(), enrol(project, "workers", myself())
     reclaimer = new_reclaimer(project, lambda text: None, 3)
+    neighbours = Neighbours(project, name, reclaimer)
     worker = Worker(
-        project, name, Processes(), Neighbours(project, name, reclaimer),
-        Terminal(), lambda *texts: None, 1.0, clock,
+        project, name, Processes(), neighbours, Terminal(),
+        lambda *texts: None, 1.0, Limits(neighbours), clock,
     )
     worker.start()
     project.assign("job1", name, Attempt("job1", 1, STAMPS.new()))

@@ -9,7 +9,7 @@ import pytest
 from helpers import BIN, Clock, LONG, ok, PIPE, wait_until
 
 from fjd.members import myself, STANDBY
-from fjd.names import new_id, Stamps
+from fjd.names import new_id, Order, Stamps
 from fjd.project import Project
 from fjd.verbs.deserted import Deserted, neighbours_of, OF_RUN
 
@@ -53,7 +53,15 @@ def here():
 
 
 @pytest.fixture
-def worker(project, here):
+def signals(monkeypatch):
+    """Those that it sends to itself."""
+    sent = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append(number))
+    return sent
+
+
+@pytest.fixture
+def worker(project, here, signals):
     return Deserted(project, WORKER, Reclaiming(here), 60.0, Clock())
 
 
@@ -116,6 +124,17 @@ def test_one_of_another_host_is_alive_while_its_heart_beats(
     assert orders(project) == []
     pass_seconds(worker, 90)
     assert orders(project) == ["drain"]
+
+
+def test_an_order_from_another_host_is_noticed_within_a_second(
+    project, worker, signals, enrol,
+):
+    enrol(7)
+    pass_seconds(worker, 5)
+    assert signals == []
+    project.send_order(Order(WORKER, worker.reclaimer.stamps.new(), "now"))
+    pass_seconds(worker, 5)
+    assert signals == [signal.SIGIO]
 
 
 def test_only_workers_of_a_run_look_for_it(project, here, monkeypatch):

@@ -29,7 +29,16 @@ WRONG = {
         "directory: 'here' is no absolute path",
     "name: node2\nworkers: 1\npython: -c": "python: '-c' is no command",
     "name: node2\nworkers: 1\nworker: 2":
-        "worker: unknown; keys are name, workers, python, directory, session",
+        "worker: unknown; keys are name, workers, python, directory, session,"
+        " gpus",
+    "name: node2\nworkers: 1\ngpus: 0":
+        "gpus: '0' is neither a number from 1 to 1000 nor auto",
+    "name: node2\nworkers: 2\ngpus: 1":
+        "gpus: node2 should have 2 workers, and has only 1 GPU: each worker"
+        " needs one",
+    "name: node2\nworkers: 2\ngpus: 3\n[other]\nname: node2\nworkers: 2\n"
+    "gpus: 3": "gpus: node2 should have 4 workers, and has only 3 GPUs: each"
+               " worker needs one",
     "name: node2\nworkers: 1\n[other]\nname: node2\nworkers: auto":
         "name: node2 is named twice, and the two contradict each other",
 }
@@ -94,11 +103,11 @@ def test_all_that_a_section_may_say(hosts):
     assert hosts(
         "[first]\nname = me@node2.example.org\nworkers = 0\n"
         "[a b]\nname: node3\nworkers: auto\npython: /opt/python 3/bin/python3"
-        "\ndirectory: /home/a place\nsession: tmux\n"
+        "\ndirectory: /home/a place\nsession: tmux\ngpus: auto\n"
     ) == [
         Host("me@node2.example.org", 0),
         Host("node3", None, "/opt/python 3/bin/python3", "/home/a place",
-             "tmux"),
+             "tmux", "auto"),
     ]
 
 

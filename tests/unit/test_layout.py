@@ -7,6 +7,7 @@ import pytest
 
 from helpers import ROOT
 
+pytestmark = pytest.mark.once
 PLACE = os.path.join(ROOT, "fjd")
 ALLOWED = {  # by their directory in fjd/; "" is the protocol
     "": {""},

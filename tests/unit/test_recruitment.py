@@ -5,10 +5,11 @@ import pytest
 
 from helpers import fjd
 
+from fjd.hosts.cluster import Cluster
 from fjd.hosts.conf import Host
 from fjd.hosts.recruitment import FIRE, HIRE, hosts_to_fire, Recruitment
 from fjd.hosts.ssh import Answer
-from fjd.members import myself
+from fjd.members import enrol, myself
 from fjd.names import new_id
 
 ME = "[fjd-recruiter] "
@@ -113,6 +114,25 @@ def test_hosts_to_fire_are_as_their_workers_know_them(
 ):
     options = SimpleNamespace(hosts=named, local_only=local_only)
     assert hosts_to_fire(options, "here") == found
+
+
+def test_workers_of_a_batch_system_are_no_strangers(project, recruit, conf):
+    workers = [enrol(project, "workers", myself()._replace(host="node3"), kind)
+               for kind in ("slurm 1_1", "none")]
+    for worker in workers:
+        project.make_pod(worker)
+    recruitment = recruit()
+    recruitment.names = ["node2"]
+    recruitment.drain_strangers()
+    assert recruitment.recruiter.drained == workers[1:]
+
+
+def test_file_with_batch_systems_alone_names_no_host(recruit, project):
+    with open(project.path("remote.conf"), "w") as file:
+        file.write("[a]\nscheduler: slurm\nworkers: 3\n")
+    recruitment = recruit()
+    assert (recruitment.hosts, recruitment.is_all) == ([], True)
+    assert recruitment.clusters == [Cluster("a", workers=3)]
 
 
 def test_help_of_a_verb_begins_with_its_summary():

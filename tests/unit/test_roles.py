@@ -33,6 +33,7 @@ from fjd.roles.worker import Worker
 from fjd.verbs.summary import Outcome
 from fjd.terminal import Terminal
 from fjd.verbs.audit import audit
+from fjd.verbs.limits import Limits
 from fjd.verbs.why import why
 from fjd.wakeup import LONGEST
 
@@ -47,7 +48,7 @@ def clock():
 
 @pytest.fixture
 def new_worker(project, clock, said):
-    def new_worker():
+    def new_worker(**limits):
         name = enrol(project, "workers", myself())
         clock.now += 0.001  # Each has a ledger and stamps of its own.
         reclaimer = Reclaimer(
@@ -55,7 +56,7 @@ def new_worker(project, clock, said):
         neighbours = Neighbours(project, name, reclaimer, clock)
         worker = Worker(
             project, name, Processes(), neighbours, Terminal(),
-            lambda *texts: None, 1.0, clock,
+            lambda *texts: None, 1.0, Limits(neighbours, **limits), clock,
         )
         worker.start()
         return worker
@@ -493,6 +494,7 @@ def test_unbegun_jobs_of_a_silent_worker_go_to_others_soon(
 ):
     """It is not dead yet, and what it begins later is nobody's job."""
     put("job1", TRUE)
+    os.utime(project.path("jobqueue", "job1"), (1, 1))  # Long ago.
     silent, dispatcher = new_worker(), new_dispatcher(keep_running=True)
     silence(silent)
     dispatcher.step()
@@ -812,6 +814,8 @@ def test_job_is_not_to_blame_for_what_its_host_is_short_of(
     dispatcher.step()
     work(worker, project.waiting)
     monkeypatch.undo()
+    name, = project.waiting()
+    os.utime(project.path("jobqueue", name), (1, 1))  # Long ago.
     clock.now = worker.rested
     work_off(worker, dispatcher, 2)
     assert jobs_in(project, "done") == ["job1"]
@@ -1598,8 +1602,8 @@ def interrupt(project, new_worker, clock):
     """
     stamps = Stamps(new_token(1.0))
 
-    def interrupt(seconds=0.0, signals=True):
-        worker = new_worker()
+    def interrupt(seconds=0.0, signals=True, **limits):
+        worker = new_worker(**limits)
         name = min(project.waiting())
         attempt = Attempt.parse(name)._replace(stamp=stamps.new())
         project.assign(name, worker.id, attempt)
@@ -1713,7 +1717,7 @@ def test_no_ledger_is_read_unless_a_signal_comes_soon(
     project, put, interrupt, monkeypatch,
 ):
     put("job1", LONG_JOB)
-    monkeypatch.setattr("fjd.roles.interruption.interruptions", None)
+    monkeypatch.setattr("fjd.roles.interruption.returns", None)
     interrupt(signals=False)
     interrupt(SOON)
     monkeypatch.undo()

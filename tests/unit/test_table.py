@@ -15,15 +15,16 @@ from fjd.verbs import table
 HELPERS = {
     "acceptance", "account", "again", "arguments", "arraychange",
     "arrayclean", "arrayfind", "arraylines", "arraylog", "arraystate",
-    "bar", "batch", "callback", "census", "change", "checks", "choice",
-    "claim", "copying", "counted", "deserted", "earlier", "find", "forks",
-    "growth", "halt", "jobcopy", "joblist", "lastrun", "listnames",
-    "lists", "manyruns", "newarray", "outlet", "overview", "pairing",
-    "printed", "printer", "putarray", "putting", "quoting", "records",
-    "refused", "rows", "runlimits", "runoptions", "runoutcome", "shells",
-    "source", "summary", "supply", "table", "tally", "taskaudit",
-    "taskbook", "taskcount", "taskhistory", "taskwhy", "template",
-    "titles", "turns",
+    "bar", "batch", "batchchecks", "callback", "census", "change",
+    "checks", "choice", "claim", "copying", "counted", "deserted",
+    "earlier", "find", "forks", "growth", "halt", "jobcopy", "joblist",
+    "lastrun", "limits", "listnames", "lists", "manyruns", "newarray",
+    "outlet", "overview", "pairing", "places", "printed", "printer",
+    "putarray", "putting", "quoting", "records", "refused", "rows",
+    "runhiring", "runhosts", "runlimits", "runoptions", "runoutcome",
+    "shells", "source", "summary", "supply", "systems", "table", "tally",
+    "taskaudit", "taskbook", "taskcount", "taskhistory", "taskwhy",
+    "template", "titles", "turns",
 }
 MOST_LINES, LONGEST = 250, 45  # of a module, and of a function
 

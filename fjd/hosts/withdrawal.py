@@ -1,0 +1,114 @@
+"""What becomes of submissions: lost answers, ends, and cancelling.
+
+All is done to records of this project only, by their ids and names.
+"""
+import time
+from typing import Any, List, Sequence, Tuple
+
+from fjd.hosts import allocations
+from fjd.hosts.allocations import Record
+from fjd.hosts.scheduler import PENDING, SECONDS
+from fjd.members import Here, myself
+from fjd.names import new_id
+from fjd.project import Project
+
+CLAIMED = 120.0  # seconds that a submission from another host may take
+
+
+def settled(
+    project: Project, system: Any, records: Sequence[Record], here: Here,
+) -> List[Record]:
+    """Return the records that are not over, with their ids.
+
+    One without an id is being submitted; if its recruiter is dead, the
+    submission is found by its name, or there is none.
+    """
+    found = []
+    for record in records:
+        if record.is_over:
+            continue
+        if not record.id and is_deserted(project, record, here):
+            record = record._replace(id=system.find(record))
+            if not record.id:
+                allocations.remove(project, record.name)
+                continue
+            allocations.amend(project, record.name, "id", record.id)
+        found.append(record)
+    return found
+
+
+def settled_whole(
+    project: Project, records: Sequence[Record], here: Here,
+) -> List[Record]:
+    """Return the records that are whole; remove old ones that are not.
+
+    RACE: a record without content is being written.  It is unknown to whoever
+    wants to create the next one, which fails until its content can be read.
+    """
+    for record in records:
+        if not record.asked and is_deserted(project, record, here):
+            allocations.remove(project, record.name)
+    return [record for record in records if record.asked]
+
+
+def is_deserted(project: Project, record: Record, here: Here) -> bool:
+    """Return whether nobody is submitting any more."""
+    is_alive = here.sees(record.submitter) if record.asked else None
+    if is_alive is not None:
+        return not is_alive
+    now = project.server_time(new_id(here.host, time.time(), here.pid))
+    return now > record.written + CLAIMED
+
+
+def end_record(project: Project, record: Record) -> None:
+    """Remove a record that is over; keep it if it brought no worker, since
+    these are counted.
+    """
+    if record.came or record.cancelled >= record.asked:
+        allocations.remove(project, record.name)
+        return
+    allocations.amend(project, record.name, "over", "yes")
+
+
+def forget_failures(project: Project, section: str) -> None:
+    """Remove the records that are over of a section."""
+    for record in allocations.records(project):
+        if record.is_over and record.section == section:
+            allocations.remove(project, record.name)
+
+
+def cancel_all(
+    project: Project, system: Any, records: Sequence[Record],
+) -> Tuple[int, List[Record]]:
+    """Cancel all workers that wait; return how many, and the records of which
+    something is left, as they are now.  NotHired: it failed.
+    """
+    records = settled(project, system, records, myself())
+    tasks = system.tasks(records, SECONDS)
+    waiting = {
+        record.name: [t for t in tasks[record.name] if t.state == PENDING]
+        for record in records}
+    system.cancel_pending([r for r in records if waiting[r.name]])
+    tasks = system.tasks(records, SECONDS)
+    left = [
+        record._replace(cancelled=record.cancelled + len(waiting[record.name]))
+        for record in records if tasks[record.name] or not record.id]
+    return sum(map(len, waiting.values())), left
+
+
+def withdraw_all(
+    project: Project, system: Any, records: Sequence[Record],
+) -> int:
+    """Cancel all that wait, and remove the records that are over; return how
+    many workers were cancelled.
+    """
+    number, left = cancel_all(project, system, records)
+    names = {record.name: record for record in left}
+    for record in records:
+        rest = names.get(record.name)
+        if not rest:
+            allocations.remove(project, record.name)
+        elif rest.cancelled > record.cancelled:
+            allocations.amend(
+                project, record.name, "cancelled", str(rest.cancelled))
+    return number
