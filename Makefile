@@ -40,7 +40,8 @@ test-all:  ## run all tests (20 minutes), also those of labs, as root
 
 test-slurm:  ## run the tests on the Slurm of FJD_SLURM, also those of minutes
 	@"$(HERE)tests/run" "$(PYTHON)" --all-needs --durations=0 \
-		tests/lab/test_slurm.py tests/lab/test_slurm_long.py
+		tests/lab/test_slurm.py tests/lab/test_slurmpage.py \
+		tests/lab/test_slurm_long.py
 
 simulate:  ## simulate SEEDS clusters, and see that no job is ever lost
 	@"$(HERE)tests/run" "$(PYTHON)" tests/simulate --seeds "$(SEEDS)"

@@ -19,9 +19,9 @@ BY_HAND = """\
 #!/bin/sh
 exec fjd-worker
 """
-BY_HAND_UNTIL_ITS_END = """\
+BY_HAND_UNTIL = """\
 #!/bin/sh
-exec fjd-worker --until "$(squeue -h -j "$SLURM_JOB_ID" -o %e)"
+exec fjd-worker --until 40s
 """
 CONF = """\
 [cluster]
@@ -43,7 +43,6 @@ idle: 60
 # A mark says that the attempt really came to its end.
 JOB = """\
 #!/bin/sh
-# fjd: timeout=20
 trap 'exit 0' TERM
 : >~/begun/"$FJD_ATTEMPT"
 sleep {seconds} &
@@ -168,11 +167,11 @@ def test_no_job_is_lost_whatever_befalls_its_workers(
     slurm, home, project, put_jobs,
 ):
     """Two of the workers are submitted by hand, for one minute: one is cut
-    off by that limit, the other one knows it, and leaves before.
+    off by that limit, the other one knows of it, and leaves before.
     """
     put_jobs(400, 2)
     cut = slurm.submit(BY_HAND, "--time=1")
-    wise = slurm.submit(BY_HAND_UNTIL_ITS_END, "--time=1")
+    wise = slurm.submit(BY_HAND_UNTIL, "--time=1")
     wait_until(lambda: len(project.pods()) == 2)
     slurm.forget(cut, wise)
     conf(project, CONF, WORKERS)
