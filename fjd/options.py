@@ -13,6 +13,7 @@ from fjd.members import BEAT
 from fjd.names import printable
 
 NEAR = 0.7  # least likeness of a suggested word, as difflib counts it
+AGAIN = "--again"  # tells a recruiter that a dispatcher has started it
 MOST_LOSSES = 3  # workers that may die while they run one job
 PLACE = "Jobs are files in ~/.fjd/P/jobqueue ($FJD_DIR names another place" \
     " than ~/.fjd)."

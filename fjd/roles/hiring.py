@@ -13,8 +13,8 @@ from typing import Any, Callable, List
 
 from fjd.command import beside
 from fjd.errors import BadConfig, NotHired
+from fjd.options import AGAIN
 
-AGAIN = "--again"  # tells the recruiter that it is started by a dispatcher
 PAUSE = 5.0  # seconds between two starts
 PATIENCE = 25.0  # seconds more, while a batch system has workers that wait
 

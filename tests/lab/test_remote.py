@@ -352,8 +352,9 @@ def test_hosts_that_fail_are_named_and_delay_nobody(machines, project):
         start = f"fjd-recruiter: error: host {host}: "
         line, = [line for line in errors if line.startswith(start)]
         assert reason in line
-    hints = [line for line in errors if line.startswith("    try: fjd doctor ")]
-    assert [line.split()[3] for line in hints] == ["node5,", "node6,", "node7,"]
+    hints = [line.split()[3] for line in errors
+             if line.startswith("    try: fjd doctor ")]
+    assert hints == ["node5,", "node6,", "node7,"]
     assert len(errors) == 8 + len(hints), errors
     assert read(known_hosts) == others
     assert workers(project) == {"node1": 1, "node2": 1}

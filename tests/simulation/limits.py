@@ -97,7 +97,9 @@ class Limits:
             yield from entries_in(data or b"")
 
     def has_failed_of_it(self, attempt):
-        """Whether an attempt's line says so."""
+        """Whether an attempt's line says so, or was lost on a full disk."""
+        if os.fsencode(attempt) in self.checks.unsaved:
+            return True
         return any(entry.attempt == attempt and entry.event == FAILED
                    and entry.reason == TOO_LONG.given_up
                    for entry in self.entries())

@@ -4,8 +4,9 @@ no use.
 import pytest
 
 from fjd.errors import NotHired
+from fjd.options import AGAIN
 from fjd.roles import hiring
-from fjd.roles.hiring import AGAIN, Hiring
+from fjd.roles.hiring import Hiring
 
 
 class Ended:
