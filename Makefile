@@ -39,7 +39,7 @@ test-all:  ## run all tests (20 minutes), also those of labs, as root
 	exit $$status
 
 test-slurm:  ## run the tests on the Slurm of FJD_SLURM, also those of minutes
-	@"$(HERE)tests/run" "$(PYTHON)" --all-needs --durations=0 \
+	@"$(HERE)tests/run" "$(PYTHON)" --all-needs --durations=20 \
 		tests/lab/test_slurm.py tests/lab/test_slurmpage.py \
 		tests/lab/test_slurm_long.py
 

@@ -218,7 +218,9 @@ def waiting(project: Project) -> List[Waiting]:
 
 
 def cancel_waiting(project: Project, say: Callable[[str], None]) -> None:
-    """Cancel all pending workers, and remove the records that are over."""
+    """Cancel all pending workers, and remove the records, so that workers
+    that are starting leave.
+    """
     if not names(project):
         return
     from fjd.hosts.scheduler import by_system

@@ -99,16 +99,10 @@ def cancel_all(
 def withdraw_all(
     project: Project, system: Any, records: Sequence[Record],
 ) -> int:
-    """Cancel all that wait, and remove the records that are over; return how
-    many workers were cancelled.
+    """Cancel all that wait, and let those that start leave at once, as they
+    find no record; return how many workers were cancelled.
     """
-    number, left = cancel_all(project, system, records)
-    names = {record.name: record for record in left}
+    number, _ = cancel_all(project, system, records)
     for record in records:
-        rest = names.get(record.name)
-        if not rest:
-            allocations.remove(project, record.name)
-        elif rest.cancelled > record.cancelled:
-            allocations.amend(
-                project, record.name, "cancelled", str(rest.cancelled))
+        allocations.remove(project, record.name)
     return number

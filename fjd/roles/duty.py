@@ -1,6 +1,6 @@
 """What a dispatcher does from its start to its last words."""
 import time
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Type
 
 from fjd.errors import Busy, NotHired, SOME_FAILED
 from fjd.handover import recall
@@ -17,11 +17,11 @@ def new_dispatcher(
     project: Project, reclaimer: Reclaimer, say: Callable[[str], None],
     role: str = ACTIVE, clock: Any = time,
     outcome: Callable[[Project, Dict[str, int]], Reporter] = Reporter,
-    **how: Any,
+    kind: Type[Dispatcher] = Dispatcher, **how: Any,
 ) -> Dispatcher:
     """Return an enrolled dispatcher that stands by, with the last note."""
     memory = recall(project)
-    return Dispatcher(
+    return kind(
         project, Succession(project, reclaimer.here, role, clock), reclaimer,
         outcome(project, memory.ledgers), say, clock=clock, memory=memory,
         **how)

@@ -26,7 +26,7 @@ from fjd.verbs.halt import Halt, Halted
 from fjd.verbs.joblist import Comparison
 from fjd.verbs.lists import last_number, Lists
 from fjd.verbs.outlet import Unwritable
-from fjd.verbs.places import cancel_waiting
+from fjd.verbs.places import SystemsDispatcher
 from fjd.verbs.printer import Printer
 from fjd.verbs.runhiring import RunHiring
 from fjd.verbs.runlimits import keys_of, typed
@@ -63,7 +63,8 @@ class ListRun:
         self.deadline = inf  # for workers to leave
         self.hiring = RunHiring(self)
         self.dispatcher = new_dispatcher(
-            project, reclaimer, self.say, HIRING, heed=self.heed,
+            project, reclaimer, self.say, HIRING, kind=SystemsDispatcher,
+            heed=self.heed,
             alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.bring,
             hiring=self.hiring, progress=bar, outcome=self.new_outcome)
         self.outcome: Any = self.dispatcher.outcome
@@ -270,5 +271,4 @@ class ListRun:
 
     def end(self) -> None:
         """Report the outcome, and where to see more."""
-        cancel_waiting(self.project, self.say)
         self.dispatcher.close(self.report, self.options.quiet, False)

@@ -4,9 +4,8 @@ The modules for that are imported only if a project has such workers.
 """
 from typing import Any, Callable, List
 
-from fjd.members import STANDBY
 from fjd.project import ALLOCATIONS, Project
-from fjd.roles import duty
+from fjd.roles.dispatcher import Dispatcher
 from fjd.roles.hiring import Hiring
 
 
@@ -19,7 +18,9 @@ def is_expected(project: Project) -> bool:
 
 
 def cancel_waiting(project: Project, say: Callable[[str], None]) -> None:
-    """Cancel the workers that wait in batch systems."""
+    """Cancel the workers that wait in batch systems; let those that start
+    leave.
+    """
     if project.names_if_any(ALLOCATIONS):
         from fjd.hosts import allocations  # Late: few have any.
         allocations.cancel_waiting(project, say)
@@ -31,16 +32,16 @@ def new_hiring(project: Project, words: List[str], options: Any) -> Hiring:
                   lambda: is_expected(project))
 
 
-def serve(dispatcher: Any, options: Any) -> int:
-    """Do what a dispatcher does; if it fires its workers at the end, cancel
-    those that wait, too.
-    """
-    if not dispatcher.hiring and is_expected(dispatcher.project):
-        dispatcher.has_told_alone = True
-        dispatcher.say("Workers wait in a batch system: see fjd status.")
-    try:
-        return duty.serve(dispatcher, options)
-    finally:
-        is_active = dispatcher.succession.role != STANDBY
-        if dispatcher.is_ending and is_active:
-            cancel_waiting(dispatcher.project, dispatcher.say)
+class SystemsDispatcher(Dispatcher):
+    """A dispatcher that fires workers of batch systems, too."""
+
+    ended_with: Any = None  # a dismissal
+
+    def act(self) -> float:
+        """Before the first worker is told to leave, cancel those that wait:
+        they would start on what it leaves, and find nobody.
+        """
+        if self.is_ending and self.ended_with is not self.dismissal:
+            self.ended_with = self.dismissal
+            cancel_waiting(self.project, self.say)
+        return super().act()

@@ -357,7 +357,7 @@ def test_fire_that_cannot_ask_keeps_the_records(
     assert allocations.names(project) == ["my-cluster.1"]
 
 
-def test_dispatcher_that_has_ended_cancels_what_waits(
+def test_dispatcher_that_ends_cancels_what_waits_and_lets_others_leave(
     slurm, hire, come, project,
 ):
     hire(3)
@@ -367,9 +367,6 @@ def test_dispatcher_that_has_ended_cancels_what_waits(
     allocations.cancel_waiting(project, said.append)
     assert said == ["slurm: cancelled 2 pending workers."]
     assert slurm.states() == {"1_1": "R"}
-    assert not allocations.is_expected(project)
-    slurm.set("", "1_1")
-    allocations.cancel_waiting(project, said.append)
     assert os.listdir(project.path("allocations")) == []
     slurm.let(fail={"squeue": "it is not asked"})
     allocations.cancel_waiting(project, said.append)
