@@ -104,7 +104,9 @@ class Ranges:
         """What did not fit as a whole is taken back."""
         if self.partial.pop(path, None) is None:
             for entry in self.last.pop(path, []):
-                self.lines[entry.attempt, int(entry.task)].remove(entry)
+                lines = self.lines[entry.attempt, int(entry.task)]
+                if entry in lines:  # Otherwise it was lost already.
+                    lines.remove(entry)
 
     def has_read(self, by, path, offset, data):
         before = self.views[by].get(path, b"") if offset else b""
