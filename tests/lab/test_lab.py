@@ -140,6 +140,47 @@ def test_who_asks_on_another_host_is_told_and_obeyed(lab):
         assert last == "    at last"
 
 
+# fjd run -S
+
+def seconds_since(line):
+    """How long ago it was printed, by its only word."""
+    return time.time() - float(line)
+
+
+def test_output_over_nfs_comes_within_three_seconds(lab):
+    """The last of them ends when all others are idle."""
+    draw = random.Random(20).uniform
+    lasting = [f"{draw(0, 6):.2f}" for _ in range(19)] + ["8"]
+    process = lab.start(
+        "node1", "fjd", "run", "--silent", "-S", "node2:3,node3:2",
+        "sleep {}; date +%s.%N >&2", ":::", *lasting)
+    waited = sorted(map(seconds_since, process.stdout))
+    print("seconds:", *(f"{seconds:.2f}" for seconds in waited))
+    assert (process.wait(60), len(waited)) == (0, 20)
+    # Measured: a median of 0.2, at most 0.8.
+    assert waited[10] <= 2 and waited[-1] <= 3
+
+
+def test_halt_over_nfs_ends_the_others_within_three_seconds(lab):
+    """The jobs have run for longer than a worker is without orders."""
+    process = lab.start(
+        "node1", "fjd", "run", "--halt", "now,fail=1", "-S", "node2:1,node3:2",
+        "test {} = c || exec sleep 654; sleep 9; date +%s.%N; exit 1",
+        ":::", *"abc")
+    failed = next(line for line in process.stdout if line[0].isdigit())
+    said = process.stdout.read()
+    took = seconds_since(failed)
+    print(f"seconds: {took:.2f}")
+    assert process.wait(60) == 3
+    assert "Halted by now,fail=1: 2 job(s) are left." in said
+    # Measured: 0.9 to 2.6.
+    assert took <= 4
+    for node in ("node2", "node3"):
+        assert lab.run(node, "pgrep", "-x", "sleep").stdout == ""
+
+
+# What befalls them
+
 class Disaster(NamedTuple):
     """What was so when it came, and what the commands said afterwards."""
 

@@ -1,14 +1,11 @@
 """fjd run -S: workers on other hosts, for the time of one run."""
 import os
-import random
 import re
 import sys
-import time
 
 import pytest
 
 from helpers import LONG, PIPE, ROOT, wait_until
-from lab import Lab
 from machines import HOME, Machines, NEEDED, USER
 
 from fjd.project import Project
@@ -21,7 +18,6 @@ pytestmark = [
     pytest.mark.slow, pytest.mark.xdist_group("remote"),
     pytest.mark.needs(*NEEDED),
 ]
-alone = pytest.mark.alone
 FJD = f"{HOME}/fjd/bin/fjd"
 NEAR, FAR = "node1", ["node2", "node3"]
 PLACE = f"{HOME}/place"
@@ -238,56 +234,3 @@ def test_the_row_of_the_page_is_true(machines):
         assert result.returncode == 0, result.stderr
         found.append(sorted(result.stdout.splitlines()))
     assert found[0] == found[1] == ["a", "b", "c"]
-
-
-# Over NFS
-
-@pytest.fixture(scope="module")
-def lab():
-    lab = Lab(os.environ.get("FJD_LAB", ""))
-    try:
-        lab.up()
-        yield lab
-    finally:
-        lab.down()
-
-
-def seconds_since(line):
-    """How long ago it was printed, by its only word."""
-    return time.time() - float(line)
-
-
-@alone
-@pytest.mark.needs("root", "FJD_LAB")
-def test_output_over_nfs_comes_within_three_seconds(lab):
-    """The last of them ends when all others are idle."""
-    draw = random.Random(20).uniform
-    lasting = [f"{draw(0, 6):.2f}" for _ in range(19)] + ["8"]
-    process = lab.start(
-        "node1", "fjd", "run", "--silent", "-S", "node2:3,node3:2",
-        "sleep {}; date +%s.%N >&2", ":::", *lasting)
-    waited = sorted(map(seconds_since, process.stdout))
-    print("seconds:", *(f"{seconds:.2f}" for seconds in waited))
-    assert (process.wait(LONG), len(waited)) == (0, 20)
-    # Measured: a median of 0.2, at most 0.8.
-    assert waited[10] <= 2 and waited[-1] <= 3
-
-
-@alone
-@pytest.mark.needs("root", "FJD_LAB")
-def test_halt_over_nfs_ends_the_others_within_three_seconds(lab):
-    """The jobs have run for longer than a worker is without orders."""
-    process = lab.start(
-        "node1", "fjd", "run", "--halt", "now,fail=1", "-S", "node2:1,node3:2",
-        "test {} = c || exec sleep 654; sleep 9; date +%s.%N; exit 1",
-        ":::", *"abc")
-    failed = next(line for line in process.stdout if line[0].isdigit())
-    said = process.stdout.read()
-    took = seconds_since(failed)
-    print(f"seconds: {took:.2f}")
-    assert process.wait(LONG) == 3
-    assert "Halted by now,fail=1: 2 job(s) are left." in said
-    # Measured: 0.9 to 2.6.
-    assert took <= 4
-    for node in FAR:
-        assert lab.run(node, "pgrep", "-x", "sleep").stdout == ""

@@ -18,6 +18,7 @@ def test_workers_that_are_told_to_leave_are_not_waited_for_for_ever(
     """As where the disk has no room for the order."""
     run = ListRun.__new__(ListRun)
     run.deadline, run.is_stopping = deadline, True
+    run.hiring = SimpleNamespace(listen=lambda: None)
     if ends:
         with pytest.raises(KeyboardInterrupt):
             run.heed(signals)
