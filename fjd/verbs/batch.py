@@ -16,7 +16,6 @@ from fjd.members import HIRING
 from fjd.options import MOST_LOSSES
 from fjd.project import Project
 from fjd.reclaim import new_reclaimer
-from fjd.roles.duty import new_dispatcher
 from fjd.verbs.again import Again
 from fjd.verbs.bar import Bar
 from fjd.verbs.census import left
@@ -26,7 +25,7 @@ from fjd.verbs.halt import Halt, Halted
 from fjd.verbs.joblist import Comparison
 from fjd.verbs.lists import last_number, Lists
 from fjd.verbs.outlet import Unwritable
-from fjd.verbs.places import SystemsDispatcher
+from fjd.verbs.places import new_dispatcher
 from fjd.verbs.printer import Printer
 from fjd.verbs.runhiring import RunHiring
 from fjd.verbs.runlimits import keys_of, typed
@@ -63,8 +62,7 @@ class ListRun:
         self.deadline = inf  # for workers to leave
         self.hiring = RunHiring(self)
         self.dispatcher = new_dispatcher(
-            project, reclaimer, self.say, HIRING, kind=SystemsDispatcher,
-            heed=self.heed,
+            project, reclaimer, self.say, HIRING, heed=self.heed,
             alarm=Alarm(LEAVE | {signal.SIGCHLD}), bring=self.bring,
             hiring=self.hiring, progress=bar, outcome=self.new_outcome)
         self.outcome: Any = self.dispatcher.outcome

@@ -5,6 +5,7 @@ The modules for that are imported only if a project has such workers.
 from typing import Any, Callable, List
 
 from fjd.project import ALLOCATIONS, Project
+from fjd.roles import duty
 from fjd.roles.dispatcher import Dispatcher
 from fjd.roles.hiring import Hiring
 
@@ -45,3 +46,8 @@ class SystemsDispatcher(Dispatcher):
             self.ended_with = self.dismissal
             cancel_waiting(self.project, self.say)
         return super().act()
+
+
+def new_dispatcher(*arguments: Any, **how: Any) -> Dispatcher:
+    """Return an enrolled dispatcher of that kind, as duty does."""
+    return duty.new_dispatcher(*arguments, kind=SystemsDispatcher, **how)
