@@ -480,6 +480,36 @@ def hires_fewer(stage):
     stage.wait_for_end()
 
 
+def hires_from_slurm(stage):
+    """One is there, and two are in another array."""
+    stage.put("job1")
+    stage.have_slurm()
+    hire_from_slurm(stage, 1)
+    stage.test("fjd-recruiter", "hire", f"slurm:{MOST_WORKERS}")
+    stage.wait_for_end()
+
+
+def hires_fewer_from_slurm(stage):
+    stage.put("job1")
+    stage.have_slurm()
+    hire_from_slurm(stage, MOST_WORKERS + 2)
+    stage.test("fjd-recruiter", "hire", f"slurm:{MOST_WORKERS}")
+    stage.wait_for_end()
+
+
+def fires_workers_of_slurm(stage):
+    stage.put("job1")
+    stage.have_slurm()
+    hire_from_slurm(stage, MOST_WORKERS)
+    stage.test("fjd-recruiter", "fire")
+    stage.wait_for_end()
+
+
+def hire_from_slurm(stage, number):
+    words = "fjd-recruiter", "hire", f"slurm:{number}"
+    assert stage.start(*words).wait() == 0
+
+
 def fires(stage):
     stage.project.claim_session("default.lab.1")
     stage.put("job1", HOLD)
@@ -812,6 +842,7 @@ def goes_back_to_the_natural_order(stage):
     stage.wait_for_end()
 
 
+MOST_WORKERS = 3  # of Slurm, in the end
 SCENARIOS = {
     "worker": [
         works, rests, is_hired, is_fired, is_signalled,
@@ -837,6 +868,7 @@ SCENARIOS = {
     "recruiter": [
         fires_the_dead, fires_the_dead_with_a_range, fires,
         fires_whose_job_is_removed, hires_fewer, hires, hires_elsewhere,
+        hires_from_slurm, hires_fewer_from_slurm, fires_workers_of_slurm,
     ],
     "fjd": [
         audits, runs_a_list, runs_a_list_that_comes_bit_by_bit,
