@@ -480,6 +480,15 @@ def hires_fewer(stage):
     stage.wait_for_end()
 
 
+def hires_and_stays(stage):
+    """Until it is signalled, and its worker has left."""
+    stage.put("job1")
+    stage.test("fjd-recruiter", "hire", "--stay", "1")
+    stage.wait(stage.project.announcements)
+    stage.tested.terminate()
+    stage.wait_for_end()
+
+
 def hires_from_slurm(stage):
     """One is there, and two are in another array."""
     stage.put("job1")
@@ -868,7 +877,7 @@ SCENARIOS = {
     "recruiter": [
         fires_the_dead, fires_the_dead_with_a_range, fires,
         fires_whose_job_is_removed, hires_fewer, hires, hires_elsewhere,
-        hires_from_slurm, hires_fewer_from_slurm, fires_workers_of_slurm,
+        hires_and_stays, hires_from_slurm, hires_fewer_from_slurm, fires_workers_of_slurm,
     ],
     "fjd": [
         audits, runs_a_list, runs_a_list_that_comes_bit_by_bit,
