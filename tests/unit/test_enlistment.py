@@ -1,6 +1,7 @@
 """Hiring from batch systems: counted by their lists and by files, submitted
 once, cancelled before anybody has to leave.
 """
+import errno
 import os
 import subprocess
 import sys
@@ -80,6 +81,11 @@ def claim(project, number=2, me=DEAD):
         project, "my-cluster", known, me, number, scheduler="slurm",
         section="my cluster", pending="", cancel="")
     return allocations.record(project, name)
+
+
+def left_of(project):
+    """What is left of allocations, but the dot names of what was removed."""
+    return project.names("allocations")
 
 
 def test_hire_submits_and_prints_the_id(slurm, hire, project):
@@ -235,6 +241,70 @@ def test_record_that_is_being_written_lets_others_wait(
     assert slurm.states() == {}
 
 
+def test_name_is_never_used_again(slurm, hire, project, recruiter):
+    for number in (1, 2, 3):
+        hire(1)
+        assert allocations.names(project) == [f"my-cluster.{number}"]
+        fire(recruiter)
+    left = os.listdir(project.path("allocations"))
+    assert sorted(left) == [".my-cluster.2", ".my-cluster.3"]
+
+
+def test_hire_whose_record_was_fired_cancels_what_it_submitted(
+    slurm, hire, project, recruiter, monkeypatch,
+):
+    """Meanwhile another one hires, too."""
+    submit = scheduler.Slurm.submit
+
+    def slow(system, cluster, record, script):
+        monkeypatch.undo()
+        monkeypatch.setenv("PATH", f"{slurm.place}:{os.environ['PATH']}")
+        fire(recruiter)
+        hire(2)
+        return submit(system, cluster, record, script)
+
+    monkeypatch.setattr(scheduler.Slurm, "submit", slow)
+    with pytest.raises(NotHired, match="job 2 was fired meanwhile"):
+        hire(2)
+    assert slurm.states() == {"1_1": "PD", "1_2": "PD"}
+    name, = allocations.names(project)
+    assert allocations.record(project, name).id == "1"
+
+
+def test_fire_learns_an_id_that_comes_at_the_last_moment(
+    slurm, project, recruiter, monkeypatch,
+):
+    record = claim(project, 2, myself())
+    remove = allocations.remove
+
+    def late(project, name):
+        subprocess.check_call([
+            "sbatch", "--array=1-2", f"--job-name={record.job}"])
+        allocations.amend(project, name, "id", "1")
+        return remove(project, name)
+
+    monkeypatch.setattr(allocations, "remove", late)
+    fire(recruiter)
+    assert slurm.states() == {}
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOSPC])
+def test_record_where_no_file_can_have_two_names(
+    project, monkeypatch, code,
+):
+    def link(source, target):
+        assert "asked: 2" in open(source).read()
+        raise OSError(code, "no links")
+
+    monkeypatch.setattr(project.files, "link", link)
+    if code == errno.EPERM:
+        assert claim(project).asked == 2
+    else:
+        with pytest.raises(OSError):
+            claim(project)
+    assert not project.files.drafts(project.path("allocations"), ".")
+
+
 def test_empty_record_is_not_for_ever(slurm, hire, project, monkeypatch):
     os.mkdir(project.path("allocations"))
     project.files.create(project.path("allocations", "my-cluster.1"))
@@ -246,7 +316,7 @@ def test_refusal_is_told_and_leaves_nothing(slurm, hire, project):
     slurm.let(fail={"sbatch": "sbatch: error: invalid partition"})
     with pytest.raises(NotHired, match="invalid partition"):
         hire(1)
-    assert os.listdir(project.path("allocations")) == []
+    assert left_of(project) == []
 
 
 def test_system_that_hangs_gets_nothing(slurm, hire, monkeypatch):
@@ -285,7 +355,7 @@ def test_dispatcher_stops_after_three_submissions_in_vain(
     assert not allocations.is_expected(project)
     assert slurm.read()["last"] == 3
     hire(1)  # A person begins again.
-    assert allocations.names(project) == ["my-cluster.1"]
+    assert allocations.names(project) == ["my-cluster.4"]
     hire(1, is_again=True)
     assert slurm.read()["last"] == 4
 
@@ -316,7 +386,7 @@ def test_fire_cancels_what_waits_and_removes_the_records(
         "slurm: cancelled 2 pending workers.",
         'Fired 0 workers in project "default".']
     assert slurm.states() == {}
-    assert os.listdir(project.path("allocations")) == []
+    assert left_of(project) == []
 
 
 @pytest.mark.parametrize("word, left", [(NOW, {}), (DRAIN, {"1_1": "R"})])
@@ -367,7 +437,7 @@ def test_dispatcher_that_ends_cancels_what_waits_and_lets_others_leave(
     allocations.cancel_waiting(project, said.append)
     assert said == ["slurm: cancelled 2 pending workers."]
     assert slurm.states() == {"1_1": "R"}
-    assert os.listdir(project.path("allocations")) == []
+    assert left_of(project) == []
     slurm.let(fail={"squeue": "it is not asked"})
     allocations.cancel_waiting(project, said.append)
     assert len(said) == 1
@@ -439,7 +509,7 @@ def test_fire_cancels_by_the_template(hire, recruiter, project):
     hire(2, scheduler="pbs", **TEMPLATES)
     assert fire(recruiter)[0] == "pbs: cancelled 2 pending workers."
     assert os.path.getsize("waiting") == 0
-    assert os.listdir(project.path("allocations")) == []
+    assert left_of(project) == []
 
 
 def test_fire_cancels_what_waits_beside_living_workers_when_they_have_left(
@@ -464,7 +534,7 @@ def test_fire_cancels_what_waits_beside_living_workers_when_they_have_left(
 def test_template_that_fails_is_told(hire, project, submit, why):
     with pytest.raises(NotHired, match=why):
         hire(1, scheduler="pbs", **{**TEMPLATES, "submit": submit})
-    assert os.listdir(project.path("allocations")) == []
+    assert left_of(project) == []
 
 
 def test_only_known_braces_are_filled_and_quoted():
