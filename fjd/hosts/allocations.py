@@ -12,8 +12,8 @@ dot name, the last one of a section stays: so no name is ever used again, and
 nobody takes the record of another for his own.  Its keys: scheduler,
 section, job (its name there, which no other job has), when (seconds since
 1970), asked (workers), host, boot, pidns, pid and start (who submits), pending
-and cancel (templates); then id, as soon as it is known, cancelled (workers)
-and over (yes: no worker of it came, and none will).  Of a key that is there
+and cancel (templates); then id, as soon as it is known, cancelled (workers),
+held (tasks that were held in order to cancel them) and over (yes: no worker of it came, and none will).  Of a key that is there
 twice the last value counts.  A worker of an allocation whose record is gone
 leaves at once.
 """
@@ -46,6 +46,7 @@ class Record(NamedTuple):
     cancelled: int
     waited: int  # when templates were last asked; -1: never
     is_over: bool
+    held: str  # tasks, with commas
     submitter: Identity
     pending: str
     cancel: str
@@ -117,7 +118,7 @@ def parsed(name: str, written: float, text: str, came: List[str]) -> Record:
         name, keys.get("scheduler", ""), unfolded(keys.get("section", "")),
         keys.get("job", ""), keys.get("id", ""), number_in(keys, "asked"),
         number_in(keys, "cancelled"), number_in(keys, "waited", -1),
-        keys.get("over") == "yes",
+        keys.get("over") == "yes", keys.get("held", ""),
         identity_in(keys), unfolded(keys.get("pending", "")),
         unfolded(keys.get("cancel", "")), written, came)
 

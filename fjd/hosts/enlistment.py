@@ -85,6 +85,7 @@ class Enlistment:
             if not record.id:
                 look.claimed += record.asked
                 continue
+            self.system.mend(record, tasks[record.name])
             counted = counting.count(record, tasks[record.name])
             if counted.is_over:
                 end_record(self.project, record)

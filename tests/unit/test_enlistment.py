@@ -172,6 +172,72 @@ def test_tasks_that_cannot_be_cancelled_alone_are_let_go(slurm, hire):
     assert [task.get("is_held") for task in tasks] == [None, False, False]
 
 
+@pytest.mark.parametrize("script, why", [
+    ("echo oh dear >&2; exit 1", "oh dear"),
+    ("kill -INT $(cat pid); exec sleep 60", None),
+    ("echo", "squeue printed no list"),
+])
+def test_reduction_that_fails_releases_what_it_held(
+    slurm, hire, monkeypatch, script, why,
+):
+    hire(3)
+    with open("pid", "w") as file:
+        file.write(str(os.getpid()))
+    hold = scheduler.Slurm.apart
+
+    def apart(*how):
+        os.rename(slurm.place / "squeue", slurm.place / "true-squeue")
+        program(slurm.place / "squeue", script)
+        return hold(*how)
+
+    monkeypatch.setattr(scheduler.Slurm, "apart", apart)
+    with pytest.raises(NotHired if why else KeyboardInterrupt, match=why):
+        hire(1)
+    tasks = slurm.read()["tasks"].values()
+    assert [task.get("is_held") for task in tasks] == [None, False, False]
+
+
+def test_reduction_that_was_killed_is_mended_by_the_next_look(
+    slurm, hire, monkeypatch,
+):
+    hire(3)
+    monkeypatch.setattr(scheduler.Slurm, "release", lambda *how: None)
+    slurm.let(holds_together=True)
+    hire(1)
+    assert [t.get("is_held") for t in slurm.read()["tasks"].values()] \
+        == [None, True, True]
+    state = slurm.read()
+    state["tasks"]["1_1"]["is_held"] = True  # a person's
+    slurm.write(state)
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", f"{slurm.place}:{os.environ['PATH']}")
+    hire(3)
+    assert [t.get("is_held") for t in slurm.read()["tasks"].values()] \
+        == [True, False, False]
+
+
+@pytest.mark.parametrize("says", [
+    "", "Welcome", "1_1|PD|Priority|x", "JOBID|ST|REASON|NAME\nGood bye"])
+def test_only_a_list_proves_that_a_submission_is_over(
+    slurm, hire, recruiter, project, says, capsys,
+):
+    hire(2)
+    slurm.let(says=says)
+    with pytest.raises(NotHired, match="squeue printed no (list|task)"):
+        hire(2)
+    assert len(slurm.states()) == 2
+    with pytest.raises(NotHired):
+        fire(recruiter)
+    assert "squeue printed no " in capsys.readouterr().err
+    assert allocations.names(project) == ["my-cluster.1"]
+
+
+def test_lines_before_the_list_are_none_of_it(slurm, hire):
+    hire(2)
+    slurm.let(says="CLUSTER: a\nJOBID|ST|REASON|NAME")
+    assert "submitted 2 workers" in hire(2)[0]
+
+
 def test_living_ones_leave_when_none_waits_any_more(
     slurm, hire, come, project,
 ):
