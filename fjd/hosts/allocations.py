@@ -23,11 +23,11 @@ import time
 from typing import Callable, Dict, Iterable, List, NamedTuple, Tuple
 
 from fjd.errors import NotHired
+from fjd.hosts.arrival import NAME
 from fjd.members import Identity, identity_in, Member, read_member
 from fjd.names import is_member, new_token
 from fjd.project import ALLOCATIONS, Project
 
-NAME = re.compile("([A-Za-z0-9-]+)[.]([1-9][0-9]{0,8})")
 # errno of link(2) where a file cannot have two names
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK,
             errno.ENOSYS)
