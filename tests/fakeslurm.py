@@ -11,6 +11,8 @@ import re
 import sys
 import time
 
+HEADS = {"%i": "JOBID", "%t": "ST", "%j": "NAME", "%A": "JOBID",
+         "%F": "ARRAY_JOB_ID", "%r": "REASON"}
 PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol")
 
 
@@ -102,14 +104,21 @@ def squeue(state, words):
     tasks = [(name, task) for name, task in state["tasks"].items()
              if name.partition("_")[0] in ids or task["name"] == names]
     known = {name.partition("_")[0] for name in state["tasks"]}
+    form = value_of(words, "-o")
+    if state.get("says") is not None:
+        print(state["says"])
+        return
     if not names and len(ids) == 1 and ids[0] not in known:
         sys.exit("slurm_load_jobs error: Invalid job id specified")
+    if "-h" not in words:
+        print(re.sub("%.", lambda m: HEADS[m[0]], form))
     for name, task in tasks:
+        reason = "JobHeldUser" if task.get("is_held") else "Priority"
         values = {
             "%i": name, "%t": task["state"], "%j": task["name"],
             "%A": task["number"], "%F": name.partition("_")[0],
-            "%r": "Priority" if task["state"] == "PD" else "None"}
-        print(re.sub("%.", lambda m: values[m[0]], value_of(words, "-o")))
+            "%r": reason if task["state"] == "PD" else "None"}
+        print(re.sub("%.", lambda m: values[m[0]], form))
 
 
 def scancel(state, words):

@@ -7,24 +7,30 @@ The directory allocations/ of a project is made when it is needed.  In it are
     <section>.<k>.<worker>  empty: this worker came
 
 A record is created before the submission, so that of two recruiters at the
-same moment one submits, and the other counts that.  Its keys: scheduler,
+same moment one submits, and the other counts that.  One that is removed gets a
+dot name, the last one of a section stays: so no name is ever used again, and
+nobody takes the record of another for his own.  Its keys: scheduler,
 section, job (its name there, which no other job has), when (seconds since
 1970), asked (workers), host, boot, pidns, pid and start (who submits), pending
-and cancel (templates); then id, as soon as it is known, cancelled (workers)
-and over (yes: no worker of it came, and none will).  Of a key that is there
+and cancel (templates); then id, as soon as it is known, cancelled (workers),
+held (tasks that were held in order to cancel them) and over (yes: no worker of it came, and none will).  Of a key that is there
 twice the last value counts.  A worker of an allocation whose record is gone
 leaves at once.
 """
+import errno
 import re
 import time
 from typing import Callable, Dict, Iterable, List, NamedTuple, Tuple
 
 from fjd.errors import NotHired
+from fjd.hosts.arrival import NAME
 from fjd.members import Identity, identity_in, Member, read_member
 from fjd.names import is_member, new_token
 from fjd.project import ALLOCATIONS, Project
 
-NAME = re.compile("([A-Za-z0-9-]+)[.]([1-9][0-9]{0,8})")
+# errno of link(2) where a file cannot have two names
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK,
+            errno.ENOSYS)
 SECONDS = 5.0  # for a system to say what waits
 
 
@@ -40,6 +46,7 @@ class Record(NamedTuple):
     cancelled: int
     waited: int  # when templates were last asked; -1: never
     is_over: bool
+    held: str  # tasks, with commas
     submitter: Identity
     pending: str
     cancel: str
@@ -111,7 +118,7 @@ def parsed(name: str, written: float, text: str, came: List[str]) -> Record:
         name, keys.get("scheduler", ""), unfolded(keys.get("section", "")),
         keys.get("job", ""), keys.get("id", ""), number_in(keys, "asked"),
         number_in(keys, "cancelled"), number_in(keys, "waited", -1),
-        keys.get("over") == "yes",
+        keys.get("over") == "yes", keys.get("held", ""),
         identity_in(keys), unfolded(keys.get("pending", "")),
         unfolded(keys.get("cancel", "")), written, came)
 
@@ -141,7 +148,8 @@ def claim(
     how: scheduler, section, pending and cancel.
     """
     project.files.make_directory(project.path(ALLOCATIONS))
-    numbers = [order_of(other)[1] for other in known
+    numbers = [order_of(other)[1]
+               for other in (*known, *retired(project, label))
                if order_of(other)[0] == label]
     name = f"{label}.{max(numbers, default=0) + 1}"
     job = f"fjd-{project.name}-{name}-{new_token(time.time())}"
@@ -151,14 +159,43 @@ def claim(
         **me._asdict(), "asked": number,
     }
     text = "".join(f"{key}: {value}\n" for key, value in lines.items())
-    if not project.files.create(project.path(ALLOCATIONS, name), text):
+    if not created(project, name, text):
         return ""
-    # RACE: with another list of known ones, its record has another number.
-    if set(names(project)) - {name, *known}:
+    # RACE: with another list of known ones, its record has another number; or
+    # one with that name was removed meanwhile.
+    if set(names(project)) - {name, *known} or name in retired(project, label):
         remove(project, name)
         return ""
-    remove_rest(project, name)  # of an earlier one with that name
     return name
+
+
+def created(project: Project, name: str, text: str) -> bool:
+    """Create a record, whole from the first moment; False if it exists."""
+    files, path = project.files, project.path(ALLOCATIONS, name)
+    draft = project.path(ALLOCATIONS, f".{new_token(time.time())}")
+    # Bytes: a C locale could not encode the section's name.
+    data = text.encode(errors="surrogateescape")
+    files.create(draft, data)
+    try:
+        return bool(files.link(draft, path))
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        return bool(files.create(path, data))
+    finally:
+        files.remove(draft)
+
+
+def retired(project: Project, label: str) -> List[str]:
+    """Return the names of the removed records of a label, the last one last;
+    those before it are forgotten.
+    """
+    hidden = project.files.drafts(project.path(ALLOCATIONS), f".{label}.")
+    found = [name[1:] for name in hidden if NAME.fullmatch(name[1:])]
+    found.sort(key=order_of)
+    for name in found[:-1]:
+        project.strike(ALLOCATIONS, f".{name}")
+    return found
 
 
 def amend(project: Project, name: str, key: str, value: str) -> None:
@@ -174,20 +211,25 @@ def amend(project: Project, name: str, key: str, value: str) -> None:
         project.files.close(descriptor)
 
 
-def is_there(project: Project, name: str) -> bool:
-    return project.record(ALLOCATIONS, name) is not None
+def is_there(project: Project, record: Record) -> bool:
+    """Return whether it is still there, and no other one with its name."""
+    found = project.record(ALLOCATIONS, record.name)
+    return found is not None \
+        and parsed(record.name, *found, []).job == record.job
 
 
-def remove(project: Project, name: str) -> None:
-    """Remove a record, so that its workers leave, and what belongs to it."""
-    project.strike(ALLOCATIONS, name)
-    remove_rest(project, name)
-
-
-def remove_rest(project: Project, name: str) -> None:
+def remove(project: Project, name: str) -> str:
+    """Remove a record, so that its workers leave, and what belongs to it;
+    return the id that it had at last, or "".
+    """
+    hidden = f".{name}"
+    project.files.move(
+        project.path(ALLOCATIONS, name), project.path(ALLOCATIONS, hidden))
+    number = record(project, hidden).id
     for other in project.names_if_any(ALLOCATIONS):
         if other.startswith(f"{name}."):
             project.strike(ALLOCATIONS, other)
+    return number
 
 
 def script_path(project: Project, name: str) -> str:

@@ -13,11 +13,11 @@ from typing import Any, Mapping
 from fjd import output
 from fjd.members import ORDINARY, STAY
 from fjd.process import ANEW, SESSION
-from fjd.project import Project
+from fjd.project import ALLOCATIONS, Project
 
 ALLOCATION = "FJD_ALLOCATION"
-ALLOCATIONS = "allocations"
-NAME = re.compile(r"\w[\w.-]{0,99}", re.A)
+# Of a record: the label of a section, and a number.
+NAME = re.compile("([A-Za-z0-9][A-Za-z0-9-]{0,39})[.]([1-9][0-9]{0,8})")
 NUMBER = re.compile("[0-9]{1,19}")
 # sbatch(1): of a task of an array, the two are what squeue shows.
 SLURM_JOB = "SLURM_JOB_ID"

@@ -82,7 +82,8 @@ class Cluster(NamedTuple):
     @property
     def label(self) -> str:
         """The part of the names of its allocations."""
-        return re.sub("[^A-Za-z0-9-]", "-", self.section)[:40]
+        text = re.sub("[^A-Za-z0-9-]", "-", self.section).strip("-")
+        return text[:40] or "section"  # as arrival.NAME wants it
 
 
 def cluster_in(name: str, section: Any) -> Cluster:

@@ -85,6 +85,7 @@ class Enlistment:
             if not record.id:
                 look.claimed += record.asked
                 continue
+            self.system.mend(record, tasks[record.name])
             counted = counting.count(record, tasks[record.name])
             if counted.is_over:
                 end_record(self.project, record)
@@ -145,7 +146,8 @@ class Enlistment:
         text = text_for(self.project, self.cluster, record, self.directory,
                         self.arguments)
         try:
-            self.project.files.create(path, text, 0o700)
+            data = text.encode(errors="surrogateescape")
+            self.project.files.create(path, data, 0o700)
             self.system.check(self.cluster, record, path)
         except BaseException:
             allocations.remove(self.project, name)
@@ -155,11 +157,11 @@ class Enlistment:
         number = number_of_workers(record.asked)
         self.say(f'submitted {number} in project "{self.project.name}" as'
                  f" job {record.id}.")
-        if not allocations.is_there(self.project, name):
-            # RACE: somebody fired all meanwhile.
+        allocations.amend(self.project, name, "id", record.id)
+        if not allocations.is_there(self.project, record):
+            # RACE: somebody fired all meanwhile, and may not know the id.
             self.system.cancel([record])
             raise NotHired(f"job {record.id} was fired meanwhile")
-        allocations.amend(self.project, name, "id", record.id)
 
     def submitted(self, record: Record, path: str) -> str:
         """Return the id of a new submission."""

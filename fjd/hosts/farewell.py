@@ -95,13 +95,14 @@ class Farewell:
         self, system: Any, records: List[Record],
     ) -> List[Record]:
         number, left = cancel_all(self.project, system, records)
-        for record in records:
-            allocations.remove(self.project, record.name)
+        # RACE: one without an id may have got it meanwhile.
+        ids = {record.name: allocations.remove(self.project, record.name)
+               for record in records}
         if number:
             self.recruiter.say(
                 f"{records[0].scheduler}: cancelled {number} pending"
                 f" worker{'' if number == 1 else 's'}.")
-        return left
+        return [r._replace(id=ids[r.name] or r.id) for r in left]
 
     def cancel_rest(
         self, system: Any, records: List[Record],

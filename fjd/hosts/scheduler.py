@@ -14,7 +14,7 @@ from shlex import quote
 from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
 from fjd.errors import NotHired, Unavailable
-from fjd.hosts.allocations import Record
+from fjd.hosts.allocations import amend, Record
 from fjd.hosts.cluster import Cluster, SLURM
 from fjd.hosts.external import ask
 from fjd.names import printable
@@ -31,7 +31,10 @@ STATES = {  # squeue(1), "JOB STATE CODES"; others end, or have ended
     "RS": RUNNING,
 }
 NO_REASON = "^exit 1$"  # of grep(1), say, which found nothing to print
-FORMAT = "%i|%t|%r|%j"
+FORMAT, OF_NUMBERS = "%i|%t|%r|%j", "%i|%A|%t|%j"
+HEADS = {"%i": "JOBID", "%A": "JOBID", "%t": "ST", "%r": "REASON",
+         "%j": "NAME"}
+HELD = ("JobHeldUser", "JobHeldAdmin")
 ARRAY_SIZE = 1001  # the default of Slurm
 # Variables that would change what the commands print or do.
 MISLEADING = ("SQUEUE_", "SCANCEL_", "SBATCH_WAIT", "SBATCH_ARRAY",
@@ -72,7 +75,7 @@ class Slurm:
         """Raise NotHired if its workers could never run, or Slurm could not
         be asked about them.
         """
-        call(SECONDS, "squeue", "-h", "-j", "1", "-o", FORMAT, accepts=UNKNOWN)
+        listed(SECONDS, "-j", "1")
         words = self.words(cluster, record)
         call(SECONDS_TO_SUBMIT, "sbatch", "--test-only", *words, script)
 
@@ -102,10 +105,8 @@ class Slurm:
         by_id = {record.id: record for record in records if record.id}
         if not by_id:
             return found
-        text = call(seconds, "squeue", "-h", "-r", "-j", ",".join(by_id),
-                    "-o", FORMAT, accepts=UNKNOWN)
-        for line in text.splitlines():
-            number, state, reason, job = (line.split("|", 3) + [""] * 3)[:4]
+        for line in listed(seconds, "-r", "-j", ",".join(by_id)):
+            number, state, reason, job = line
             match = TASK.fullmatch(number)
             record = match and by_id.get(match[1])
             if record and job == record.job:
@@ -116,12 +117,10 @@ class Slurm:
 
     def find(self, record: Record) -> str:
         """Return the id of a submission whose answer was lost, or ""."""
-        text = call(
-            SECONDS, "squeue", "-h", "-n", record.job, "-o", "%F|%j")
-        for line in text.splitlines():
-            number, _, job = line.partition("|")
-            if job == record.job and re.fullmatch("[0-9]+", number):
-                return number
+        for line in listed(SECONDS, "-r", "-n", record.job):
+            match = TASK.fullmatch(line[0])
+            if match and line[3] == record.job:
+                return match[1]
         return ""
 
     def cancel_pending(self, records: Iterable[Record]) -> None:
@@ -143,30 +142,41 @@ class Slurm:
 
         scancel(1) with a filter would cancel the whole array with one of its
         tasks (measured, 22.05), unless the task is held: then it is a job
-        apart, with a number of its own.
+        apart, with a number of its own, which it keeps.
         """
-        ids = [task.id for task in tasks]
-        call(SECONDS, "scontrol", "hold", ",".join(ids), accepts="")
-        text = call(SECONDS, "squeue", "-h", "-r", "-j", record.id, "-o",
-                    "%i|%A|%t|%j", accepts=UNKNOWN)
-        lines = [line.split("|") for line in text.splitlines()]
-        numbers = collections.Counter(words[1] for words in lines)
-        held = [words[0] for words in lines
-                if words[0] in ids and numbers[words[1]] == 1
-                and words[2:] == ["PD", record.job]]
-        others = [number for number in ids if number not in held]
+        others = ids = [task.id for task in tasks]
+        # If we are killed, the next look releases them.
+        amend(self.project, record.name, "held", ",".join(ids))
         try:
+            call(SECONDS, "scontrol", "hold", ",".join(ids), accepts="")
+            held = self.apart(record, ids)
             if held:
                 call(SECONDS, "scancel", "-t", "PENDING", "--name",
                      record.job, *held, accepts=UNKNOWN)
-        except NotHired:
-            others = ids
-            raise
+            others = [number for number in ids if number not in held]
         finally:
             if others:  # They would wait for ever.
-                call(SECONDS, "scontrol", "release", ",".join(others),
-                     accepts="")
+                self.release(others)
         return len(held)
+
+    def apart(self, record: Record, ids: Sequence[str]) -> List[str]:
+        """Return those of some tasks that are pending jobs of their own."""
+        lines = listed(SECONDS, "-r", "-j", record.id, form=OF_NUMBERS)
+        numbers = collections.Counter(words[1] for words in lines)
+        return [words[0] for words in lines
+                if words[0] in ids and numbers[words[1]] == 1
+                and words[2:] == ["PD", record.job]]
+
+    def release(self, ids: Iterable[str]) -> None:
+        call(SECONDS, "scontrol", "release", ",".join(ids), accepts="")
+
+    def mend(self, record: Record, tasks: Iterable[Listed]) -> None:
+        """Release what a withdraw() that was killed has left held."""
+        ours = record.held.split(",")
+        left = [task.id for task in tasks
+                if task.id in ours and task.reason in HELD]
+        if left:
+            self.release(left)
 
 
 class Templates:
@@ -223,6 +233,9 @@ class Templates:
             if record.id:
                 self.run("cancel", record.cancel, SECONDS, id=record.id)
 
+    def mend(self, record: Record, tasks: Iterable[Listed]) -> None:
+        """Do nothing: nothing is held."""
+
     def withdraw(self, record: Record, tasks: Sequence[Listed]) -> int:
         """Cancel a whole submission, if all of it waits."""
         if record.came or len(tasks) < record.asked:
@@ -250,6 +263,32 @@ def by_system(
         kind = record.scheduler, bool(record.cancel)
         found.setdefault(kind, []).append(record)
     return [(system_of(project, some[0]), some) for some in found.values()]
+
+
+def listed(
+    seconds: float, *words: str, form: str = FORMAT,
+) -> List[List[str]]:
+    """Return the fields of each line that squeue prints.
+
+    NotHired: it failed; also if it succeeded without its list, since that
+    nothing is listed means that all is over.
+    """
+    try:
+        text = call(seconds, "squeue", *words, "-o", form)
+    except NotHired as error:
+        if re.search(UNKNOWN, str(error)):
+            return []
+        raise
+    lines = [line.split("|", form.count("|")) for line in text.splitlines()]
+    head = [HEADS[field] for field in form.split("|")]
+    if head not in lines:
+        raise NotHired(f"squeue printed no list: {printable(text[:200])!r}")
+    found = lines[lines.index(head) + 1:]
+    for line in found:
+        if len(line) != len(head):
+            line = printable("|".join(line)[:200])
+            raise NotHired(f"squeue printed no task, but {line!r}")
+    return found
 
 
 def filled(template: str, **values: str) -> str:

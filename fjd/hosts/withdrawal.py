@@ -102,7 +102,10 @@ def withdraw_all(
     """Cancel all that wait, and let those that start leave at once, as they
     find no record; return how many workers were cancelled.
     """
-    number, _ = cancel_all(project, system, records)
-    for record in records:
-        allocations.remove(project, record.name)
+    number, left = cancel_all(project, system, records)
+    ids = {record.name: allocations.remove(project, record.name)
+           for record in records}
+    # RACE: one without an id may have got it meanwhile.
+    system.cancel_pending(
+        [r._replace(id=ids[r.name]) for r in left if not r.id])
     return number

@@ -12,7 +12,7 @@ from fjd.members import myself
 CONFIG = "SLURM_VERSION = 22.05.8\nMaxArraySize = 1001\nKillWait = 30 sec\n"
 SLURM = {
     "sbatch": "printf '%s\\n' \"$@\" >{home}/options",
-    "squeue": "true",
+    "squeue": "echo 'JOBID|ST|REASON|NAME'",
     "scancel": "true",
     "scontrol": "printf '{config}'",
 }

@@ -14,7 +14,8 @@ from fjd.names import Running
 
 NODES = [myself()._replace(host=f"n{number}", boot=f"b{number}")
          for number in (1, 2)]
-PENDING = "311_7|PD|Priority|{job}\\n311_8|PD|Priority|{job}\\n" \
+HEAD = "JOBID|ST|REASON|NAME\\n"
+PENDING = HEAD + "311_7|PD|Priority|{job}\\n311_8|PD|Priority|{job}\\n" \
     "311_1|R|None|{job}\\n"
 
 
@@ -152,7 +153,7 @@ def test_if_nothing_is_pending_it_says_what_to_do(
 def test_what_a_system_prints_cannot_control_a_terminal(
     project, squeue, allocation,
 ):
-    squeue(f"printf '311_7|PD|\\033[31m|{allocation}\\n'")
+    squeue(f"printf '{HEAD}311_7|PD|\\033[31m|{allocation}\\n'")
     line, = workers_of(ok("fjd", "status"))
     assert line.isprintable() and "1 pending" in line
 

@@ -1,15 +1,20 @@
 """Sections of remote.conf with a scheduler: what is understood, and what is
 refused.
 """
+import os
+
 import pytest
 
 from helpers import fjd
 
 from fjd.errors import BadConfig, BadUsage
+from fjd.hosts import allocations
+from fjd.hosts.arrival import is_open
 from fjd.hosts.cluster import (
     Cluster, named_clusters, seconds_in, words_of,
 )
 from fjd.hosts.conf import Host, read_clusters, read_hosts
+from fjd.members import myself
 
 ALL = "submit: s {n} {script}\npending: p {id}\ncancel: c {id}\n"
 WRONG = {
@@ -120,6 +125,31 @@ def test_all_that_a_section_may_say(conf, project, home):
         2, 90, "/opt/python", f"{home}/x")]
     assert found[0].label == "a-b"
     assert read_hosts(project, "here") == [Host("node2", 1)]
+
+
+@pytest.mark.parametrize("section, label", [
+    ("_short", "short"), ("\xdcbung", "bung"), ("-a.b-", "a-b"),
+    ("\u4e2d", "section"), ("...", "section"), ("x" * 99, "x" * 40),
+    (" -" + "y" * 99, "y" * 40),
+])
+def test_worker_of_any_section_is_wanted(project, section, label):
+    cluster = Cluster(section)
+    assert cluster.label == label
+    name = allocations.claim(
+        project, cluster.label, [], myself(), 1, scheduler="slurm",
+        section=section)
+    assert allocations.names(project) == [f"{label}.1"] == [name]
+    assert is_open(project, name)
+    assert allocations.record(project, name).section == section
+    allocations.remove(project, name)
+    assert not is_open(project, name)
+
+
+@pytest.mark.parametrize("name", [
+    "", "..", "../x.1", ".a.1", "-a.1", "a.0", "a.1.sh", "a", "a.1\n"])
+def test_other_names_mean_no_allocation(project, name):
+    os.makedirs(project.path("allocations", "x.1"))
+    assert not is_open(project, name)
 
 
 KNOWN = [Cluster("a", "slurm", 5, cpus=3)]

@@ -1,6 +1,7 @@
 """Hiring from batch systems: counted by their lists and by files, submitted
 once, cancelled before anybody has to leave.
 """
+import errno
 import os
 import subprocess
 import sys
@@ -80,6 +81,11 @@ def claim(project, number=2, me=DEAD):
         project, "my-cluster", known, me, number, scheduler="slurm",
         section="my cluster", pending="", cancel="")
     return allocations.record(project, name)
+
+
+def left_of(project):
+    """What is left of allocations, but the dot names of what was removed."""
+    return project.names("allocations")
 
 
 def test_hire_submits_and_prints_the_id(slurm, hire, project):
@@ -166,6 +172,72 @@ def test_tasks_that_cannot_be_cancelled_alone_are_let_go(slurm, hire):
     assert [task.get("is_held") for task in tasks] == [None, False, False]
 
 
+@pytest.mark.parametrize("script, why", [
+    ("echo oh dear >&2; exit 1", "oh dear"),
+    ("kill -INT $(cat pid); exec sleep 60", None),
+    ("echo", "squeue printed no list"),
+])
+def test_reduction_that_fails_releases_what_it_held(
+    slurm, hire, monkeypatch, script, why,
+):
+    hire(3)
+    with open("pid", "w") as file:
+        file.write(str(os.getpid()))
+    hold = scheduler.Slurm.apart
+
+    def apart(*how):
+        os.rename(slurm.place / "squeue", slurm.place / "true-squeue")
+        program(slurm.place / "squeue", script)
+        return hold(*how)
+
+    monkeypatch.setattr(scheduler.Slurm, "apart", apart)
+    with pytest.raises(NotHired if why else KeyboardInterrupt, match=why):
+        hire(1)
+    tasks = slurm.read()["tasks"].values()
+    assert [task.get("is_held") for task in tasks] == [None, False, False]
+
+
+def test_reduction_that_was_killed_is_mended_by_the_next_look(
+    slurm, hire, monkeypatch,
+):
+    hire(3)
+    monkeypatch.setattr(scheduler.Slurm, "release", lambda *how: None)
+    slurm.let(holds_together=True)
+    hire(1)
+    assert [t.get("is_held") for t in slurm.read()["tasks"].values()] \
+        == [None, True, True]
+    state = slurm.read()
+    state["tasks"]["1_1"]["is_held"] = True  # a person's
+    slurm.write(state)
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", f"{slurm.place}:{os.environ['PATH']}")
+    hire(3)
+    assert [t.get("is_held") for t in slurm.read()["tasks"].values()] \
+        == [True, False, False]
+
+
+@pytest.mark.parametrize("says", [
+    "", "Welcome", "1_1|PD|Priority|x", "JOBID|ST|REASON|NAME\nGood bye"])
+def test_only_a_list_proves_that_a_submission_is_over(
+    slurm, hire, recruiter, project, says, capsys,
+):
+    hire(2)
+    slurm.let(says=says)
+    with pytest.raises(NotHired, match="squeue printed no (list|task)"):
+        hire(2)
+    assert len(slurm.states()) == 2
+    with pytest.raises(NotHired):
+        fire(recruiter)
+    assert "squeue printed no " in capsys.readouterr().err
+    assert allocations.names(project) == ["my-cluster.1"]
+
+
+def test_lines_before_the_list_are_none_of_it(slurm, hire):
+    hire(2)
+    slurm.let(says="CLUSTER: a\nJOBID|ST|REASON|NAME")
+    assert "submitted 2 workers" in hire(2)[0]
+
+
 def test_living_ones_leave_when_none_waits_any_more(
     slurm, hire, come, project,
 ):
@@ -235,6 +307,70 @@ def test_record_that_is_being_written_lets_others_wait(
     assert slurm.states() == {}
 
 
+def test_name_is_never_used_again(slurm, hire, project, recruiter):
+    for number in (1, 2, 3):
+        hire(1)
+        assert allocations.names(project) == [f"my-cluster.{number}"]
+        fire(recruiter)
+    left = os.listdir(project.path("allocations"))
+    assert sorted(left) == [".my-cluster.2", ".my-cluster.3"]
+
+
+def test_hire_whose_record_was_fired_cancels_what_it_submitted(
+    slurm, hire, project, recruiter, monkeypatch,
+):
+    """Meanwhile another one hires, too."""
+    submit = scheduler.Slurm.submit
+
+    def slow(system, cluster, record, script):
+        monkeypatch.undo()
+        monkeypatch.setenv("PATH", f"{slurm.place}:{os.environ['PATH']}")
+        fire(recruiter)
+        hire(2)
+        return submit(system, cluster, record, script)
+
+    monkeypatch.setattr(scheduler.Slurm, "submit", slow)
+    with pytest.raises(NotHired, match="job 2 was fired meanwhile"):
+        hire(2)
+    assert slurm.states() == {"1_1": "PD", "1_2": "PD"}
+    name, = allocations.names(project)
+    assert allocations.record(project, name).id == "1"
+
+
+def test_fire_learns_an_id_that_comes_at_the_last_moment(
+    slurm, project, recruiter, monkeypatch,
+):
+    record = claim(project, 2, myself())
+    remove = allocations.remove
+
+    def late(project, name):
+        subprocess.check_call([
+            "sbatch", "--array=1-2", f"--job-name={record.job}"])
+        allocations.amend(project, name, "id", "1")
+        return remove(project, name)
+
+    monkeypatch.setattr(allocations, "remove", late)
+    fire(recruiter)
+    assert slurm.states() == {}
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOSPC])
+def test_record_where_no_file_can_have_two_names(
+    project, monkeypatch, code,
+):
+    def link(source, target):
+        assert "asked: 2" in open(source).read()
+        raise OSError(code, "no links")
+
+    monkeypatch.setattr(project.files, "link", link)
+    if code == errno.EPERM:
+        assert claim(project).asked == 2
+    else:
+        with pytest.raises(OSError):
+            claim(project)
+    assert not project.files.drafts(project.path("allocations"), ".")
+
+
 def test_empty_record_is_not_for_ever(slurm, hire, project, monkeypatch):
     os.mkdir(project.path("allocations"))
     project.files.create(project.path("allocations", "my-cluster.1"))
@@ -246,7 +382,7 @@ def test_refusal_is_told_and_leaves_nothing(slurm, hire, project):
     slurm.let(fail={"sbatch": "sbatch: error: invalid partition"})
     with pytest.raises(NotHired, match="invalid partition"):
         hire(1)
-    assert os.listdir(project.path("allocations")) == []
+    assert left_of(project) == []
 
 
 def test_system_that_hangs_gets_nothing(slurm, hire, monkeypatch):
@@ -285,7 +421,7 @@ def test_dispatcher_stops_after_three_submissions_in_vain(
     assert not allocations.is_expected(project)
     assert slurm.read()["last"] == 3
     hire(1)  # A person begins again.
-    assert allocations.names(project) == ["my-cluster.1"]
+    assert allocations.names(project) == ["my-cluster.4"]
     hire(1, is_again=True)
     assert slurm.read()["last"] == 4
 
@@ -316,7 +452,7 @@ def test_fire_cancels_what_waits_and_removes_the_records(
         "slurm: cancelled 2 pending workers.",
         'Fired 0 workers in project "default".']
     assert slurm.states() == {}
-    assert os.listdir(project.path("allocations")) == []
+    assert left_of(project) == []
 
 
 @pytest.mark.parametrize("word, left", [(NOW, {}), (DRAIN, {"1_1": "R"})])
@@ -367,7 +503,7 @@ def test_dispatcher_that_ends_cancels_what_waits_and_lets_others_leave(
     allocations.cancel_waiting(project, said.append)
     assert said == ["slurm: cancelled 2 pending workers."]
     assert slurm.states() == {"1_1": "R"}
-    assert os.listdir(project.path("allocations")) == []
+    assert left_of(project) == []
     slurm.let(fail={"squeue": "it is not asked"})
     allocations.cancel_waiting(project, said.append)
     assert len(said) == 1
@@ -439,7 +575,7 @@ def test_fire_cancels_by_the_template(hire, recruiter, project):
     hire(2, scheduler="pbs", **TEMPLATES)
     assert fire(recruiter)[0] == "pbs: cancelled 2 pending workers."
     assert os.path.getsize("waiting") == 0
-    assert os.listdir(project.path("allocations")) == []
+    assert left_of(project) == []
 
 
 def test_fire_cancels_what_waits_beside_living_workers_when_they_have_left(
@@ -464,7 +600,7 @@ def test_fire_cancels_what_waits_beside_living_workers_when_they_have_left(
 def test_template_that_fails_is_told(hire, project, submit, why):
     with pytest.raises(NotHired, match=why):
         hire(1, scheduler="pbs", **{**TEMPLATES, "submit": submit})
-    assert os.listdir(project.path("allocations")) == []
+    assert left_of(project) == []
 
 
 def test_only_known_braces_are_filled_and_quoted():
