@@ -154,7 +154,7 @@ EPOCH = re.compile(r"[0-9]{9,11}([.][0-9]{1,9})?")
 CLOCK = re.compile("([01]?[0-9]|2[0-3]):([0-5][0-9])")
 DATES = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M")
 # What squeue(1) prints for the end of a job that has no limit.
-NO_LIMIT = ("", "n/a", "none", "unknown", "unlimited")
+NO_LIMIT = ("n/a", "none", "unknown", "unlimited")
 
 
 def span(text: str) -> float:

@@ -20,8 +20,8 @@ from fjd.roles.neighbours import Neighbours
 from fjd.terminal import Terminal
 from fjd.verbs.audit import audit
 from fjd.verbs.limits import (
-    check_start, date, Limits, moment, MOST, NOTICE, OVER, SLOW, span, TOO_LATE,
-    TOO_LONG,
+    check_start, date, Limits, moment, MOST, NOTICE, OVER, SLOW, span,
+    TOO_LATE, TOO_LONG,
 )
 from fjd.verbs.newarray import Common, put_list, put_range
 from fjd.verbs.why import why
@@ -501,13 +501,13 @@ def test_moments(east, monkeypatch):
 
 
 @pytest.mark.parametrize("text", [
-    "", "N/A", "NONE", "Unknown", "UNLIMITED"])
+    "N/A", "NONE", "Unknown", "UNLIMITED"])
 def test_no_limit_as_squeue_has_it(text):
     assert moment(text) == inf
 
 
 @pytest.mark.parametrize("text", [
-    "90", "24:00", "7:5", "tomorrow", "2026-13-01T00:00", "2026-11-28",
+    "", "90", "24:00", "7:5", "tomorrow", "2026-13-01T00:00", "2026-11-28",
     "2026-11-28T07:00:00Z", "-5m", "9" * 20, "nan", "inf", "0m"])
 def test_no_moments(text):
     with pytest.raises(ArgumentTypeError, match="is no time"):
