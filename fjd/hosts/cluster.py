@@ -127,7 +127,7 @@ def checked(key: str, text: str) -> Any:
         raise ValueError(f"{text!r} {why}")
     if key == "options":
         return words_of(text)
-    if key == "directory":
+    if key in ("python", "directory"):
         return os.path.expanduser(text)
     return int(text) if key in NUMBERS else text
 
