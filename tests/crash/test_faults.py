@@ -44,7 +44,8 @@ LITTER = {
     # It stays until somebody fires; the next hire takes another number.
     "free_names": r"screenlogs/.*\.err.*",
     # It is a draft, which no listing shows.
-    "server_time": r"dispatchers/\..*",
+    **dict.fromkeys(
+        ["server_time", "__init__", "is_deserted"], r"dispatchers/\..*"),
     # A draft is nothing.
     "move": r"orders/\..*",
     "apply": r"orders/\..*",
