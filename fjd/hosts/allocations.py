@@ -9,13 +9,13 @@ The directory allocations/ of a project is made when it is needed.  In it are
 A record is created before the submission, so that of two recruiters at the
 same moment one submits, and the other counts that.  One that is removed gets a
 dot name, the last one of a section stays: so no name is ever used again, and
-nobody takes the record of another for his own.  Its keys: scheduler,
-section, job (its name there, which no other job has), when (seconds since
-1970), asked (workers), host, boot, pidns, pid and start (who submits), pending
-and cancel (templates); then id, as soon as it is known, cancelled (workers),
-held (tasks that were held in order to cancel them) and over (yes: no worker of it came, and none will).  Of a key that is there
-twice the last value counts.  A worker of an allocation whose record is gone
-leaves at once.
+nobody takes the record of another for his own.  Its keys: scheduler, section,
+job (its name there, which no other job has), when (seconds since 1970), asked
+(workers), host, boot, pidns, pid and start (who submits), pending and cancel
+(templates); then id, as soon as it is known, cancelled (workers), held (tasks
+that were held in order to cancel them) and over (yes: no worker of it came,
+and none will).  Of a key that is there twice the last value counts.  A worker
+of an allocation whose record is gone leaves at once.
 """
 import errno
 import re

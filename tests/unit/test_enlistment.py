@@ -5,6 +5,7 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -383,6 +384,55 @@ def test_refusal_is_told_and_leaves_nothing(slurm, hire, project):
     with pytest.raises(NotHired, match="invalid partition"):
         hire(1)
     assert left_of(project) == []
+
+
+@pytest.mark.parametrize("names", [
+    ("SBATCH_TIMELIMIT", "SLURM_CLUSTERS", "SBATCH_CLUSTERS"),
+    ("SQUEUE_STATES", "SBATCH_ARRAY_INX"),
+])
+def test_the_environment_does_not_change_what_is_submitted(
+    slurm, hire, monkeypatch, names,
+):
+    for name in names:
+        monkeypatch.setenv(name, "1")
+    real = slurm.place / "true-sbatch"
+    os.rename(slurm.place / "sbatch", real)
+    program(slurm.place / "sbatch", f'env >seen; exec "{real}" "$@"')
+    hire(1)
+    with open("seen") as file:
+        seen = file.read()
+    assert "PATH=" in seen
+    assert not any(f"{name}=" in seen for name in names)
+
+
+def test_without_a_temporary_directory_it_is_told(
+    slurm, hire, project, monkeypatch,
+):
+    hire(1)
+    for name in ("gettempdir", "mkdtemp"):
+        def fail(*args, **keys):
+            raise FileNotFoundError(2, "No usable temporary directory found")
+        monkeypatch.setattr(tempfile, name, fail)
+    with pytest.raises(NotHired, match="no temporary directory for what s"):
+        hire(2)
+    waiting, = allocations.waiting(project)
+    assert "No usable temporary directory" in waiting.trouble
+
+
+@pytest.mark.parametrize("more", [
+    {}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_section_with_an_umlaut_in_a_c_locale(slurm, project, more):
+    with open(project.path("remote.conf"), "w", encoding="utf-8") as file:
+        file.write("[\xdcbung]\nscheduler: slurm\nworkers: 1\n"
+                   "options: --comment=\xfc\npython: /\xfc/python\n")
+    environ = {**os.environ, "LC_ALL": "C", **more}
+    for number in (1, 0):
+        result = fjd("fjd-recruiter", "hire", f"slurm:{number}", env=environ)
+        assert (result.returncode, result.stderr) == (0, "")
+    record, = allocations.records(project)
+    assert record.section == "\xdcbung"
+    with open(project.path("allocations", "bung.1.sh"), "rb") as file:
+        assert "/\xfc/python".encode() in file.read()
 
 
 def test_system_that_hangs_gets_nothing(slurm, hire, monkeypatch):
