@@ -31,6 +31,7 @@ from fjd.project import ALLOCATIONS, Project
 # errno of link(2) where a file cannot have two names
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK,
             errno.ENOSYS)
+SCRIPT = ".sh"
 SECONDS = 5.0  # for a system to say what waits
 
 
@@ -148,9 +149,13 @@ def claim(
     how: scheduler, section, pending and cancel.
     """
     project.files.make_directory(project.path(ALLOCATIONS))
+    # Of a record that a person removed, the script is left.
+    scripts = [other[:-len(SCRIPT)]
+               for other in project.names_if_any(ALLOCATIONS)
+               if other.endswith(SCRIPT)]
     numbers = [order_of(other)[1]
-               for other in (*known, *retired(project, label))
-               if order_of(other)[0] == label]
+               for other in (*known, *retired(project, label), *scripts)
+               if NAME.fullmatch(other) and order_of(other)[0] == label]
     name = f"{label}.{max(numbers, default=0) + 1}"
     job = f"fjd-{project.name}-{name}-{new_token(time.time())}"
     lines = {
@@ -233,7 +238,7 @@ def remove(project: Project, name: str) -> str:
 
 
 def script_path(project: Project, name: str) -> str:
-    return project.path(ALLOCATIONS, f"{name}.sh")
+    return project.path(ALLOCATIONS, f"{name}{SCRIPT}")
 
 
 def waiting(project: Project) -> List[Waiting]:

@@ -67,8 +67,8 @@ REFUSED = {
     "--clusters": ELSEWHERE, "-M": ELSEWHERE, "--": "it ends the options",
 }
 CPUS = ("--cpus-per-task", "-c")
-# Short options of sbatch that getopt_long(3) lets others follow, as in -Hs.
-FLAGS = re.compile("-[EHIOQVWXhksv].")
+# Options of sbatch without a value, which others may follow, as in -Hs.
+FLAG = "-[EHIOQVWXhksv]"
 
 
 class Cluster(NamedTuple):
@@ -185,7 +185,7 @@ def check_words(words: Iterable[str]) -> None:
         # Otherwise sbatch would take it for the script.
         if not word.startswith("-") and not may_follow:
             raise ValueError(f"{word!r} belongs to no option")
-        if FLAGS.match(word):
+        if re.match(f"{FLAG}.", word):
             raise ValueError(f"{word!r}: write each option apart")
         may_follow = is_open(word)
 
@@ -194,7 +194,7 @@ def is_open(word: str) -> bool:
     """Return whether the next word may be an option's value."""
     if word.startswith("--"):
         return "=" not in word
-    return word.startswith("-") and len(word) == 2
+    return len(word) == 2 and not re.match(FLAG, word)
 
 
 def options_in(words: Iterable[str]) -> Dict[str, str]:

@@ -48,6 +48,7 @@ WRONG = {
         "options: -Q is not possible: fjd would not see the id",
     "workers: 2\noptions: -Ha1-5":
         "options: '-Ha1-5': write each option apart",
+    "workers: 2\noptions: -H x": "options: 'x' belongs to no option",
     "workers: 2\noptions: -HW": "options: '-HW': write each option apart",
     "workers: 2\noptions: --nodes=2":
         f"options: --nodes is not possible: {ONE}",

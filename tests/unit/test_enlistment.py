@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from shlex import quote
 
 import pytest
 
@@ -573,6 +574,7 @@ def test_system_that_does_not_answer_is_named(slurm, hire, project):
     (["slurm"], ({"slurm"}, [])), (["node2"], (set(), ["node2"])),
     (["me@slurm"], (set(), ["me@slurm"])),
     (["node2", "slurm"], ({"slurm"}, ["node2"])),
+    (["pbs"], (set(), ["pbs"])),
 ])
 def test_slurm_is_no_host_unless_a_user_is_named(project, words, expected):
     assert systems_in(project, words) == expected
@@ -586,6 +588,54 @@ def test_recruiter_counts_no_worker_of_a_batch_system(recruiter, project):
 
 
 # Other systems
+
+def test_fire_slurm_leaves_other_systems_alone(
+    slurm, hire, recruiter, project,
+):
+    hire(2, scheduler="pbs", **TEMPLATES)
+    assert systems_in(project, ["slurm"]) == ({"slurm"}, [])
+    assert systems_in(project, ["pbs", "x"]) == ({"pbs"}, ["x"])
+    fire(recruiter, NOW, {"slurm"})
+    assert os.path.getsize("waiting")
+    assert allocations.names(project) == ["my-cluster.1"]
+
+
+def test_fire_that_fails_says_once_which_record_is_in_the_way(
+    hire, recruiter, project, capsys,
+):
+    hire(1, scheduler="pbs", **{
+        **TEMPLATES, "pending": "nosuch {id}", "cancel": "nosuch {id}"})
+    path = project.path("allocations", "my-cluster.1")
+    with pytest.raises(NotHired):
+        fire(recruiter)
+    told = capsys.readouterr().err
+    assert told.count("pbs: pending: ") == 1
+    assert f"if no job of it is left: rm {quote(path)}\n" in told
+    os.remove(path)
+    fire(recruiter)
+    hire(1, scheduler="pbs", **TEMPLATES)
+    assert allocations.names(project) == ["my-cluster.2"]
+
+
+@pytest.mark.parametrize("is_left", [True, False])
+def test_what_began_while_it_was_cancelled_is_not_counted(
+    slurm, hire, recruiter, come, project, monkeypatch, is_left,
+):
+    """The second one has come, and perhaps has left already."""
+    hire(2)
+    cancel = scheduler.Slurm.cancel_pending
+
+    def late(system, records):
+        if records:
+            come("1_2")
+            slurm.set("R" if is_left else "", "1_2")
+            cancel(system, records)
+
+    monkeypatch.setattr(scheduler.Slurm, "cancel_pending", late)
+    said = []
+    allocations.cancel_waiting(project, said.append)
+    assert said == ["slurm: cancelled 1 pending worker."]
+
 
 def test_templates_are_run_by_sh_with_what_is_known(hire, project, come):
     said = hire(2, scheduler="pbs", **TEMPLATES)
