@@ -9,13 +9,13 @@ The directory allocations/ of a project is made when it is needed.  In it are
 A record is created before the submission, so that of two recruiters at the
 same moment one submits, and the other counts that.  One that is removed gets a
 dot name, the last one of a section stays: so no name is ever used again, and
-nobody takes the record of another for his own.  Its keys: scheduler,
-section, job (its name there, which no other job has), when (seconds since
-1970), asked (workers), host, boot, pidns, pid and start (who submits), pending
-and cancel (templates); then id, as soon as it is known, cancelled (workers),
-held (tasks that were held in order to cancel them) and over (yes: no worker of it came, and none will).  Of a key that is there
-twice the last value counts.  A worker of an allocation whose record is gone
-leaves at once.
+nobody takes the record of another for his own.  Its keys: scheduler, section,
+job (its name there, which no other job has), when (seconds since 1970), asked
+(workers), host, boot, pidns, pid and start (who submits), pending and cancel
+(templates); then id, as soon as it is known, cancelled (workers), held (tasks
+that were held in order to cancel them) and over (yes: no worker of it came,
+and none will).  Of a key that is there twice the last value counts.  A worker
+of an allocation whose record is gone leaves at once.
 """
 import errno
 import re
@@ -31,6 +31,7 @@ from fjd.project import ALLOCATIONS, Project
 # errno of link(2) where a file cannot have two names
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK,
             errno.ENOSYS)
+SCRIPT = ".sh"
 SECONDS = 5.0  # for a system to say what waits
 
 
@@ -148,9 +149,13 @@ def claim(
     how: scheduler, section, pending and cancel.
     """
     project.files.make_directory(project.path(ALLOCATIONS))
+    # Of a record that a person removed, the script is left.
+    scripts = [other[:-len(SCRIPT)]
+               for other in project.names_if_any(ALLOCATIONS)
+               if other.endswith(SCRIPT)]
     numbers = [order_of(other)[1]
-               for other in (*known, *retired(project, label))
-               if order_of(other)[0] == label]
+               for other in (*known, *retired(project, label), *scripts)
+               if NAME.fullmatch(other) and order_of(other)[0] == label]
     name = f"{label}.{max(numbers, default=0) + 1}"
     job = f"fjd-{project.name}-{name}-{new_token(time.time())}"
     lines = {
@@ -233,7 +238,7 @@ def remove(project: Project, name: str) -> str:
 
 
 def script_path(project: Project, name: str) -> str:
-    return project.path(ALLOCATIONS, f"{name}.sh")
+    return project.path(ALLOCATIONS, f"{name}{SCRIPT}")
 
 
 def waiting(project: Project) -> List[Waiting]:

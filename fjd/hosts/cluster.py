@@ -6,7 +6,8 @@ A section with the key scheduler names no host:
     workers     a number
     options     what sbatch is given, as a shell would split it
     cpus        optional: CPUs of each worker
-    idle        optional: seconds after which a worker without work leaves
+    idle        optional: the time after which a worker without work leaves,
+                60 or 10m
     python, directory
                 as for a host
     submit, pending, cancel
@@ -14,6 +15,7 @@ A section with the key scheduler names no host:
 
 On the command line, slurm means the only such section, or the defaults.
 """
+import math
 import os
 import re
 import shlex
@@ -21,6 +23,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from fjd.errors import BadUsage
 from fjd.hosts.session import KINDS
+from fjd.jobfile import KEYS, UNITS
 from fjd.members import STAY
 from fjd.names import printable
 
@@ -35,20 +38,21 @@ PATTERNS = {  # of values, and what is wrong with others
     "workers": (NUMBER, f"is no number from 0 to {MOST}"),
     "options": ("(-.*)?", "does not begin with -"),
     "cpus": ("[1-9][0-9]{0,3}", "is no number from 1 to 9999"),
-    "idle": ("[1-9][0-9]{0,8}", "is no number of seconds above 0"),
+    "idle": (KEYS["timeout"][0], "is no time above 0, as 60 or 10m"),
     "python": ("[^-].*", "is no command"),
     "directory": ("[~/].*", "is no absolute path"),
     "submit": (".*[{]script[}].*", "names no {script}"),
     "pending": (".*[{]id[}].*", "names no {id}"),
     "cancel": (".*[{]id[}].*", "names no {id}"),
 }
-NUMBERS = ("workers", "cpus", "idle")
+NUMBERS = ("workers", "cpus")
 LEAST_MINUTES = 5  # of a time limit
 HAS_LIMIT = ("--time", "--time-min", "-t")
 # Options of sbatch that a section may not have, and why.
 OWN = "fjd sets that itself"
 NO_ID = "fjd would not see the id"
 ELSEWHERE = "fjd asks only this cluster"
+ONE = "a worker is one task on one node; use the keys workers and cpus"
 REFUSED = {
     "--array": "use the key workers", "-a": "use the key workers",
     "--wait": "hire never waits", "-W": "hire never waits",
@@ -59,9 +63,12 @@ REFUSED = {
     "--test-only": "it submits nothing", "--parsable": OWN,
     "--quiet": NO_ID, "-Q": NO_ID, "--help": NO_ID, "-h": NO_ID,
     "--usage": NO_ID, "--version": NO_ID, "-V": NO_ID,
+    "--nodes": ONE, "-N": ONE, "--ntasks": ONE, "-n": ONE,
     "--clusters": ELSEWHERE, "-M": ELSEWHERE, "--": "it ends the options",
 }
 CPUS = ("--cpus-per-task", "-c")
+# Options of sbatch without a value, which others may follow, as in -Hs.
+FLAG = "-[EHIOQVWXhksv]"
 
 
 class Cluster(NamedTuple):
@@ -127,9 +134,19 @@ def checked(key: str, text: str) -> Any:
         raise ValueError(f"{text!r} {why}")
     if key == "options":
         return words_of(text)
+    if key == "idle":
+        return idle_in(text)
     if key in ("python", "directory"):
         return os.path.expanduser(text)
     return int(text) if key in NUMBERS else text
+
+
+def idle_in(text: str) -> int:
+    """Return whole seconds, at least one."""
+    seconds = float(text.rstrip("smhd")) * UNITS.get(text[-1], 1)
+    if not seconds:
+        raise ValueError(f"{text!r} {PATTERNS['idle'][1]}")
+    return math.ceil(seconds)
 
 
 def check_templates(found: Dict[str, Any]) -> None:
@@ -152,25 +169,32 @@ def words_of(text: str) -> Tuple[str, ...]:
         words = tuple(shlex.split(text))
     except ValueError as error:
         raise ValueError(f"{text!r}: {str(error).lower()}")
-    may_follow = False
-    for word in words:
-        # Otherwise sbatch would take it for the script.
-        if not word.startswith("-") and not may_follow:
-            raise ValueError(f"{word!r} belongs to no option")
-        may_follow = is_open(word)
+    check_words(words)
     for option, value in options_in(words).items():
-        if option in REFUSED:
+        if option in REFUSED and (REFUSED[option], value) != (ONE, "1"):
             raise ValueError(f"{option} is not possible: {REFUSED[option]}")
         if option in HAS_LIMIT:
             check_limit(option, value)
     return words
 
 
+def check_words(words: Iterable[str]) -> None:
+    """ValueError: sbatch would read them in another way than fjd."""
+    may_follow = False
+    for word in words:
+        # Otherwise sbatch would take it for the script.
+        if not word.startswith("-") and not may_follow:
+            raise ValueError(f"{word!r} belongs to no option")
+        if re.match(f"{FLAG}.", word):
+            raise ValueError(f"{word!r}: write each option apart")
+        may_follow = is_open(word)
+
+
 def is_open(word: str) -> bool:
     """Return whether the next word may be an option's value."""
     if word.startswith("--"):
         return "=" not in word
-    return word.startswith("-") and len(word) == 2
+    return len(word) == 2 and not re.match(FLAG, word)
 
 
 def options_in(words: Iterable[str]) -> Dict[str, str]:

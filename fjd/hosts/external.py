@@ -6,17 +6,18 @@ Python can import from a wheel of one pure module directly.
 """
 import os
 import sys
-from typing import Any, List, Tuple
+from shlex import quote
+from typing import Any, Iterable, List, Tuple
 
 from fjd.bytecode import optional
-from fjd.errors import Unavailable
+from fjd.errors import NotHired, Unavailable
 from fjd.process import keep_descriptors
 
 WHEEL = "wheels/sh-*.whl"
 INSTALLERS = (
     "apt-get install", "dnf install", "zypper install", "apk add", "pacman -S",
 )
-INTO_FILES = 'exec "$@" </dev/null >"$0/out" 2>"$0/err"'
+INTO_FILES = 'exec %s </dev/null >"$1/out" 2>"$1/err"\n'
 OF_A_CLONE = "./install.sh --user of a clone with its wheels/"
 
 
@@ -43,18 +44,34 @@ def call(name: str, *arguments: str, **how: Any) -> str:
 def ask(seconds: float, *words: str, **how: Any) -> Tuple[str, str]:
     """Run a program; return what it printed, and the reason if it failed.
 
-    The reason is what it printed on stderr.  It prints into files: with pipes,
-    a process that it started could keep us waiting for its end.
+    The reason is what it printed on stderr.  NotHired: there is no place for
+    that.  It prints into files: with pipes, a process that it started could
+    keep us waiting for its end.
     """
     import tempfile  # Late: few need it.
     program(words[0])
-    with tempfile.TemporaryDirectory(prefix="fjd-") as place:
-        why = call(
-            "sh", "-c", INTO_FILES, place, *words, _timeout=seconds, **how)
-        out, err = [text_of(f"{place}/{name}") for name in ("out", "err")]
+    try:
+        with tempfile.TemporaryDirectory(prefix="fjd-") as place:
+            write_command(f"{place}/run", words)
+            why = call("sh", f"{place}/run", place, _timeout=seconds, **how)
+            out, err = [text_of(f"{place}/{name}") for name in ("out", "err")]
+    except OSError as error:
+        raise NotHired(
+            f"no temporary directory for what {os.path.basename(words[0])}"
+            f" prints: {error.strerror or error}",
+            "try: make room in /tmp, or set TMPDIR to another directory")
     if why.startswith("no answer"):
         return out, f"{os.path.basename(words[0])}: {why}"
     return out, why and (" ".join(err.split()) or why)
+
+
+def write_command(path: str, words: Iterable[str]) -> None:
+    """Write what sh(1) runs; in a C locale, the package sh could not pass all
+    words itself.
+    """
+    text = INTO_FILES % " ".join(map(quote, words))
+    with open(path, "wb") as file:
+        file.write(text.encode(errors="surrogateescape"))
 
 
 def text_of(path: str) -> str:

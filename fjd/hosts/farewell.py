@@ -5,6 +5,7 @@ and the records are removed: a worker that is still starting finds that and
 leaves.  Only what is left after that is ended by its batch system, since that
 signals all processes of an allocation, jobs and worker alike.
 """
+from shlex import quote
 from typing import Any, List, Set, Tuple
 
 from fjd.errors import NotHired
@@ -14,7 +15,7 @@ from fjd.hosts.cluster import SLURM, STAY
 from fjd.hosts.scheduler import by_system, SECONDS
 from fjd.hosts.withdrawal import cancel_all
 from fjd.output import complain
-from fjd.project import NOW, Project
+from fjd.project import ALLOCATIONS, NOW, Project
 from fjd.wakeup import Backoff
 
 SECONDS_TO_TELL = 3.0
@@ -25,15 +26,10 @@ SECONDS_TO_END = 90.0  # after scancel; Slurm kills after KillWait, 30 s
 def systems_in(
     project: Project, words: List[str],
 ) -> Tuple[Set[str], List[str]]:
-    """Return the batch systems that are named, and the other words.
-
-    slurm means any, if there is another one only.
-    """
-    known = systems_of(project) if words else set()
+    """Return the batch systems that are named, and the other words."""
+    known = {SLURM, *systems_of(project)} if words else set()
     systems = known.intersection(words)
-    if SLURM in words and not systems:
-        systems = known or {SLURM}
-    return systems, [w for w in words if w != SLURM and w not in systems]
+    return systems, [word for word in words if word not in systems]
 
 
 def systems_of(project: Project) -> Set[str]:
@@ -53,6 +49,7 @@ class Farewell:
         self.word = word
         self.records: List[Tuple[Any, List[Record]]] = []
         self.has_failed = False
+        self.told: Set[str] = set()
 
     def fire(self, hosts: List[str], systems: Set[str], sessions: Any) -> None:
         """Fire the workers that are meant, and what waits or starts; NotHired:
@@ -84,7 +81,22 @@ class Farewell:
                 self.records[k] = (system, act(system, records))
             except NotHired as error:
                 self.has_failed = True
-                complain(f"{records[0].scheduler}: {error}", error.hint)
+                self.tell(f"{records[0].scheduler}: {error}", error.hint
+                          or self.way_out(records))
+
+    def tell(self, why: str, hint: str) -> None:
+        """Complain, once about each thing."""
+        if why not in self.told:
+            self.told.add(why)
+            complain(why, hint)
+
+    def way_out(self, records: List[Record]) -> str:
+        """Return what to do about a job that its system does not know."""
+        paths = [quote(self.project.path(ALLOCATIONS, record.name))
+                 for record in records
+                 if allocations.is_there(self.project, record)]
+        return f"if no job of it is left: rm {' '.join(paths)}" if paths \
+            else ""
 
     def begin(self) -> None:
         """Cancel what waits, and let those that start leave at once."""

@@ -185,6 +185,21 @@ class Recruitment:
             except NotHired as error:
                 output.complain(f"{cluster.scheduler}: {error}", error.hint)
                 self.has_failed = True
+        if self.is_all and not is_again:
+            self.say_what_no_section_has()
+
+    def say_what_no_section_has(self) -> None:
+        """Say which workers may still come of no section of remote.conf."""
+        from fjd.hosts.allocations import records  # Late: few have any.
+        sections = [(c.scheduler, c.section) for c in self.clusters]
+        for record in records(self.project):
+            kind = record.scheduler, record.section
+            if record.id and record.outstanding and kind not in sections:
+                self.recruiter.say(
+                    f"{record.scheduler}: job {record.id} stays, though no"
+                    f" section of remote.conf asks for it; to cancel it:"
+                    f" {RECRUITER} --project {self.project.name} fire"
+                    f" {record.scheduler}")
 
     def common_arguments(self) -> List[str]:
         return ["--project", self.options.project,

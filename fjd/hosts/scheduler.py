@@ -39,6 +39,8 @@ ARRAY_SIZE = 1001  # the default of Slurm
 # Variables that would change what the commands print or do.
 MISLEADING = ("SQUEUE_", "SCANCEL_", "SBATCH_WAIT", "SBATCH_ARRAY",
               "SBATCH_CLUSTERS", "SBATCH_JOB_NAME", "SBATCH_REQUEUE",
+              # Another cluster, and a limit that nobody has checked:
+              "SLURM_CLUSTERS", "SBATCH_TIMELIMIT",
               # of a job in which hire is typed, not of the new one:
               "SLURM_CPUS_PER_TASK", "SLURM_JOB_END_TIME")
 TASK = re.compile("([0-9]{1,19})_[0-9]{1,19}")

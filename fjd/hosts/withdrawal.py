@@ -7,7 +7,7 @@ from typing import Any, List, Sequence, Tuple
 
 from fjd.hosts import allocations
 from fjd.hosts.allocations import Record
-from fjd.hosts.scheduler import PENDING, SECONDS
+from fjd.hosts.scheduler import Listed, PENDING, RUNNING, SECONDS
 from fjd.members import Here, myself
 from fjd.names import new_id
 from fjd.project import Project
@@ -90,10 +90,29 @@ def cancel_all(
         for record in records}
     system.cancel_pending([r for r in records if waiting[r.name]])
     tasks = system.tasks(records, SECONDS)
-    left = [
-        record._replace(cancelled=record.cancelled + len(waiting[record.name]))
-        for record in records if tasks[record.name] or not record.id]
-    return sum(map(len, waiting.values())), left
+    came = {r.name: len(r.came) for r in allocations.records(project)}
+    number, left = 0, []
+    for record in records:
+        gone = number_gone(
+            record, waiting[record.name], tasks[record.name],
+            came.get(record.name, 0))
+        number += gone
+        if tasks[record.name] or not record.id:
+            left.append(record._replace(cancelled=record.cancelled + gone))
+    return number, left
+
+
+def number_gone(
+    record: Record, waited: Sequence[Listed], listed: Sequence[Listed],
+    came: int,
+) -> int:
+    """Return how many of those that waited were cancelled.
+
+    RACE: some may have begun meanwhile; these run, or a worker came of them.
+    """
+    running = {task.id for task in listed if task.state == RUNNING}
+    gone = [task for task in waited if task.id not in running]
+    return max(0, min(len(gone), record.asked - record.cancelled - came))
 
 
 def withdraw_all(

@@ -11,7 +11,7 @@ from fjd.errors import BadConfig, BadUsage
 from fjd.hosts import allocations
 from fjd.hosts.arrival import is_open
 from fjd.hosts.cluster import (
-    Cluster, named_clusters, seconds_in, words_of,
+    Cluster, named_clusters, ONE, seconds_in, words_of,
 )
 from fjd.hosts.conf import Host, read_clusters, read_hosts
 from fjd.members import myself
@@ -27,7 +27,8 @@ WRONG = {
     " scheduler are scheduler, workers, options, cpus, idle, python,"
     " directory, submit, pending, cancel",
     "workers: 2\ncpus: 0": "cpus: '0' is no number from 1 to 9999",
-    "workers: 2\nidle: -1": "idle: '-1' is no number of seconds above 0",
+    "workers: 2\nidle: -1": "idle: '-1' is no time above 0, as 60 or 10m",
+    "workers: 2\nidle: 0m": "idle: '0m' is no time above 0, as 60 or 10m",
     "workers: 2\ndirectory: x": "directory: 'x' is no absolute path",
     "workers: 2\noptions: short": "options: 'short' does not begin with -",
     "workers: 2\noptions: --mem=1 x": "options: 'x' belongs to no option",
@@ -45,6 +46,16 @@ WRONG = {
     "workers: 2\noptions: -W": "options: -W is not possible: hire never waits",
     "workers: 2\noptions: -Q":
         "options: -Q is not possible: fjd would not see the id",
+    "workers: 2\noptions: -Ha1-5":
+        "options: '-Ha1-5': write each option apart",
+    "workers: 2\noptions: -H x": "options: 'x' belongs to no option",
+    "workers: 2\noptions: -HW": "options: '-HW': write each option apart",
+    "workers: 2\noptions: --nodes=2":
+        f"options: --nodes is not possible: {ONE}",
+    "workers: 2\noptions: -N2": f"options: -N is not possible: {ONE}",
+    "workers: 2\noptions: --ntasks 2":
+        f"options: --ntasks is not possible: {ONE}",
+    "workers: 2\noptions: -n 2-3": f"options: -n is not possible: {ONE}",
     "workers: 2\noptions: -- x":
         "options: -- is not possible: it ends the options",
     "workers: 2\ncpus: 2\noptions: -c2":
@@ -100,6 +111,7 @@ def test_time_limit_below_five_minutes_is_refused(options):
 @pytest.mark.parametrize("options", [
     "--time=5", "-t 1:0:0", "-t 0-1", "--time=UNLIMITED", "-t0", "--time=10:0",
     "--time=1 --time=60",  # the last counts
+    "-N1 --nodes=1 -n 1 --ntasks 1 --ntasks-per-node=1 -H -s -pHW",
 ])
 def test_longer_ones_are_not(options):
     assert words_of(options)
@@ -125,6 +137,12 @@ def test_all_that_a_section_may_say(conf, project, home):
         2, 90, f"{home}/v/python", f"{home}/x")]
     assert found[0].label == "a-b"
     assert read_hosts(project, "here") == [Host("node2", 1)]
+
+
+@pytest.mark.parametrize("text, seconds", [
+    ("60", 60), ("10m", 600), ("0.5", 1), ("1.5h", 5400), ("2d", 172800)])
+def test_idle_is_a_time(conf, text, seconds):
+    assert conf(f"workers: 2\nidle: {text}")[0].idle == seconds
 
 
 @pytest.mark.parametrize("section, label", [

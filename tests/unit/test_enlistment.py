@@ -5,6 +5,8 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
+from shlex import quote
 
 import pytest
 
@@ -385,6 +387,55 @@ def test_refusal_is_told_and_leaves_nothing(slurm, hire, project):
     assert left_of(project) == []
 
 
+@pytest.mark.parametrize("names", [
+    ("SBATCH_TIMELIMIT", "SLURM_CLUSTERS", "SBATCH_CLUSTERS"),
+    ("SQUEUE_STATES", "SBATCH_ARRAY_INX"),
+])
+def test_the_environment_does_not_change_what_is_submitted(
+    slurm, hire, monkeypatch, names,
+):
+    for name in names:
+        monkeypatch.setenv(name, "1")
+    real = slurm.place / "true-sbatch"
+    os.rename(slurm.place / "sbatch", real)
+    program(slurm.place / "sbatch", f'env >seen; exec "{real}" "$@"')
+    hire(1)
+    with open("seen") as file:
+        seen = file.read()
+    assert "PATH=" in seen
+    assert not any(f"{name}=" in seen for name in names)
+
+
+def test_without_a_temporary_directory_it_is_told(
+    slurm, hire, project, monkeypatch,
+):
+    hire(1)
+    for name in ("gettempdir", "mkdtemp"):
+        def fail(*args, **keys):
+            raise FileNotFoundError(2, "No usable temporary directory found")
+        monkeypatch.setattr(tempfile, name, fail)
+    with pytest.raises(NotHired, match="no temporary directory for what s"):
+        hire(2)
+    waiting, = allocations.waiting(project)
+    assert "No usable temporary directory" in waiting.trouble
+
+
+@pytest.mark.parametrize("more", [
+    {}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_section_with_an_umlaut_in_a_c_locale(slurm, project, more):
+    with open(project.path("remote.conf"), "w", encoding="utf-8") as file:
+        file.write("[\xdcbung]\nscheduler: slurm\nworkers: 1\n"
+                   "options: --comment=\xfc\npython: /\xfc/python\n")
+    environ = {**os.environ, "LC_ALL": "C", **more}
+    for number in (1, 0):
+        result = fjd("fjd-recruiter", "hire", f"slurm:{number}", env=environ)
+        assert (result.returncode, result.stderr) == (0, "")
+    record, = allocations.records(project)
+    assert record.section == "\xdcbung"
+    with open(project.path("allocations", "bung.1.sh"), "rb") as file:
+        assert "/\xfc/python".encode() in file.read()
+
+
 def test_system_that_hangs_gets_nothing(slurm, hire, monkeypatch):
     monkeypatch.setattr(scheduler, "SECONDS", 0.5)
     slurm.let(hang=["squeue"])
@@ -523,6 +574,7 @@ def test_system_that_does_not_answer_is_named(slurm, hire, project):
     (["slurm"], ({"slurm"}, [])), (["node2"], (set(), ["node2"])),
     (["me@slurm"], (set(), ["me@slurm"])),
     (["node2", "slurm"], ({"slurm"}, ["node2"])),
+    (["pbs"], (set(), ["pbs"])),
 ])
 def test_slurm_is_no_host_unless_a_user_is_named(project, words, expected):
     assert systems_in(project, words) == expected
@@ -536,6 +588,54 @@ def test_recruiter_counts_no_worker_of_a_batch_system(recruiter, project):
 
 
 # Other systems
+
+def test_fire_slurm_leaves_other_systems_alone(
+    slurm, hire, recruiter, project,
+):
+    hire(2, scheduler="pbs", **TEMPLATES)
+    assert systems_in(project, ["slurm"]) == ({"slurm"}, [])
+    assert systems_in(project, ["pbs", "x"]) == ({"pbs"}, ["x"])
+    fire(recruiter, NOW, {"slurm"})
+    assert os.path.getsize("waiting")
+    assert allocations.names(project) == ["my-cluster.1"]
+
+
+def test_fire_that_fails_says_once_which_record_is_in_the_way(
+    hire, recruiter, project, capsys,
+):
+    hire(1, scheduler="pbs", **{
+        **TEMPLATES, "pending": "nosuch {id}", "cancel": "nosuch {id}"})
+    path = project.path("allocations", "my-cluster.1")
+    with pytest.raises(NotHired):
+        fire(recruiter)
+    told = capsys.readouterr().err
+    assert told.count("pbs: pending: ") == 1
+    assert f"if no job of it is left: rm {quote(path)}\n" in told
+    os.remove(path)
+    fire(recruiter)
+    hire(1, scheduler="pbs", **TEMPLATES)
+    assert allocations.names(project) == ["my-cluster.2"]
+
+
+@pytest.mark.parametrize("is_left", [True, False])
+def test_what_began_while_it_was_cancelled_is_not_counted(
+    slurm, hire, recruiter, come, project, monkeypatch, is_left,
+):
+    """The second one has come, and perhaps has left already."""
+    hire(2)
+    cancel = scheduler.Slurm.cancel_pending
+
+    def late(system, records):
+        if records:
+            come("1_2")
+            slurm.set("R" if is_left else "", "1_2")
+            cancel(system, records)
+
+    monkeypatch.setattr(scheduler.Slurm, "cancel_pending", late)
+    said = []
+    allocations.cancel_waiting(project, said.append)
+    assert said == ["slurm: cancelled 1 pending worker."]
+
 
 def test_templates_are_run_by_sh_with_what_is_known(hire, project, come):
     said = hire(2, scheduler="pbs", **TEMPLATES)

@@ -5,7 +5,7 @@ import pytest
 
 from helpers import fjd
 
-from fjd.hosts import hireoptions
+from fjd.hosts import allocations, hireoptions
 from fjd.hosts.cluster import Cluster
 from fjd.hosts.conf import Host
 from fjd.hosts.hireoptions import is_here
@@ -42,6 +42,31 @@ def recruit(project):
 def conf(project):
     with open(project.path("remote.conf"), "w") as file:
         file.write("[a]\nname: node2\nworkers: 1\n")
+
+
+def test_jobs_that_no_section_asks_for_are_named(project, recruit, conf):
+    for section, number in (("slurm", "311"), ("gone", "312"), ("new", "")):
+        name = allocations.claim(
+            project, section, allocations.names(project), myself(), 2,
+            scheduler="slurm", section=section)
+        allocations.amend(project, name, "id", number)
+    recruitment = recruit()
+    recruitment.clusters = [Cluster()]
+    recruitment.say_what_no_section_has()
+    assert recruitment.recruiter.said == [
+        "slurm: job 312 stays, though no section of remote.conf asks for it;"
+        " to cancel it: fjd-recruiter --project default fire slurm"]
+
+
+def test_only_a_whole_hire_of_a_person_names_them(project, recruit, conf):
+    for hosts, again, is_told in (
+            ([], False, True), ([], True, False), (["node2"], False, False)):
+        recruitment = recruit(*hosts)
+        recruitment.options.again = again
+        told = []
+        recruitment.say_what_no_section_has = lambda: told.append(1)
+        recruitment.hire_from_clusters()
+        assert bool(told) == is_told
 
 
 @pytest.mark.parametrize("line", [
