@@ -34,7 +34,8 @@ MOST = 10000  # workers
 NUMBER = "[0-9]{1,4}|10000"
 PATTERNS = {  # of values, and what is wrong with others
     SCHEDULER: (rf"(?!({'|'.join(KINDS)}|{STAY}|none|host)$)"
-                "[a-z][a-z0-9_-]{0,30}", "is no name of a batch system"),
+                "[a-z][a-z0-9_-]{0,30}",
+                "is no name of a batch system (lower case, as slurm or pbs)"),
     "workers": (NUMBER, f"is no number from 0 to {MOST}"),
     "options": ("(-.*)?", "does not begin with -"),
     "cpus": ("[1-9][0-9]{0,3}", "is no number from 1 to 9999"),
@@ -130,6 +131,8 @@ def check_together(found: Dict[str, Any]) -> None:
 def checked(key: str, text: str) -> Any:
     """Return the value of a key; ValueError has the reason if it is bad."""
     pattern, why = PATTERNS[key]
+    if key == "options":
+        split(text)  # An open quote hides how the text begins.
     if not re.fullmatch(pattern, text, re.A | re.S):
         raise ValueError(f"{text!r} {why}")
     if key == "options":
@@ -165,10 +168,7 @@ def check_templates(found: Dict[str, Any]) -> None:
 
 def words_of(text: str) -> Tuple[str, ...]:
     """Return the words of the options; ValueError says what is bad."""
-    try:
-        words = tuple(shlex.split(text))
-    except ValueError as error:
-        raise ValueError(f"{text!r}: {str(error).lower()}")
+    words = split(text)
     check_words(words)
     for option, value in options_in(words).items():
         if option in REFUSED and (REFUSED[option], value) != (ONE, "1"):
@@ -188,6 +188,14 @@ def check_words(words: Iterable[str]) -> None:
         if re.match(f"{FLAG}.", word):
             raise ValueError(f"{word!r}: write each option apart")
         may_follow = is_open(word)
+
+
+def split(text: str) -> Tuple[str, ...]:
+    """Return the words of a text as a shell splits it."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {str(error).lower()}")
 
 
 def is_open(word: str) -> bool:

@@ -28,6 +28,8 @@ SOURCE = """trap 'echo "    $0 ended with status $?" >&2' EXIT
 here=$PWD; . "$0" && cd "$here" && exec "$@\""""
 # Where ssh could not ask for a password, or whether to trust a host key.
 TO_ASK = "fjd doctor {0}, at a terminal, or a key without a passphrase"
+# Names that only a section with a scheduler makes a batch system.
+SYSTEMS = ("slurm", "pbs", "torque", "sge", "lsf", "condor", "htcondor")
 NO_NAME = re.compile("^[0-9]|[^A-Za-z0-9_]")  # to a shell
 # What hire --help and fire --help say.
 HIRE = """\
@@ -245,9 +247,8 @@ class Recruitment:
         if answer.why or not has_hired:
             why = answer.why \
                 or "no answer; do login scripts or setup.sh end it?"
-            hint = f"try: {TO_ASK.format(answer.host.name)}"
-            output.complain(f"host {answer.host.name}: {why}",
-                            hint if answer.is_refused else "")
+            output.complain(
+                f"host {answer.host.name}: {why}", hint_for(answer))
             self.has_failed = True
 
     def drain_strangers(self) -> None:
@@ -298,6 +299,17 @@ def with_setup(project: Project) -> List[str]:
         shell, "-c", SOURCE, setup,
         "env", "--", *(f"{name}={os.environ[name]}" for name in names),
     ]
+
+
+def hint_for(answer: Answer) -> str:
+    """Return what to do where a recruiter could not be started."""
+    name = answer.host.name
+    if answer.is_refused:
+        return f"try: {TO_ASK.format(name)}"
+    if name.lower() in SYSTEMS:
+        return "if a batch system is meant: remote.conf needs a section with" \
+            f" scheduler: {name.lower()} (fjd help cluster)"
+    return ""
 
 
 def names_in(answer: Answer) -> List[str]:

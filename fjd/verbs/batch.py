@@ -25,7 +25,7 @@ from fjd.verbs.halt import Halt, Halted
 from fjd.verbs.joblist import Comparison
 from fjd.verbs.lists import last_number, Lists
 from fjd.verbs.outlet import Unwritable
-from fjd.verbs.places import new_dispatcher
+from fjd.verbs.places import cancel_waiting, new_dispatcher
 from fjd.verbs.printer import Printer
 from fjd.verbs.runhiring import RunHiring
 from fjd.verbs.runlimits import keys_of, typed
@@ -238,7 +238,9 @@ class ListRun:
             self.fire()
             self.wait_for_hiring()
             self.fire()
-        except (KeyboardInterrupt, Hopeless):
+        except (KeyboardInterrupt, Hopeless) as error:
+            if isinstance(error, KeyboardInterrupt):
+                self.abandon()
             self.report("Some workers have not left; to end them:"
                         f" fjd-recruiter --project {self.project.name} fire")
 
@@ -247,6 +249,11 @@ class ListRun:
         self.dispatcher.begin_again()
         self.dispatcher.fire()
         self.dispatcher.run()
+
+    def abandon(self) -> None:
+        """See that no batch system sends workers to a run that has gone."""
+        self.hiring.abandon()
+        cancel_waiting(self.project, self.report)
 
     def wait_for_hiring(self) -> None:
         """Wait until no worker is starting: it would miss the order."""

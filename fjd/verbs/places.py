@@ -87,8 +87,15 @@ class Wait:
                 self.ask()
 
     def ask(self) -> None:
+        """Begin to ask; if no process can be started, say what files tell."""
+        try:
+            self.process = self.begin()
+        except OSError:
+            self.tell(list(by_records(self.project)))
+
+    def begin(self) -> Any:
         import subprocess  # Late: it takes 4 ms.
-        self.process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, beside("fjd"), "status", "--project",
              self.project.name], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

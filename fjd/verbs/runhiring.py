@@ -5,6 +5,7 @@ whose complaints come through a pipe: they are printed between the output of
 jobs, and a host that was not hired is named at the end.
 """
 import os
+import signal
 from typing import Any, List
 
 from fjd.hosts.session import cpus, PROCESS
@@ -18,6 +19,7 @@ from fjd.verbs.runoutcome import COLUMNS
 
 ERROR = "fjd-recruiter: error: "
 PIECE = 1 << 16  # bytes that a pipe holds
+SECONDS_TO_LEAVE = 5.0  # for a recruiter; what it asks may not answer
 
 
 class RunHiring(HiringByFork):
@@ -87,6 +89,17 @@ class RunHiring(HiringByFork):
     def is_starting(self) -> bool:
         """Return whether a recruiter may still start workers."""
         return bool(self.process) and self.process.poll() is None
+
+    def abandon(self) -> None:
+        """End a recruiter for other hosts, before it hires more."""
+        if self.options.hosts and self.is_starting():
+            import subprocess
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(SECONDS_TO_LEAVE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
 
     def fail(self) -> None:
         self.listen()

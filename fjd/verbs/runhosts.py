@@ -63,16 +63,19 @@ def parsed(texts: List[str], known: List[Any]) -> Tuple[List[Any], List[Any]]:
 
     known: the sections of remote.conf that have a scheduler.
     """
-    from fjd.hosts.cluster import named_clusters
+    from fjd.hosts.cluster import MOST, named_clusters
     from fjd.hosts.conf import parse_hosts
     try:
         systems, words = named_clusters(texts, known)
         hosts = parse_hosts(words, myself().host)
     except BadUsage as error:
-        raise BadUsage("run: " + str(error).replace("hire ", "-S "))
+        why = str(error).replace("hire ", "-S ")
+        raise BadUsage(f"run: {why.replace('number from 0', 'number from 1')}")
     for place in [*systems, *hosts]:
         if place.workers == 0:
-            raise BadUsage("run: -S: 0 workers are too few")
+            most = MOST if place in systems else 1000
+            raise BadUsage("run: -S: 0 workers are too few; a number from 1"
+                           f" to {most} is wanted")
     return systems, hosts
 
 

@@ -182,6 +182,7 @@ def test_every_attribute_for_python_is_there():
 
 
 def test_no_option_is_told_of_that_does_not_exist():
+    from fjd.hosts.cluster import REFUSED
     options = set(OTHERS)
     for name in COMMANDS:
         help_text = "\n".join(ok(name, "--help"))
@@ -193,4 +194,4 @@ def test_no_option_is_told_of_that_does_not_exist():
         if page == "parallel.rst":  # In a table are those of others.
             text = re.sub("(?m)^``(parallel|xargs).*``$", "", text)
         told = set(re.findall(r"(?<!\S)(?:``)?(--[a-z][a-z-]+)", text))
-        assert told <= options | {"--joblog"}, page
+        assert told <= options | {"--joblog", *REFUSED}, page

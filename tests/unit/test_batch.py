@@ -1,9 +1,15 @@
 """A list of jobs that is stopped."""
+import os
 from math import inf
 from types import SimpleNamespace
 
 import pytest
 
+from fakeslurm import FakeSlurm
+
+from fjd.errors import Hopeless
+from fjd.hosts import allocations
+from fjd.members import myself
 from fjd.verbs.batch import ListRun
 from fjd.wakeup import LEAVE
 
@@ -56,3 +62,28 @@ def test_a_second_signal_ends_the_printing():
             alarm=SimpleNamespace(wait=lambda seconds: set())))
     ListRun.print_ended(run)
     assert len(works) == 1
+
+
+@pytest.mark.parametrize("error, left", [
+    (KeyboardInterrupt, 0), (Hopeless, 1)])
+def test_a_second_signal_leaves_no_workers_that_wait(
+    project, tmp_path, monkeypatch, error, left,
+):
+    fake = FakeSlurm(tmp_path / "slurm")
+    monkeypatch.setenv("PATH", f"{fake.place}:{os.environ['PATH']}")
+    name = allocations.claim(
+        project, "slurm", [], myself(), 1, scheduler="slurm", section="slurm")
+    allocations.amend(project, name, "id", "7")
+    job = allocations.record(project, name).job
+    fake.let(tasks={"7_1": {"state": "PD", "name": job, "number": "7"}})
+
+    def fail():
+        raise error("a second one")
+    said, abandoned = [], []
+    run = ListRun.__new__(ListRun)
+    run.project, run.report, run.fire = project, said.append, fail
+    run.hiring = SimpleNamespace(abandon=lambda: abandoned.append(1))
+    run.stop()
+    assert said[-1].startswith("Some workers have not left; to end them: ")
+    assert len(fake.states()) == len(allocations.names(project)) == left
+    assert len(abandoned) == 1 - left

@@ -35,6 +35,8 @@ WRONG = {
     "workers: 2\noptions: -pshort x": "options: 'x' belongs to no option",
     "workers: 2\noptions: --mem '1": "options: \"--mem '1\": no closing"
                                      " quotation",
+    "workers: 2\noptions: '--mem=1":
+        "options: \"'--mem=1\": no closing quotation",
     "workers: 2\noptions: --array=1-9":
         "options: --array is not possible: use the key workers",
     "workers: 2\noptions: -a 1-9":
@@ -86,9 +88,11 @@ def test_what_is_wrong_is_told_by_section_and_key(conf, text):
 
 
 @pytest.mark.parametrize("word", [
-    "", "PBS", "screen", "tmux", "process", "none", "stay", "p b s", "1x"])
+    "", "PBS", "Slurm", "screen", "tmux", "process", "none", "stay", "p b s",
+    "1x"])
 def test_what_is_no_batch_system_is_refused(conf, word):
-    with pytest.raises(BadConfig, match="is no name of a batch system"):
+    why = r"is no name of a batch system \(lower case, as slurm or pbs\)"
+    with pytest.raises(BadConfig, match=why):
         conf(f"workers: 2\n{ALL}", word)
 
 

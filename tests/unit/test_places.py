@@ -93,6 +93,16 @@ def test_it_never_waits_for_squeue(wait, clock, slurm, submitted):
     assert (wait.said, wait.process, wait.is_on) == (RECORDS, None, True)
 
 
+def test_where_no_process_can_be_started_files_tell(
+    wait, submitted, monkeypatch,
+):
+    def fail(*arguments, **how):
+        raise OSError(11, "Resource temporarily unavailable")
+    monkeypatch.setattr("subprocess.Popen", fail)
+    look(wait)
+    assert (wait.said, wait.is_on) == (RECORDS, True)
+
+
 def test_when_nothing_is_pending_any_more_nobody_is_waited_for(
     wait, clock, slurm, submitted,
 ):

@@ -95,6 +95,22 @@ def test_host_that_has_not_hired_is_named_with_the_reason(
         f": error: host me@node2: {told}\n")
 
 
+@pytest.mark.parametrize("name, is_refused, hint", [
+    ("pbs", False, "scheduler: pbs (fjd help cluster)"),
+    ("SLURM", False, "scheduler: slurm (fjd help cluster)"),
+    ("pbs", True, "try: fjd doctor pbs, at"), ("node2", False, ""),
+    ("me@pbs", False, ""),
+])
+def test_a_batch_system_without_a_section_gets_a_hint(
+    recruit, capsys, name, is_refused, hint,
+):
+    recruit("node2:1").tell(Answer(
+        Host(name), [], "Could not resolve hostname", is_refused))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 + bool(hint)
+    assert hint in lines[-1]
+
+
 @pytest.mark.parametrize("hosts, local_only, found", [
     ((), False, (["node2"], True)), ((), True, (["localhost"], False)),
     (("3", "node4:2"), False, (["localhost", "node4"], False)),

@@ -1,13 +1,16 @@
 """fjd run -S on the command line, and what is hired for it."""
 import os
+import signal
 from argparse import Namespace
 
 import pytest
 
+from helpers import wait_until
+
 from fjd.errors import BadConfig, BadUsage
 from fjd.hosts import conf
 from fjd.hosts.cluster import SLURM
-from fjd.verbs import runhosts, table
+from fjd.verbs import runhiring, runhosts, table
 from fjd.verbs.deserted import OF_RUN
 from fjd.verbs.runhiring import RunHiring
 from fjd.verbs.runhosts import settle
@@ -49,7 +52,10 @@ def test_hosts_are_those_of_hire_and_have_the_number_of_j(
     (["-S", ""], "-S : '' is no host"),
     (["-S", "node2,"], "-S : '' is no host"),
     (["-S", "node2:x"], "-S node2:x: 'x' is neither a number"),
-    (["-S", "node2:0"], "-S: 0 workers are too few"),
+    (["-S", "node2:0"], "-S: 0 workers are too few; a number from 1 to 1000 "),
+    (["-S", "slurm:0"], "-S: 0 workers are too few; a number from 1 to 10000"),
+    (["-S", "slurm:99999"], "-S slurm:99999: '99999' is no number from 1 to"),
+    (["-S", "node2:1001"], "-S node2:1001: '1001' is neither a number from 1"),
     (["-S", "$(touch x):1"], "-S $(touch x):1: a host as ssh takes it is"),
     (["-S", "node2:1,node2"], "-S node2: name: node2 is named twice"),
     (["-S", "8/node2"], "-S 8/node2: write node2:8"),
@@ -179,3 +185,29 @@ def test_a_second_recruiter_has_a_pipe_of_its_own(home, project, monkeypatch):
     hiring.listen()
     assert run.said == hiring.complaints == ["x", "x", "x"]
     assert len(os.listdir("/proc/self/fd")) == before + 1
+
+
+IGNORES = """\
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.SIG_{})
+print("ready", file=sys.stderr, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("how, number", [
+    ("DFL", signal.SIGINT), ("IGN", signal.SIGKILL)])
+def test_a_recruiter_of_a_run_that_goes_is_ended(
+    home, project, monkeypatch, how, number,
+):
+    monkeypatch.setattr(runhiring, "SECONDS_TO_LEAVE", 0.1 * (how == "IGN")
+                        or 600.0)
+    monkeypatch.setattr("sys.argv", [recruiter(home, IGNORES.format(how))])
+    run = Run(project, ["slurm:2"])
+    hiring = RunHiring(run)
+    hiring.start(0)
+    wait_until(lambda: hiring.listen() or run.said == ["ready"])
+    hiring.abandon()
+    assert hiring.process.returncode == -number
+    assert not hiring.is_starting()
+    hiring.abandon()
