@@ -136,7 +136,7 @@ def checked(key: str, text: str) -> Any:
         return words_of(text)
     if key == "idle":
         return idle_in(text)
-    if key == "directory":
+    if key in ("python", "directory"):
         return os.path.expanduser(text)
     return int(text) if key in NUMBERS else text
 

@@ -17,7 +17,7 @@ from fjd.options import option
 
 SMI = "nvidia-smi"
 SECONDS = 20.0  # for nvidia-smi, which may have to load a driver
-HINT = "try: --gpus N, with the number of GPUs"
+HINT = "try: --gpus N (in remote.conf gpus: N), with the number of GPUs"
 
 
 def number_or_auto(text: str) -> str:
@@ -64,7 +64,8 @@ def devices(wanted: str) -> List[str]:
         return numbered(int(wanted))
     if len(known) < int(wanted):
         raise NotHired(
-            f"no {wanted} GPUs found: {VISIBLE} is {','.join(known)}")
+            f"{wanted} GPUs wanted, {len(known)} found: {VISIBLE} is"
+            f" {','.join(known)}")
     return known[:int(wanted)]
 
 

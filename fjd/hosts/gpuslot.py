@@ -3,6 +3,8 @@
 The recruiter names the GPUs of its host (gpus.py).  A worker binds a socket of
 the first that is free, as for its slot (slot.py): so a GPU is free again when
 its worker is dead, however it ended.  The projects of a user share them.
+
+Where Slurm hides other jobs' GPUs, each job sees its first one as 0.
 """
 import os
 import re
@@ -12,12 +14,15 @@ from typing import Any, List, Optional
 
 from fjd.errors import Unavailable
 from fjd.hosts import slot
+from fjd.hosts.arrival import SLURM_JOB
 from fjd.options import option
 from fjd.proc import pid_namespace
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 # 0, GPU-8932f937-d72c-4106-c12f-20bd9faed9f6, MIG-GPU-8932f937-.../1/0
 DEVICE = re.compile("[A-Za-z0-9][A-Za-z0-9:._/-]{0,63}")
+# slurm(1): set in a job that was given GPUs.
+GIVEN = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_GPUS_ON_NODE")
 PATIENCE = 5.0  # seconds, as another worker may just end or start anew
 HELD: List[Any] = []  # the socket, which is closed with this process
 
@@ -64,5 +69,9 @@ def bind(wanted: List[str], new_socket: Any = slot.new_socket) -> str:
 
 
 def name_of(device: str) -> bytes:
-    """Return the name of a GPU's socket: of this user and pid namespace."""
+    """Return the name of a GPU's socket: of this user and pid namespace, and
+    of the job of Slurm that a number belongs to.
+    """
+    if device.isdigit() and any(name in os.environ for name in GIVEN):
+        device += f"-{os.environ.get(SLURM_JOB, '')[:19]}"
     return os.fsencode(f"\0fjd-gpu-{os.geteuid()}-{pid_namespace()}-{device}")

@@ -4,7 +4,10 @@ import re
 from typing import Any
 
 from fjd.errors import BadUsage
+from fjd.hosts.cluster import SLURM
+from fjd.hosts.conf import Host, LOCALHOST
 from fjd.hosts.session import KINDS
+from fjd.members import myself
 from fjd.names import printable
 from fjd.options import flag, option, shared
 
@@ -48,3 +51,16 @@ def check(options: Any) -> None:
         raise BadUsage(
             f"hire --stay {stay}: it hires on this machine; no number and no"
             f" host belongs beside it ({printable(' '.join(options.hosts))})")
+    for text in options.hosts if options.local_only else ():
+        if not is_here(text):
+            raise BadUsage(
+                f"{options.verb} --local-only: {printable(text)} is not on"
+                " this machine; leave out one of them")
+
+
+def is_here(text: str) -> bool:
+    """Return whether a typed word means this machine alone."""
+    host = Host(text.partition(":")[0])
+    is_machine = host.name != SLURM
+    return text.isdigit() or is_machine and \
+        host.seen_from(myself().host).name == LOCALHOST

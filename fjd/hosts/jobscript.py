@@ -2,6 +2,7 @@
 
 It needs nothing of the environment: sbatch --export=NONE loses that.  Its last
 step replaces the shell by the worker, so that signals reach the worker alone.
+Its variables begin with fjd_: setup.sh and jobs may have others of any name.
 """
 import os
 import sys
@@ -27,11 +28,11 @@ FJD_DIR={home}
 {task}
 {session_key}={session}
 export FJD_DIR {of_run_key} {allocation_key} {session_key}
-threads={threads}
-for name in {names}; do
-    export "$name=$threads"
+fjd_threads={threads}
+for fjd_name in {names}; do
+    export "$fjd_name=$fjd_threads"
 done
-end=${{SLURM_JOB_END_TIME-}}
+fjd_end=${{SLURM_JOB_END_TIME-}}
 {ask_for_end}
 cd {directory} || exit
 if [ -e {setup} ]; then
@@ -39,30 +40,33 @@ if [ -e {setup} ]; then
     cd {directory} || exit
 fi
 set -- {command}
-case $end in
-[0-9]*) set -- "$@" --until "$end" ;;  # It may be NONE.
+case $fjd_end in
+*[!0-9]*|"") ;;  # It may be NONE.
+*) set -- "$@" --until "$fjd_end" ;;
 esac
-for python in {pythons}; do
-    if "$python" -c {probe} 2>/dev/null; then exec "$python" "$@"; fi
+for fjd_python in {pythons}; do
+    if "$fjd_python" -c {probe} 2>/dev/null; then exec "$fjd_python" "$@"; fi
 done
 echo "no Python 3.6 or later, tried: "{pythons} >&2
 exit {unavailable}
 """
-# 22.05 does not set SLURM_JOB_END_TIME.  timeout(1): squeue may hang.
+# 22.05 does not set SLURM_JOB_END_TIME.  timeout(1): squeue may hang.  Seconds
+# since 1970: a date would be of no time zone, and setup.sh may set another.
 ASK_SLURM = """\
-if [ -z "$end" ]; then
-    limit=$(command -v timeout) && limit="$limit 30"
-    end=$(SLURM_TIME_FORMAT=standard $limit squeue -h -t all -j "$task" -o %e)
+if [ -z "$fjd_end" ]; then
+    fjd_limit=$(command -v timeout) && fjd_limit="$fjd_limit 30"
+    fjd_end=$(SLURM_TIME_FORMAT=%s \\
+        $fjd_limit squeue -h -t all -j "$fjd_task" -o %e)
 fi"""
 ASK_OTHERS = """\
-if [ -z "$end" ] && [ -n "${PBS_WALLTIME-}" ]; then
-    end=$(($(date +%s) + PBS_WALLTIME))
+if [ -z "$fjd_end" ] && [ -n "${PBS_WALLTIME-}" ]; then
+    fjd_end=$(($(date +%s) + PBS_WALLTIME))
 fi"""
 # The id of the last task of an array is that of the array.
 TASK = """\
-task=$SLURM_JOB_ID
+fjd_task=$SLURM_JOB_ID
 if [ -n "${SLURM_ARRAY_JOB_ID-}" ]; then
-    task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+    fjd_task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 fi"""
 
 
@@ -82,7 +86,7 @@ def text_for(
         of_run_key=OF_RUN, of_run=quote(os.environ.get(OF_RUN, "")),
         task=TASK if is_slurm else "",
         session_key=SESSION,
-        session='"slurm $task"' if is_slurm else quote(session),
+        session='"slurm $fjd_task"' if is_slurm else quote(session),
         threads=cluster.cpus or f"${{{CPUS_GIVEN}:-1}}",
         names=" ".join(THREADS), directory=quote(directory),
         ask_for_end=ASK_SLURM if is_slurm else ASK_OTHERS,

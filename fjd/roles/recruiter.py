@@ -182,7 +182,7 @@ class Recruiter:
     def make_leave(self, dismissal: Dismissal, sessions: Any) -> None:
         """Wait until all have left, and end those here that do not."""
         is_now = dismissal.word == NOW
-        dismissal.remaining()
+        self.look_for(dismissal)
         self.when_ordered()
         self.wait_until_left(dismissal, SECONDS_TO_LEAVE if is_now else inf)
         if dismissal.remaining():

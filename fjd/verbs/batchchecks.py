@@ -13,6 +13,7 @@ from fjd.hosts.cluster import Cluster, HAS_LIMIT, is_system, options_in
 from fjd.hosts.conf import Host
 from fjd.hosts.jobscript import text_for
 from fjd.hosts.scheduler import call, is_slurm, SECONDS, system_of
+from fjd.names import printable
 from fjd.project import Project
 from fjd.verbs.checks import FAIL, Finding, Findings, judged, OK, scratch, WARN
 
@@ -61,6 +62,7 @@ def look_at_slurm(project: Project, cluster: Cluster) -> Findings:
                       "try: scontrol ping")
         return
     yield answer_in(text)
+    yield from look_at_keys(cluster)
     yield from look_at_speed()
     yield from look_at_script(project, cluster)
     yield limit_of(cluster)
@@ -74,6 +76,20 @@ def answer_in(text: str) -> Finding:
         for key in ("SLURM_VERSION", "MaxArraySize", "KillWait")]
     return Finding(OK, f"version {version}; MaxArraySize {size}; KillWait"
                        f" {wait}{' s' if wait.isdigit() else ''}")
+
+
+def look_at_keys(cluster: Cluster) -> Findings:
+    """Check that what every worker needs is there; nodes may have more."""
+    where = {"python": shutil.which(cluster.python),
+             "directory": os.path.isdir(cluster.directory)}
+    for key, is_here in where.items():
+        value = getattr(cluster, key)
+        if value:
+            yield judged(
+                bool(is_here), f"{key}: {printable(value)} is"
+                f" {'here' if is_here else 'not here'}",
+                "it must be on the nodes, or no worker starts; try: another"
+                f" {key} in remote.conf")
 
 
 def look_at_speed() -> Findings:
@@ -135,6 +151,7 @@ def look_at_templates(project: Project, cluster: Cluster) -> Findings:
         name = program_of(getattr(cluster, key))
         if name and not shutil.which(name):
             yield Finding(FAIL, f"{key}: {name} is not there", SUBMITTER)
+    yield from look_at_keys(cluster)
     yield pending_of(project, cluster)
     yield home_of(project, f"a job with ls -d {shlex.quote(project.root)}")
 

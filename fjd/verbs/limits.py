@@ -4,7 +4,11 @@ The time is that of a batch system's allocation, or of a person.  A job whose
 timeout does not fit into what is left of it is not begun: it goes back, and
 the worker leaves, as others may have more time.  A job whose timeout is longer
 than all the time that a worker had would go back for ever; so it fails at the
-MOST-th such worker.
+MOST-th such worker.  A worker needs some time to start and to get a job: a job
+that only this leaves too little time for counts as such, too.
+
+A worker whose time is over when it starts does not come, so that whoever
+submitted it learns that it is no use.
 
 A worker that leaves by itself sends itself an order, as hire counts those
 without one.
@@ -15,6 +19,7 @@ from argparse import ArgumentTypeError
 from math import inf
 from typing import Any, List, Optional
 
+from fjd.errors import FjdError
 from fjd.jobfile import KEYS, UNITS
 from fjd.names import Order
 from fjd.options import option
@@ -26,7 +31,9 @@ from fjd.roles.task import Task
 
 # Seconds before the end of an allocation, from which on a signal tells of it.
 NOTICE = 180.0
+HINT = "try: a longer time limit, and the same time on all machines"
 MOST = 3  # workers whose whole time is too short for a job
+SLOW = 60.0  # seconds within which a worker's first job came at once
 NEVER, AT_ONCE = 0, 1  # as Rule.most
 OVER = Rule("the time of its worker is over")
 TOO_LATE = Rule("its timeout is longer than its worker still has time")
@@ -55,6 +62,7 @@ class Limits:
         self.begun = self.clock.monotonic()
         self.until = self.begun + (until - self.clock.time())
         self.idle_since = inf
+        self.has_begun = False  # some job
         self.hopeless = ""  # an attempt, perhaps of a range
 
     def has_job(self) -> None:
@@ -98,8 +106,12 @@ class Limits:
         if now >= self.until:
             return OVER
         if not needed or now + needed <= end:
+            self.has_begun = True
             return None
-        return TOO_LATE if self.begun + needed <= end else self.too_long(task)
+        is_new = not self.has_begun and now <= self.begun + SLOW
+        if self.begun + needed <= end and not is_new:
+            return TOO_LATE
+        return self.too_long(task)
 
     def too_long(self, task: Task) -> Rule:
         """Return why a job is not begun that would need more than all the
@@ -142,7 +154,7 @@ EPOCH = re.compile(r"[0-9]{9,11}([.][0-9]{1,9})?")
 CLOCK = re.compile("([01]?[0-9]|2[0-3]):([0-5][0-9])")
 DATES = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M")
 # What squeue(1) prints for the end of a job that has no limit.
-NO_LIMIT = ("", "n/a", "none", "unknown", "unlimited")
+NO_LIMIT = ("n/a", "none", "unknown", "unlimited")
 
 
 def span(text: str) -> float:
@@ -196,6 +208,19 @@ OPTIONS = (
            " job whose timeout ends later, and leave then, after the job that"
            " runs: 2026-11-28T07:00, 07:00, 90m, or seconds since 1970"),
 )
+
+
+def check_start(options: Any, is_submitted: bool) -> None:
+    """Raise FjdError if a worker could begin no job; of one that a batch
+    system has started, the end of its time is for leaving.
+    """
+    left = options.until - time.time()
+    if left <= 0.0:
+        raise FjdError("my time is over already: leaving", HINT)
+    if is_submitted and left <= NOTICE:
+        raise FjdError(
+            f"only {left:.0f} s of my time are left, and a worker is told to"
+            f" leave up to {NOTICE:.0f} s before its end: leaving", HINT)
 
 
 def limits_of(

@@ -13,6 +13,8 @@ import time
 from helpers import command, wait_until
 from stage import Killed, OFTEN, TELLING
 
+from fjd.hosts import allocations
+from fjd.members import myself
 from fjd.names import Announcement, Attempt, new_id, Running
 from fjd.project import ORDER
 from fjd.reclaim import new_reclaimer
@@ -480,6 +482,59 @@ def hires_fewer(stage):
     stage.wait_for_end()
 
 
+def hires_and_stays(stage):
+    """Until it is signalled, and its worker has left."""
+    stage.put("job1")
+    stage.test("fjd-recruiter", "hire", "--stay", "1")
+    stage.wait(stage.project.announcements)
+    stage.tested.terminate()
+    stage.wait_for_end()
+
+
+def hires_from_slurm(stage):
+    """One is there, and recruiters on other hosts have died; two more are
+    another array.
+    """
+    stage.put("job1")
+    stage.have_slurm()
+    hire_from_slurm(stage, 1)
+    project, elsewhere = stage.project, myself()._replace(boot="another")
+    for _ in range(2):
+        name = allocations.claim(
+            project, "slurm", allocations.names(project), elsewhere, 1,
+            scheduler="slurm", section="slurm")
+        os.utime(project.path("allocations", name), (1, 1))
+    stage.test("fjd-recruiter", "hire", f"slurm:{MOST_WORKERS}")
+    stage.wait_for_end()
+
+
+def hires_from_slurm_where_no_links_are(stage):
+    stage.have_slurm()
+    stage.test("fjd-recruiter", "hire", f"slurm:{MOST_WORKERS}", links=False)
+    stage.wait_for_end()
+
+
+def hires_fewer_from_slurm(stage):
+    stage.put("job1")
+    stage.have_slurm()
+    hire_from_slurm(stage, MOST_WORKERS + 2)
+    stage.test("fjd-recruiter", "hire", f"slurm:{MOST_WORKERS}")
+    stage.wait_for_end()
+
+
+def fires_workers_of_slurm(stage):
+    stage.put("job1")
+    stage.have_slurm()
+    hire_from_slurm(stage, MOST_WORKERS)
+    stage.test("fjd-recruiter", "fire")
+    stage.wait_for_end()
+
+
+def hire_from_slurm(stage, number):
+    words = "fjd-recruiter", "hire", f"slurm:{number}"
+    assert stage.start(*words).wait() == 0
+
+
 def fires(stage):
     stage.project.claim_session("default.lab.1")
     stage.put("job1", HOLD)
@@ -812,6 +867,7 @@ def goes_back_to_the_natural_order(stage):
     stage.wait_for_end()
 
 
+MOST_WORKERS = 3  # of Slurm, in the end
 SCENARIOS = {
     "worker": [
         works, rests, is_hired, is_fired, is_signalled,
@@ -837,6 +893,9 @@ SCENARIOS = {
     "recruiter": [
         fires_the_dead, fires_the_dead_with_a_range, fires,
         fires_whose_job_is_removed, hires_fewer, hires, hires_elsewhere,
+        hires_and_stays, hires_from_slurm,
+        hires_from_slurm_where_no_links_are, hires_fewer_from_slurm,
+        fires_workers_of_slurm,
     ],
     "fjd": [
         audits, runs_a_list, runs_a_list_that_comes_bit_by_bit,

@@ -6,6 +6,7 @@ nothing else may be left.
 """
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from collections import defaultdict
 from itertools import accumulate
 
 import faults
+from fakeslurm import FakeSlurm
 from helpers import command, LONG, wait_until
 
 from fjd.arrays import FINAL, list_of
@@ -68,6 +70,7 @@ class Stage:
         self.commands = []  # those of a fjd run, each of which becomes a task
         self.again = []     # what a person types again in the end
         self.removes = ()   # and in the very end, to remove all that ended
+        self.slurm = None   # a batch system, once there is one
         open(self.path("hold"), "w").close()
 
     def path(self, name):
@@ -93,6 +96,11 @@ class Stage:
             file.write(f"#!/bin/sh\n{script}\n")
         os.chmod(path, 0o700)
         self.environ["PATH"] = f"{self.place}:{os.environ['PATH']}"
+
+    def have_slurm(self):
+        """Put the programs of a fake Slurm on PATH."""
+        self.slurm = FakeSlurm(pathlib.Path(self.path("slurm")))
+        self.environ["PATH"] = f"{self.slurm.place}:{os.environ['PATH']}"
 
     def test(self, name, *arguments, stdin=subprocess.DEVNULL, **plan):
         """Start the command that is tested."""

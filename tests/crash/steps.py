@@ -16,7 +16,10 @@ from faults import LAYERS, ROOT, operations
 
 # They touch no job: their files are in a directory of their own, or letters,
 # or tell an owner and are gone.
-ASIDE = ("checks.py", "doctor.py", "latency.py", "ownership.py")
+ASIDE = ("batchchecks.py", "checks.py", "doctor.py", "latency.py",
+         "ownership.py")
+ALLOCATIONS = ("allocations.py", "counting.py", "enlistment.py",
+               "withdrawal.py")
 TABLE = os.path.join("verbs", "table.py")
 OWNERS = {"project": "Project", "log": "JobLog", "ledger": "Ledger"}
 
@@ -40,8 +43,10 @@ def is_others(role, place):
     """Whether a module's steps are tried in another role.
 
     fjd run is a dispatcher, too, and its forks hire and work: that is tried
-    there.
+    there.  What becomes of allocations is tried with recruiters.
     """
+    if role != "recruiter" and place in ALLOCATIONS:
+        return True
     return role == "fjd" and any(
         place in modules(other) for other in roles() if other != role)
 

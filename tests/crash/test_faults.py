@@ -18,7 +18,7 @@ import pytest
 import faults
 import steps
 from helpers import Clock
-from scenarios import SCENARIOS
+from scenarios import MOST_WORKERS, SCENARIOS
 from stage import CANCELLED, HANG, job_of, Killed, Stage, task_of
 
 from fjd.members import BEAT, MISSED
@@ -44,7 +44,8 @@ LITTER = {
     # It stays until somebody fires; the next hire takes another number.
     "free_names": r"screenlogs/.*\.err.*",
     # It is a draft, which no listing shows.
-    "server_time": r"dispatchers/\..*",
+    **dict.fromkeys(
+        ["server_time", "__init__", "is_deserted"], r"dispatchers/\..*"),
     # A draft is nothing.
     "move": r"orders/\..*",
     "apply": r"orders/\..*",
@@ -66,12 +67,22 @@ def check(stage, litter):
     check_ends(stage)
     check_tasks(stage)
     check_runs(stage)
+    if stage.slurm:
+        check_slurm(stage)
     left = [name for name in stage.left() if not re.fullmatch(litter, name)]
     assert left == []
     # It names a job whose user removed it while it ran.
     assert stage.start("fjd", "audit").wait(HANG) <= bool(removable(stage))
     if stage.removes:
         check_removal(stage)
+
+
+def check_slurm(stage):
+    """It has exactly the workers that are asked for, and then none."""
+    for command, number in ("hire", MOST_WORKERS), ("fire", 0):
+        words = [f"slurm:{number}"] if number else []
+        assert stage.start("fjd-recruiter", command, *words).wait(HANG) == 0
+        assert len(stage.slurm.states()) == number
 
 
 def check_removal(stage):

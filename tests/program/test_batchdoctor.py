@@ -127,6 +127,24 @@ def test_options_that_can_never_run_are_told(project, system):
         "try: other options in remote.conf")
 
 
+@pytest.mark.parametrize("section", [SECTION, OLD])
+def test_what_a_worker_could_not_start_without_is_told(
+    project, home, system, section,
+):
+    system(qsub="true", qdel="true", qstat="true")
+    for python, directory, state, is_here in (
+        ("python3", "~", "ok", "is here"),
+        ("/nosuch/python", "/nosuch", "warn", "is not here"),
+    ):
+        conf(project, f"{section}python: {python}\ndirectory: {directory}\n")
+        code, found = examined(section.split("scheduler: ")[1].split()[0])
+        assert code == 0
+        assert [f[:2] for f in found if f[1].startswith(("py", "dir"))] == [
+            (state, f"python: {python} {is_here}"),
+            (state, "directory: "
+                    f"{os.path.expanduser(directory)} {is_here}")]
+
+
 def test_if_a_worker_has_come_the_nodes_see_the_project(project, system):
     system()
     name = allocations.claim(

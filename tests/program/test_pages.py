@@ -123,6 +123,16 @@ def test_sections_for_batch_systems_can_be_read(project):
     assert other.submit and other.pending and other.cancel
 
 
+def test_options_of_slurm_that_are_refused_are_listed():
+    from fjd.hosts.cluster import OWN, REFUSED
+    text = section(read("cluster.rst"), "A section for Slurm")
+    listed = re.findall("``(--[a-z-]+)``", text.partition("itself or")[2]
+                        .partition(". Without")[0])
+    assert len(listed) > 9 and REFUSED.keys() >= set(listed)
+    own = {option for option, why in REFUSED.items() if why == OWN}
+    assert own - set(listed) == {"-J"}
+
+
 @pytest.mark.parametrize("number", [0, 1])
 def test_batch_scripts_are_scripts(number):
     found = [block for block in blocks(read("cluster.rst"))

@@ -138,6 +138,20 @@ def test_a_worker_notes_that_it_came(project, put, allocation, monkeypatch):
     assert worker.returncode == 0
 
 
+@pytest.mark.parametrize("end", ["100s", "795600000"])
+def test_a_worker_without_time_does_not_count_as_one_that_came(
+    project, allocation, monkeypatch, end,
+):
+    """Else its allocation would be submitted again and again."""
+    worker = start_allocated(monkeypatch, "--until", end)
+    text = finish(worker)
+    assert worker.returncode == 1
+    assert text.startswith("fjd-worker: error: ")
+    assert ": leaving\n    try: a longer time limit" in text
+    assert project.names("allocations") == ["slurm.1"]
+    assert project.names("workers") == []
+
+
 @pytest.mark.parametrize("name", ["slurm.2", "", ".", "../list", "x/y"])
 def test_a_worker_that_nobody_waits_for_any_more_leaves(
     project, allocation, monkeypatch, name,

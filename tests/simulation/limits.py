@@ -10,7 +10,7 @@ from math import inf
 
 from fjd.hosts import gpuslot, slot
 from fjd.ledger import FAILED
-from fjd.verbs.limits import MOST, TOO_LONG
+from fjd.verbs.limits import MOST, SLOW, TOO_LONG
 
 from simulation.world import ROOT
 
@@ -82,7 +82,7 @@ class Limits:
         no worker's time.
         """
         begun, end, notice = self.ends.get(process, (0.0, inf, 0.0))
-        is_long = timeout > end - notice - begun - SLOWNESS
+        is_long = timeout > end - notice - begun - SLOW - SLOWNESS
         lines = [entry for entry in self.entries() if same(entry) == job]
         tried = sum(entry.reason == TOO_LONG.reason for entry in lines)
         is_rm = {"rm", "full"} & set(self.world.faults.on)

@@ -129,12 +129,12 @@ def test_time_limits_are_those_of_sbatch(text, seconds):
 def test_all_that_a_section_may_say(conf, project, home):
     found = conf(
         "workers: 64\noptions: --partition=short -A 'my group' --exclusive\n"
-        "cpus: 2\nidle: 90\npython: /opt/python\ndirectory: ~/x\n[c]\n"
+        "cpus: 2\nidle: 90\npython: ~/v/python\ndirectory: ~/x\n[c]\n"
         "name: node2\nworkers: 1")
     assert found == [Cluster(
         "a b", "slurm", 64, ("--partition=short", "-A", "my group",
                              "--exclusive"),
-        2, 90, "/opt/python", f"{home}/x")]
+        2, 90, f"{home}/v/python", f"{home}/x")]
     assert found[0].label == "a-b"
     assert read_hosts(project, "here") == [Host("node2", 1)]
 

@@ -712,30 +712,34 @@ def test_only_known_braces_are_filled_and_quoted():
 # The script
 
 @pytest.mark.parametrize("end, expected", [
-    ("2027-11-27T10:49:15", ["--until", "2027-11-27T10:49:15"]),
-    ("NONE", []), ("N/A", []), ("", []),
+    ("1827395355", ["--until", "1827395355"]),
+    ("NONE", []), ("N/A", []), ("", []), ("2027-11-27T10:49:15", []),
 ])
 def test_script_begins_the_worker_with_all_that_it_needs(
     slurm, hire, project, home, end, expected,
 ):
     with open(project.path("setup.sh"), "w") as file:
-        file.write("export SETUP='a  b'; cd /\n")
+        file.write("export SETUP='a  b' TZ=Asia/Tokyo; cd /; set -u\n"
+                   "end=5 task=5 python=no limit=no threads=5\n")
     python = home / "my python"
     program(python, 'case $1 in -c) exit 0; esac; printf "%s\\n" "$@" "$PWD"'
             ' "$SETUP" "$FJD_SESSION_NAME" "$FJD_ALLOCATION" "$FJD_DIR"'
-            ' "$OMP_NUM_THREADS"')
+            ' "$OMP_NUM_THREADS" "$name"')
     hire(1, cpus=3, idle=7, python=str(python))
-    program(slurm.place / "squeue", f'[ "$5" = 5_2 ] && echo "{end}"')
+    program(slurm.place / "squeue",
+            f'[ "$5$SLURM_TIME_FORMAT" = 5_2%s ] && echo "{end}"')
     script = project.path("allocations", "my-cluster.1.sh")
     out = subprocess.check_output([script], encoding="utf-8", env={
         "PATH": os.environ["PATH"], "SLURM_JOB_ID": "9",
         "SLURM_ARRAY_JOB_ID": "5", "SLURM_ARRAY_TASK_ID": "2",
-        "FJD_DIR": "/of/others", "OMP_NUM_THREADS": "99"})
+        "FJD_DIR": "/of/others", "OMP_NUM_THREADS": "99",
+        "name": "the user's"})
     worker, *lines = out.splitlines()
     assert worker.endswith("/fjd-worker")
     assert lines == [
         "--x", "a b", "--idle", "7", *expected, str(home), "a  b",
-        "slurm 5_2", "my-cluster.1", os.path.dirname(project.root), "3"]
+        "slurm 5_2", "my-cluster.1", os.path.dirname(project.root), "3",
+        "the user's"]
 
 
 def test_setup_that_fails_ends_the_script_with_the_reason(

@@ -21,7 +21,8 @@ GPU 1: Tesla K80 (UUID: GPU-c80b9c5e-8b1f-4b7e-8c7e-2f1f0f1d3a5b)
 
 @pytest.fixture(autouse=True)
 def nothing_is_visible(monkeypatch):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", *gpuslot.GIVEN):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_those_that_are_visible_are_used(monkeypatch, smi):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, 3,GPU-d2a3,2")
     assert devices("auto") == ["2", "3", "GPU-d2a3"]
     assert devices("2") == ["2", "3"]
-    with pytest.raises(NotHired, match="no 4 GPUs found: CUDA.* is 2,3,GPU"):
+    with pytest.raises(NotHired, match="^4 GPUs wanted, 3 found: CUDA.* is 2"):
         devices("4")
 
 
@@ -75,7 +76,8 @@ def test_no_nvidia_smi_is_told_in_a_line(monkeypatch, tmp_path):
         devices("auto")
     assert str(caught.value) == \
         "no GPU found: nvidia-smi is not installed"
-    assert caught.value.hint.startswith("try: --gpus N")
+    assert caught.value.hint.startswith(
+        "try: --gpus N (in remote.conf gpus: N)")
 
 
 @pytest.mark.parametrize("text", ["0", "", "-1", "2.5", "1001", "all"])
@@ -127,6 +129,25 @@ def test_names_fit_and_tell_users_apart(monkeypatch):
     assert len(name) <= 108
     monkeypatch.setattr(os, "geteuid", lambda: 2**32 - 2)
     assert gpuslot.name_of("MIG-" + "x" * 60) != name
+
+
+@pytest.mark.parametrize("variable", gpuslot.GIVEN)
+def test_jobs_of_slurm_may_each_see_another_gpu_as_the_first(
+    monkeypatch, variable,
+):
+    """If Slurm gave it; else the numbers are those of the host."""
+    outside = gpuslot.name_of("0")
+    for job in ("7", "8"):
+        monkeypatch.setenv("SLURM_JOB_ID", job)
+        assert gpuslot.name_of("0") == outside
+    monkeypatch.setenv(variable, "1")
+    inside = gpuslot.name_of("0")
+    monkeypatch.setenv("SLURM_JOB_ID", "7" * 19)
+    other = gpuslot.name_of("0")
+    assert len({outside, inside, other}) == 3 and len(other) <= 108
+    unique = gpuslot.name_of("GPU-1")
+    monkeypatch.delenv("SLURM_JOB_ID")
+    assert gpuslot.name_of("GPU-1") == unique
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ import pytest
 
 from helpers import fjd
 
-from fjd.hosts import allocations
+from fjd.hosts import allocations, hireoptions
 from fjd.hosts.cluster import Cluster
 from fjd.hosts.conf import Host
+from fjd.hosts.hireoptions import is_here
 from fjd.hosts.recruitment import FIRE, HIRE, hosts_to_fire, Recruitment
 from fjd.hosts.ssh import Answer
 from fjd.members import enrol, myself
@@ -167,3 +168,31 @@ def test_help_of_a_verb_begins_with_its_summary():
         summary = text.split(".\n")[0]
         line = summary[0].lower() + summary[1:]
         assert f"\n    {verb}      {line}\n" in listing
+
+
+@pytest.mark.parametrize("words", [
+    ["hire", "slurm:2"], ["hire", "2", "node2:1"], ["hire", "me@node2"],
+    ["fire", "slurm"], ["fire", "localhost", "node2"],
+])
+def test_only_here_and_elsewhere_contradict_each_other(project, words):
+    result = fjd("fjd-recruiter", "--local-only", *words)
+    assert result.returncode == 2
+    assert f"{words[0]} --local-only: {words[-1]} is not on this machine" \
+        in result.stderr
+    assert project.names_if_any("allocations") == []
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("3", True), ("localhost", True), ("me@localhost:2", True),
+    ("127.0.0.1", True), (myself().host, True), (f"{myself().host}:2", True),
+    ("slurm", False), ("node2:3", False), ("", False),
+])
+def test_names_of_this_machine(text, expected):
+    assert is_here(text) == expected
+
+
+def test_slurm_is_never_this_machine(monkeypatch):
+    monkeypatch.setattr(
+        hireoptions, "myself", lambda: SimpleNamespace(host="slurm"))
+    assert not is_here("slurm:2")
+    assert is_here("me@slurm:2")

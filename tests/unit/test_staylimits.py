@@ -1,13 +1,14 @@
 """A worker that stays while there is work, and until its time is over."""
 import os
 import time
-from argparse import ArgumentTypeError
+from argparse import ArgumentTypeError, Namespace
 from math import inf
 
 import pytest
 
 from helpers import Clock, jobs_in, ledger, log_of, repeat
 
+from fjd.errors import FjdError
 from fjd.members import enrol, myself
 from fjd.names import Attempt, new_token, Order, Stamps
 from fjd.process import Processes
@@ -19,7 +20,8 @@ from fjd.roles.neighbours import Neighbours
 from fjd.terminal import Terminal
 from fjd.verbs.audit import audit
 from fjd.verbs.limits import (
-    date, Limits, moment, MOST, NOTICE, OVER, span, TOO_LATE, TOO_LONG,
+    check_start, date, Limits, moment, MOST, NOTICE, OVER, SLOW, span,
+    TOO_LATE, TOO_LONG,
 )
 from fjd.verbs.newarray import Common, put_list, put_range
 from fjd.verbs.why import why
@@ -322,16 +324,48 @@ def test_what_is_too_long_only_for_the_time_left_is_always_tried_again(
     project, put, short_lived, give, clock,
 ):
     put("job1", TRUE + f"timeout: {LIFE - 1}\n")
-
-    def late():
-        worker = short_lived()
-        clock.now += 2.0
-        return worker
-
-    try_on(MOST + 2, late, give)
+    try_on(MOST + 2, after(SLOW + 1.0, short_lived, clock), give)
     assert waiting(project) == ["job1"]
     give(short_lived())
     assert reasons(project) == [TOO_LATE.reason] * (MOST + 2)
+
+
+def after(seconds, new, clock):
+    """Workers that wait so long for their first job."""
+    def late():
+        worker = new()
+        clock.now += seconds
+        return worker
+    return late
+
+
+def test_a_job_for_which_a_worker_always_comes_a_moment_too_late_fails(
+    project, put, short_lived, give, clock,
+):
+    put("job1", TRUE + f"timeout: {LIFE - 1}\n")
+    late = after(2.0, short_lived, clock)
+    try_on(MOST - 1, late, give)
+    worker = late()
+    give(worker)
+    work(worker, lambda: jobs_in(project, "failed"))
+    assert reasons(project) == 2 * [TOO_LONG.reason] + [TOO_LONG.given_up]
+
+
+def test_a_job_that_comes_after_another_is_always_tried_again(
+    project, put, short_lived, give, clock,
+):
+    """Though that one was short."""
+    put("job2", TRUE + f"timeout: {LIFE - 1}\n")
+
+    def used():
+        put("job1", TRUE)
+        worker = after(2.0, short_lived, clock)()
+        give(worker)
+        return worker
+
+    try_on(MOST + 1, used, lambda worker: None)
+    assert waiting(project) == ["job2"]
+    assert reasons(project) == ["", TOO_LATE.reason] * (MOST + 1)
 
 
 def test_a_job_put_again_under_that_name_is_tried_again(
@@ -406,6 +440,29 @@ def no_room(*_):
     raise OSError(28, "No space left on device")
 
 
+# A worker that starts
+
+@pytest.mark.parametrize("left, is_submitted", [
+    (1.0, False), (inf, False), (NOTICE + 1.0, True), (inf, True)])
+def test_a_worker_that_has_time_comes(monkeypatch, left, is_submitted):
+    monkeypatch.setattr(time, "time", lambda: 5e8)
+    check_start(Namespace(until=5e8 + left), is_submitted)
+
+
+@pytest.mark.parametrize("left, is_submitted, why", [
+    (0.0, False, "my time is over already: leaving"),
+    (-32400.0, True, "my time is over already: leaving"),
+    (NOTICE - 1.0, True, "only 179 s of my time are left, and"),
+])
+def test_a_worker_that_could_begin_no_job_does_not_come(
+    monkeypatch, left, is_submitted, why,
+):
+    monkeypatch.setattr(time, "time", lambda: 5e8)
+    with pytest.raises(FjdError, match=why) as caught:
+        check_start(Namespace(until=5e8 + left), is_submitted)
+    assert caught.value.exit_code == 1 and caught.value.hint
+
+
 # What people type (the options)
 
 @pytest.mark.parametrize("text, seconds", [
@@ -444,13 +501,13 @@ def test_moments(east, monkeypatch):
 
 
 @pytest.mark.parametrize("text", [
-    "", "N/A", "NONE", "Unknown", "UNLIMITED"])
+    "N/A", "NONE", "Unknown", "UNLIMITED"])
 def test_no_limit_as_squeue_has_it(text):
     assert moment(text) == inf
 
 
 @pytest.mark.parametrize("text", [
-    "90", "24:00", "7:5", "tomorrow", "2026-13-01T00:00", "2026-11-28",
+    "", "90", "24:00", "7:5", "tomorrow", "2026-13-01T00:00", "2026-11-28",
     "2026-11-28T07:00:00Z", "-5m", "9" * 20, "nan", "inf", "0m"])
 def test_no_moments(text):
     with pytest.raises(ArgumentTypeError, match="is no time"):
