@@ -209,7 +209,7 @@ class Recruitment:
 
     def hire_elsewhere(self) -> None:
         for answer in self.answers():
-            self.names += [answer.host.address] + names_in(answer)
+            self.names += [answer.host.address] + answer.names
             self.tell(answer)
 
     def answers(self) -> Iterator[Answer]:
@@ -310,9 +310,3 @@ def hint_for(answer: Answer) -> str:
         return "if a batch system is meant: remote.conf needs a section with" \
             f" scheduler: {name.lower()} (fjd help cluster)"
     return ""
-
-
-def names_in(answer: Answer) -> List[str]:
-    """Return what a host and its workers call it."""
-    pairs = [line.partition(": ") for line in answer.lines]
-    return [value for key, _, value in pairs if key == "host"]

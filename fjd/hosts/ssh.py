@@ -89,6 +89,12 @@ class Answer(NamedTuple):
     why: str
     is_refused: bool = False
 
+    @property
+    def names(self) -> List[str]:
+        """Return what a host and its workers call it."""
+        pairs = [line.partition(": ") for line in self.lines]
+        return [value for key, _, value in pairs if key == "host"]
+
 
 def run_there(
     project: Project, witness: str, errands: List[Errand], is_terminal: bool,
