@@ -124,7 +124,9 @@ def test_parts_of_paths_are_those_of_gnu_parallel(home):
     shell = "; ".join(f"printf '<%s>' {text}; echo" for text in texts)
     theirs = subprocess.run(
         ["parallel", "--will-cite", "-k", "-j1", "-0", shell],
-        input="\0".join(PATHS[:-1]).encode(), stdout=subprocess.PIPE)
+        input="\0".join(PATHS[:-1]).encode(), stdout=subprocess.PIPE,
+        # Else it takes the shell that it was called from, however far up.
+        env={**os.environ, "PARALLEL_SHELL": "/bin/bash"})
     ours = filled([shell], [(path,) for path in PATHS[:-1]])
     assert theirs.stdout == b"".join(
         subprocess.check_output(["bash", "-c", command]) for command in ours)
