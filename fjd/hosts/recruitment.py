@@ -304,7 +304,7 @@ def with_setup(project: Project) -> List[str]:
 def hint_for(answer: Answer) -> str:
     """Return what to do where a recruiter could not be started."""
     name = answer.host.name
-    if answer.is_refused:
+    if answer.is_refused and not output.is_person():
         return f"try: {TO_ASK.format(name)}"
     if name.lower() in SYSTEMS:
         return "if a batch system is meant: remote.conf needs a section with" \

@@ -19,7 +19,7 @@ from fjd.verbs.runoutcome import COLUMNS
 
 ERROR = "fjd-recruiter: error: "
 PIECE = 1 << 16  # bytes that a pipe holds
-SECONDS_TO_LEAVE = 5.0  # for a recruiter; what it asks may not answer
+SECONDS_TO_LEAVE = 2.0  # for a recruiter; what it asks may not answer
 
 
 class RunHiring(HiringByFork):

@@ -55,6 +55,14 @@ def processes(machines, node, program):
             if line.startswith(program)]
 
 
+def end(machines, node, program):
+    """End these processes, and not the shell that waits for one."""
+    listed = machines.run(node, "ps", "-o", "pid=,args=", "-u", USER).stdout
+    pairs = [line.split(None, 1) for line in listed.splitlines()]
+    pids = [pid for pid, line in pairs if line.startswith(program)]
+    machines.run(node, "kill", *pids)
+
+
 def are_alone(machines):
     """Whether nothing of fjd runs on any machine."""
     return not any(
@@ -189,7 +197,7 @@ def test_ctrl_c_does_not_wait_for_a_host_that_is_silent(machines):
     wait_until(lambda: processes(machines, "node2", "sleep") == [], 5)
     assert process.poll() is None
     machines.run(NEAR, "kill", "-INT", pid)
-    _, said = process.communicate(timeout=5)
+    _, said = process.communicate(timeout=15)
     assert process.returncode == 130
     assert "Some workers have not left; to end them: fjd-recruiter" in said
 
@@ -209,7 +217,7 @@ def test_runs_that_are_killed_and_hosts_that_are_lost(machines):
     wait_until(lambda: len(processes(machines, "node3", "sleep 765")) == 2)
     machines.power_off("node3")
     machines.run(NEAR, "touch", f"{HOME}/go")
-    machines.run("node2", "pkill", "-f", "sleep 765")
+    end(machines, "node2", "sleep 765")
     try:
         out, said = process.communicate(timeout=LONG)
     finally:
@@ -218,7 +226,7 @@ def test_runs_that_are_killed_and_hosts_that_are_lost(machines):
     assert sorted(out.split()) == sorted("abcdef" * 2)
     wait_until(lambda: len(deserted.orders()) == 2)
     assert len(processes(machines, "node2", "sleep 987")) == 2
-    machines.run("node2", "pkill", "sleep")
+    end(machines, "node2", "sleep 987")
     wait_until(lambda: deserted.pods() == [])
     wait_until(lambda: are_alone(machines))
 
