@@ -80,6 +80,7 @@ class Recruitment:
         self.hosts = gpus.with_gpus(hosts, self.gpus, self.clusters)
         self.names: List[str] = []  # of these hosts, also by their workers
         self.has_failed = False
+        self.is_person = output.is_person()
 
     def wanted_hosts(self) -> Tuple[List[Host], bool]:
         """Return the hosts, and whether no others should have workers."""
@@ -222,7 +223,7 @@ class Recruitment:
         try:
             yield from run_there(
                 self.project, witness, list(map(self.errand, others)),
-                output.is_person())
+                self.is_person)
         finally:
             self.project.forget_session(witness)
 
@@ -248,7 +249,8 @@ class Recruitment:
             why = answer.why \
                 or "no answer; do login scripts or setup.sh end it?"
             output.complain(
-                f"host {answer.host.name}: {why}", hint_for(answer))
+                f"host {answer.host.name}: {why}",
+                hint_for(answer, self.is_person))
             self.has_failed = True
 
     def drain_strangers(self) -> None:
@@ -301,10 +303,13 @@ def with_setup(project: Project) -> List[str]:
     ]
 
 
-def hint_for(answer: Answer) -> str:
-    """Return what to do where a recruiter could not be started."""
+def hint_for(answer: Answer, is_person: bool) -> str:
+    """Return what to do where a recruiter could not be started.
+
+    is_person: ssh could ask somebody.
+    """
     name = answer.host.name
-    if answer.is_refused and not output.is_person():
+    if answer.is_refused and not is_person:
         return f"try: {TO_ASK.format(name)}"
     if name.lower() in SYSTEMS:
         return "if a batch system is meant: remote.conf needs a section with" \
