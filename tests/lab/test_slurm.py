@@ -51,19 +51,6 @@ wait
 """
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with slurms.cluster(os.environ["FJD_SLURM"]):
-        yield
-
-
-@pytest.fixture
-def slurm(cluster, home):
-    ours = slurms.Slurm(home)
-    yield ours
-    ours.clean()
-
-
 @pytest.fixture
 def put_jobs(home, put):
     """put_jobs(number, seconds) puts so many, beginning with job1."""

@@ -3,7 +3,7 @@ import pytest
 
 from helpers import finish, fjd, ledger, ok, start, wait_until
 from test_slurm import (  # noqa: F401 - fixtures
-    cluster, conf, CONF, is_all_well, put_jobs, slurm,
+    conf, CONF, is_all_well, put_jobs,
 )
 
 pytestmark = [

@@ -21,19 +21,6 @@ exec fjd-recruiter hire --stay 2
 ON_EACH_NODE = STAY.replace("exec fjd", "exec srun fjd")
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with slurms.cluster(os.environ["FJD_SLURM"]):
-        yield
-
-
-@pytest.fixture
-def slurm(cluster, home):
-    ours = slurms.Slurm(home)
-    yield ours
-    ours.clean()
-
-
 @pytest.fixture
 def page():
     with open(PAGE, encoding="utf-8") as file:
