@@ -29,10 +29,10 @@ sweep:  ## fit a curve twelve times, in the project sweep
 	@"$(HERE)example/run-sweep.sh" sweep
 	@"$(HERE)tests/missing"
 
-test:  ## run the tests of a minute on PYTHON; what they need goes to .test/
+test:  ## run the quick tests on PYTHON; what they need goes to .test/
 	@"$(HERE)tests/run" "$(PYTHON)" -n 2 -m "not slow and not alone"
 
-test-all:  ## run all tests (20 minutes), also those of labs, as root
+test-all:  ## run all tests (30 minutes), also those of labs, as root
 	@status=0; \
 	"$(HERE)tests/run" "$(PYTHON)" -n 4 --dist loadgroup -m "not alone" || status=1; \
 	"$(HERE)tests/run" "$(PYTHON)" -m "alone and not long" || status=1; \
