@@ -133,7 +133,10 @@ def test_pending_prints_a_line_for_each_that_waits(project, fakes, name):
     fakes(PRINTED[name])
     ident = "12[].host" if name == "pbs" else "12"
     result = sh(use(project, name).pending, id=ident)
-    assert (result.returncode, result.stderr) == (0, "")
+    # A user of a container may have no name for id(1).
+    errors = [line for line in result.stderr.splitlines()
+              if not line.startswith("id: ")]
+    assert (result.returncode, errors) == (0, [])
     assert len(result.stdout.splitlines()) == 2
 
 
