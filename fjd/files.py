@@ -24,6 +24,9 @@ PASSING = (
     errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETXTBSY,
 )
 FINAL = (errno.EMFILE, errno.EFBIG, errno.ECHILD, errno.EXDEV)
+# The errors of link(2) on a file system without hard links.
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK,
+            errno.ENOSYS)
 HINTS = {
     errno.EAGAIN: "try: fewer processes, or a higher limit (ulimit -u)",
     errno.ENOMEM: "try: fewer processes, or higher limits (ulimit -v, -u)",

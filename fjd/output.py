@@ -136,6 +136,6 @@ def is_agreed(question: str) -> bool:
         return False  # Nobody wants to answer.
 
 
-def number_of_workers(number: int) -> str:
-    """Return a number and its noun: 1 worker, 2 workers."""
-    return f"{number} worker{'' if number == 1 else 's'}"
+def number_of_workers(number: int, kind: str = "") -> str:
+    """Return a number and its noun: 1 worker, 2 pending workers."""
+    return f"{number} {kind}worker{'' if number == 1 else 's'}"

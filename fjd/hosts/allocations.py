@@ -17,20 +17,18 @@ that were held in order to cancel them) and over (yes: no worker of it came,
 and none will).  Of a key that is there twice the last value counts.  A worker
 of an allocation whose record is gone leaves at once.
 """
-import errno
 import re
 import time
 from typing import Callable, Dict, Iterable, List, NamedTuple, Tuple
 
 from fjd.errors import NotHired
+from fjd.files import NO_LINKS
 from fjd.hosts.arrival import NAME
 from fjd.members import Identity, identity_in, Member, read_member
 from fjd.names import is_member, new_token
+from fjd.output import number_of_workers
 from fjd.project import ALLOCATIONS, Project
 
-# errno of link(2) where a file cannot have two names
-NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK,
-            errno.ENOSYS)
 SCRIPT = ".sh"
 SECONDS = 5.0  # for a system to say what waits
 
@@ -280,8 +278,8 @@ def cancel_waiting(project: Project, say: Callable[[str], None]) -> None:
             say(f"{place}: pending workers are not cancelled: {error}")
             continue
         if number:
-            say(f"{place}: cancelled {number} pending"
-                f" worker{'' if number == 1 else 's'}.")
+            workers = number_of_workers(number, "pending ")
+            say(f"{place}: cancelled {workers}.")
 
 
 def allocated(project: Project) -> Dict[str, Member]:

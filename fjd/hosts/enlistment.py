@@ -190,8 +190,8 @@ class Enlistment:
                 allocations.amend(self.project, record.name, "cancelled",
                                   str(record.cancelled + number))
         if cancelled:
-            self.say(f"cancelled {cancelled} pending"
-                     f" worker{'' if cancelled == 1 else 's'}.")
+            workers = number_of_workers(cancelled, "pending ")
+            self.say(f"cancelled {workers}.")
         left = max(0, surplus - cancelled)
         drained = sorted(look.workers)[::-1][:left]
         self.recruiter.drain(drained)

@@ -14,7 +14,7 @@ from fjd.hosts.allocations import Record
 from fjd.hosts.cluster import SLURM, STAY
 from fjd.hosts.scheduler import by_system, SECONDS
 from fjd.hosts.withdrawal import cancel_all
-from fjd.output import complain
+from fjd.output import complain, number_of_workers
 from fjd.project import ALLOCATIONS, NOW, Project
 from fjd.wakeup import Backoff
 
@@ -111,9 +111,9 @@ class Farewell:
         ids = {record.name: allocations.remove(self.project, record.name)
                for record in records}
         if number:
+            workers = number_of_workers(number, "pending ")
             self.recruiter.say(
-                f"{records[0].scheduler}: cancelled {number} pending"
-                f" worker{'' if number == 1 else 's'}.")
+                f"{records[0].scheduler}: cancelled {workers}.")
         return [r._replace(id=ids[r.name] or r.id) for r in left]
 
     def cancel_rest(

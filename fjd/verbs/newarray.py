@@ -1,9 +1,9 @@
 """The files of a new array: its list, and then its ranges (arrays.py)."""
-import errno
 import os
 from typing import Iterator, NamedTuple, Tuple
 
 from fjd.arrays import list_of
+from fjd.files import NO_LINKS
 from fjd.jobfile import ARRAY, SHELL
 from fjd.names import Attempt, Range
 from fjd.project import Project
@@ -11,9 +11,6 @@ from fjd.project import Project
 SHARE = 1000  # of the list: no range is larger than one part in so many
 SINGLE = 1000  # the last tasks, each in a range of its own
 BLOCK = 1 << 20  # bytes of a list read at a time
-# The errors of link(2) on a file system without hard links.
-NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK,
-            errno.ENOSYS)
 
 
 class Common(NamedTuple):

@@ -29,7 +29,7 @@ class RunHiring(HiringByFork):
         super().__init__(run.project, self.words_to_hire, self.is_only_here)
         self.run = run
         self.options = run.options
-        self.reader = -1  # of what they complain about
+        self.reader = -1  # a descriptor: a recruiter complains there
         self.rest = b""   # of a line
         self.complaints: List[str] = []
 
