@@ -14,6 +14,16 @@ def clone(tmp_path):
 
 
 @pytest.fixture
+def first_on_path(home, monkeypatch):
+    """A new directory, whose programs are found before all others."""
+    place = home / "fakes"
+    place.mkdir()
+    path = os.pathsep.join([str(place), os.environ["PATH"]])
+    monkeypatch.setenv("PATH", path)
+    return place
+
+
+@pytest.fixture
 def local(home):
     return home / ".local"
 

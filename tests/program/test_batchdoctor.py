@@ -33,16 +33,11 @@ cancel: qdel {id}
 
 
 @pytest.fixture
-def system(home, monkeypatch):
+def system(home, first_on_path):
     """system(program=script ...): these programs, beside those of Slurm."""
-    place = home / "fakes"
-    place.mkdir()
-    path = os.pathsep.join([str(place), os.environ["PATH"]])
-    monkeypatch.setenv("PATH", path)
-
     def system(**others):
         for name, script in {**SLURM, **others}.items():
-            program(place / name, script.replace("{home}", f"'{home}'")
+            program(first_on_path / name, script.replace("{home}", f"'{home}'")
                     .replace("{config}", CONFIG.replace("\n", "\\n")))
     return system
 

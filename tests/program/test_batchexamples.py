@@ -59,17 +59,12 @@ GONE = {
 
 
 @pytest.fixture
-def fakes(home, monkeypatch):
+def fakes(home, first_on_path):
     """fakes(program=script ...): these programs; all note their options."""
-    place = home / "fakes"
-    place.mkdir()
-    path = os.pathsep.join([str(place), os.environ["PATH"]])
-    monkeypatch.setenv("PATH", path)
-
     def fakes(programs):
         for name, script in programs.items():
             note = f"printf '%s\\n' {name} \"$@\" >>'{home}/called'\n"
-            program(place / name, note + script)
+            program(first_on_path / name, note + script)
     return fakes
 
 

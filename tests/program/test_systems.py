@@ -20,15 +20,11 @@ PENDING = HEAD + "311_7|PD|Priority|{job}\\n311_8|PD|Priority|{job}\\n" \
 
 
 @pytest.fixture
-def squeue(home, monkeypatch):
+def squeue(home, first_on_path):
     """squeue(script) makes a squeue, which counts its calls in the home."""
-    place = home / "fakes"
-    place.mkdir()
-    path = os.pathsep.join([str(place), os.environ["PATH"]])
-    monkeypatch.setenv("PATH", path)
-
     def squeue(script):
-        program(place / "squeue", f"echo called >>'{home}/calls'\n{script}")
+        program(first_on_path / "squeue",
+                f"echo called >>'{home}/calls'\n{script}")
     return squeue
 
 

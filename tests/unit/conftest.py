@@ -1,11 +1,19 @@
-"""What tests of several verbs need: a worker, job files, and ledger lines."""
+"""What tests of several verbs need: workers, job files, and ledger lines."""
 import os
 
 import pytest
 
+from helpers import Clock
+
 from fjd.ledger import Entry, Ledger
 from fjd.members import enrol, myself
 from fjd.names import Attempt, new_token, Running, Stamps
+from fjd.process import Processes
+from fjd.reclaim import Reclaimer
+from fjd.roles.arrayworker import ArrayWorker
+from fjd.roles.neighbours import Neighbours
+from fjd.terminal import Terminal
+from fjd.verbs.limits import Limits
 
 STAMPS = Stamps(new_token(1.0))
 
@@ -39,3 +47,31 @@ def record(project):
         job = Attempt.parse(name).job
         written.write(Entry(event, job, name, end=end, **more))
     return record
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def said():
+    """What those say that bury the workers of new_worker()."""
+    return []
+
+
+@pytest.fixture
+def new_worker(project, clock, said):
+    """new_worker(limits): a worker of this process that asks for jobs."""
+    def new_worker(**limits):
+        clock.now += 0.001
+        name = enrol(project, "workers", myself(), clock=clock)
+        reclaimer = Reclaimer(
+            project, myself(), Processes(), said.append, 3, clock)
+        neighbours = Neighbours(project, name, reclaimer, clock)
+        worker = ArrayWorker(
+            project, name, Processes(), neighbours, Terminal(),
+            lambda *texts: None, 1.0, Limits(neighbours, **limits), clock)
+        worker.start()
+        return worker
+    return new_worker

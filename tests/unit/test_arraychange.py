@@ -4,23 +4,17 @@ import shlex
 
 import pytest
 
-from helpers import Clock, fjd, ledger, ok, repeat
+from helpers import fjd, ledger, ok, repeat
 from test_putting import put
 
 from fjd import files
 from fjd.ledger import DONE, FAILED
-from fjd.members import BEAT, enrol, myself
+from fjd.members import BEAT, myself
 from fjd.names import Attempt, new_token, Range, Stamps
-from fjd.process import Processes
-from fjd.reclaim import Reclaimer
-from fjd.roles.arrayworker import ArrayWorker
-from fjd.roles.neighbours import Neighbours
-from fjd.terminal import Terminal
 from fjd.verbs.arrayclean import ArrayCleaning
 from fjd.verbs.arrayfind import parts_of, Target, target_in
 from fjd.verbs.arraylog import LATE, TaskLog
 from fjd.verbs.change import Changes
-from fjd.verbs.limits import Limits
 from fjd.verbs.newarray import Common
 from fjd.verbs.why import why
 
@@ -33,27 +27,6 @@ SLOW = Common("echo {}; sleep 100", "/")
 def local(monkeypatch):
     """Workers write each line at once, also where this home is no disk."""
     monkeypatch.setattr(files, "is_local", lambda path: True)
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def new_worker(project, clock):
-    def new_worker():
-        name = enrol(project, "workers", myself())
-        clock.now += 0.001
-        reclaimer = Reclaimer(
-            project, myself(), Processes(), lambda line: None, 3, clock)
-        neighbours = Neighbours(project, name, reclaimer, clock)
-        worker = ArrayWorker(
-            project, name, Processes(), neighbours, Terminal(),
-            lambda *texts: None, 1.0, Limits(neighbours), clock)
-        worker.start()
-        return worker
-    return new_worker
 
 
 @pytest.fixture

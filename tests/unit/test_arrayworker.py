@@ -4,21 +4,14 @@ import os
 
 import pytest
 
-from helpers import Clock, jobs_in, ledger, repeat
+from helpers import jobs_in, ledger, repeat
 
 from fjd import files
 from fjd.ledger import DONE, Entry, FAILED, RETRIED
-from fjd.members import enrol, myself
 from fjd.names import Attempt, Range, Running
-from fjd.verbs.limits import Limits
 from fjd.verbs.newarray import Common, put_list, put_range
-from fjd.process import Processes
 from fjd.project import NOW
-from fjd.reclaim import Reclaimer
-from fjd.roles.arrayworker import ArrayWorker
 from fjd.roles.interruption import TOLD
-from fjd.roles.neighbours import Neighbours
-from fjd.terminal import Terminal
 
 STAMP = "0123456789abcdef0-1"
 
@@ -27,27 +20,6 @@ STAMP = "0123456789abcdef0-1"
 def local(monkeypatch):
     """Workers write each line at once, also where this home is no disk."""
     monkeypatch.setattr(files, "is_local", lambda path: True)
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def new_worker(project, clock):
-    def new_worker(**limits):
-        name = enrol(project, "workers", myself(), clock=clock)
-        clock.now += 0.001
-        reclaimer = Reclaimer(
-            project, myself(), Processes(), lambda text: None, 3, clock)
-        neighbours = Neighbours(project, name, reclaimer, clock)
-        worker = ArrayWorker(
-            project, name, Processes(), neighbours, Terminal(),
-            lambda *texts: None, 1.0, Limits(neighbours, **limits), clock)
-        worker.start()
-        return worker
-    return new_worker
 
 
 @pytest.fixture

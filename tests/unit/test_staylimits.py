@@ -6,22 +6,17 @@ from math import inf
 
 import pytest
 
-from helpers import Clock, jobs_in, ledger, log_of, repeat
+from helpers import jobs_in, ledger, log_of, repeat
 
 from fjd.errors import FjdError
-from fjd.members import enrol, myself
+from fjd.members import myself
 from fjd.names import Attempt, new_token, Order, Stamps
-from fjd.process import Processes
 from fjd.project import DRAIN, NOW
-from fjd.reclaim import Reclaimer
-from fjd.roles.arrayworker import ArrayWorker
 from fjd.roles.interruption import INTERRUPTED, SIGNALLED
-from fjd.roles.neighbours import Neighbours
-from fjd.terminal import Terminal
 from fjd.verbs.audit import audit
 from fjd.verbs.limits import (
-    check_start, date, Limits, moment, MOST, NOTICE, OVER, SLOW, span,
-    TOO_LATE, TOO_LONG,
+    check_start, date, moment, MOST, NOTICE, OVER, SLOW, span, TOO_LATE,
+    TOO_LONG,
 )
 from fjd.verbs.newarray import Common, put_list, put_range
 from fjd.verbs.why import why
@@ -30,32 +25,6 @@ TRUE = "[control]\nexecutable: true\n"
 SLEEP = "[control]\nexecutable: exec sleep 1234 #\n"
 STAMPS = Stamps(new_token(1.0))
 LIFE = 1000.0  # seconds
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def said():
-    return []
-
-
-@pytest.fixture
-def new_worker(project, clock, said):
-    def new_worker(**limits):
-        clock.now += 0.001
-        name = enrol(project, "workers", myself(), clock=clock)
-        reclaimer = Reclaimer(
-            project, myself(), Processes(), said.append, 3, clock)
-        neighbours = Neighbours(project, name, reclaimer, clock)
-        worker = ArrayWorker(
-            project, name, Processes(), neighbours, Terminal(),
-            lambda *texts: None, 1.0, Limits(neighbours, **limits), clock)
-        worker.start()
-        return worker
-    return new_worker
 
 
 @pytest.fixture
