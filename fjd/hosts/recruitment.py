@@ -16,7 +16,7 @@ from fjd.hosts.cluster import Cluster, named_clusters, SLURM
 from fjd.hosts.conf import (
     AUTO, Host, LOCALHOST, parse_hosts, read_clusters, read_conf, why_too_few,
 )
-from fjd.hosts.ssh import Answer, Errand, run_there
+from fjd.hosts.ssh import Answer, Errand, hint_for, run_there
 from fjd.members import read_member
 from fjd.names import host_of, is_on
 from fjd.project import DRAIN, NOW, Project
@@ -26,10 +26,6 @@ RECRUITER = "fjd-recruiter"
 # setup.sh has printed says more (Project.session_trouble).
 SOURCE = """trap 'echo "    $0 ended with status $?" >&2' EXIT
 here=$PWD; . "$0" && cd "$here" && exec "$@\""""
-# Where ssh could not ask for a password, or whether to trust a host key.
-TO_ASK = "fjd doctor {0}, at a terminal, or a key without a passphrase"
-# Names that only a section with a scheduler makes a batch system.
-SYSTEMS = ("slurm", "pbs", "torque", "sge", "lsf", "condor", "htcondor")
 NO_NAME = re.compile("^[0-9]|[^A-Za-z0-9_]")  # to a shell
 # What hire --help and fire --help say.
 HIRE = """\
@@ -301,17 +297,3 @@ def with_setup(project: Project) -> List[str]:
         shell, "-c", SOURCE, setup,
         "env", "--", *(f"{name}={os.environ[name]}" for name in names),
     ]
-
-
-def hint_for(answer: Answer, is_person: bool) -> str:
-    """Return what to do where a recruiter could not be started.
-
-    is_person: ssh could ask somebody.
-    """
-    name = answer.host.name
-    if answer.is_refused and not is_person:
-        return f"try: {TO_ASK.format(name)}"
-    if name.lower() in SYSTEMS:
-        return "if a batch system is meant: remote.conf needs a section with" \
-            f" scheduler: {name.lower()} (fjd help cluster)"
-    return ""

@@ -28,6 +28,10 @@ AT_ONCE = 8     # log-ins; sshd(8) drops some above ten (MaxStartups)
 SECONDS_TO_CONNECT = 10
 SECONDS_TO_RUN = 90  # a command on another host
 REFUSED = ("Permission denied", "Host key verification failed")
+# Where ssh could not ask for a password, or whether to trust a host key.
+TO_ASK = "fjd doctor {0}, at a terminal, or a key without a passphrase"
+# Names that only a section with a scheduler makes a batch system.
+SYSTEMS = ("slurm", "pbs", "torque", "sge", "lsf", "condor", "htcondor")
 SSH_FAILED = "exit 255"  # ssh(1), "Exit status"
 OPTIONS = [
     "-T", "-o", "ClearAllForwardings=yes", "-o", "RemoteCommand=none",
@@ -180,3 +184,17 @@ def reason_in(lines: List[str]) -> str:
         errors = ["; ".join(lines[-2:])]
     last = (errors or lines or [""])[-1]
     return printable(last.rpartition(": error: ")[2].strip())
+
+
+def hint_for(answer: Answer, is_person: bool) -> str:
+    """Return what to do where a recruiter could not be started.
+
+    is_person: ssh could ask somebody.
+    """
+    name = answer.host.name
+    if answer.is_refused and not is_person:
+        return f"try: {TO_ASK.format(name)}"
+    if name.lower() in SYSTEMS:
+        return "if a batch system is meant: remote.conf needs a section with" \
+            f" scheduler: {name.lower()} (fjd help cluster)"
+    return ""
